@@ -1,0 +1,174 @@
+/*===- program.h - The contract between compiled programs and the runtime -===*\
+|*                                                                            *|
+|* A compiled program exports one symbol, `weft_program_query`, and calls the *|
+|* weft_rt_* functions below, which the runtime library provides. The         *|
+|* compiler and the runtime share this header and nothing else. Treat it as a *|
+|* schema: any change of a structure or of a function's meaning raises        *|
+|* WEFT_PROGRAM_ABI.                                                          *|
+|*                                                                            *|
+\*===----------------------------------------------------------------------===*/
+
+#ifndef WEFT_RT_PROGRAM_H
+#define WEFT_RT_PROGRAM_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Version of everything in this header.
+#define WEFT_PROGRAM_ABI 1
+
+/// Alignment in bytes of every buffer that a program gets or plans.
+#define WEFT_BUFFER_ALIGNMENT 64
+
+/// Element types. The values are those of ONNX's TensorProto.DataType. In
+/// memory, an element narrower than a byte takes one byte.
+typedef enum weft_dtype {
+  WEFT_F32 = 1,
+  WEFT_U8 = 2,
+  WEFT_I8 = 3,
+  WEFT_U16 = 4,
+  WEFT_I16 = 5,
+  WEFT_I32 = 6,
+  WEFT_I64 = 7,
+  WEFT_STRING = 8,
+  WEFT_BOOL = 9,
+  WEFT_F16 = 10,
+  WEFT_F64 = 11,
+  WEFT_U32 = 12,
+  WEFT_U64 = 13,
+  WEFT_BF16 = 16,
+  WEFT_F8E4M3FN = 17,
+  WEFT_F8E4M3FNUZ = 18,
+  WEFT_F8E5M2 = 19,
+  WEFT_F8E5M2FNUZ = 20,
+  WEFT_U4 = 21,
+  WEFT_I4 = 22,
+  WEFT_F4E2M1FN = 23,
+  WEFT_F8E8M0FNU = 24,
+  WEFT_U2 = 25,
+  WEFT_I2 = 26,
+} weft_dtype;
+
+/// Largest rank of a tensor that crosses the boundary of a program.
+#define WEFT_MAX_RANK 16
+
+/// A dimension of an input or output: a fixed size if `symbol` is -1, else the
+/// number of a symbol (see weft_symbol). An output whose size is known only
+/// when the run has computed it has `symbol` -2.
+typedef struct weft_dim {
+  int64_t size;
+  int32_t symbol;
+} weft_dim;
+
+/// An input or output of a program.
+typedef struct weft_port {
+  const char *name;
+  weft_dtype dtype;
+  int32_t rank;
+  const weft_dim *dims;
+} weft_port;
+
+/// A symbolic size, bound by the first input dimension that mentions it.
+typedef struct weft_symbol {
+  const char *name; ///< as the model calls it, or made up ("x.0")
+  int64_t min, max; ///< inclusive
+} weft_symbol;
+
+/// Where a constant's bytes come from.
+typedef enum weft_constant_source {
+  WEFT_CONSTANT_EMBEDDED = 0, ///< `data` points at them
+  WEFT_CONSTANT_FILE = 1,     ///< `size` bytes at `offset` of `file`
+} weft_constant_source;
+
+typedef struct weft_constant {
+  const char *name; ///< of the initializer
+  weft_constant_source source;
+  const void *data;
+  const char *file;
+  int64_t offset;
+  int64_t size;   ///< in bytes, as stored
+  int32_t packed; ///< 0, or the bits of one element (2 or 4) if packed
+  int64_t count;  ///< number of elements
+} weft_constant;
+
+/// A kernel, for profiles and messages.
+typedef struct weft_kernel {
+  const char *name;
+  const char *nodes; ///< the ONNX nodes it computes, one per line
+} weft_kernel;
+
+/// One run's state. Opaque to the program but for what the functions below do.
+typedef struct weft_run weft_run;
+
+typedef struct weft_program {
+  uint32_t abi; ///< WEFT_PROGRAM_ABI
+  const char *name;
+  const char *producer; ///< compiler and its version
+  const char *target;   ///< such as "cpu znver3"
+  int32_t num_inputs, num_outputs, num_symbols, num_constants, num_kernels;
+  const weft_port *inputs;
+  const weft_port *outputs;
+  const weft_symbol *symbols;
+  const weft_constant *constants;
+  const weft_kernel *kernels;
+  /// Bytes of scratch that each thread needs.
+  int64_t scratch_bytes;
+  /// Bytes of the arena, given the values of the symbols.
+  int64_t (*arena_bytes)(const int64_t *symbols);
+  /// Runs the program. Returns 0, or non-zero after weft_rt_fault().
+  int32_t (*run)(weft_run *run);
+} weft_program;
+
+/// The one symbol that a program exports. Returns NULL if it was made for
+/// another ABI than `abi`.
+const weft_program *weft_program_query(uint32_t abi);
+
+/// What a kernel may find wrong at run time.
+typedef enum weft_fault {
+  WEFT_FAULT_INDEX_OUT_OF_RANGE = 1,
+  WEFT_FAULT_DIVISION_BY_ZERO = 2,
+  WEFT_FAULT_SIZE_MISMATCH = 3,
+  WEFT_FAULT_NEGATIVE_SIZE = 4,
+  WEFT_FAULT_OUT_OF_MEMORY = 5,
+} weft_fault;
+
+/*===- What the runtime offers to programs --------------------------------===*/
+
+/// The body of a parallel loop: runs iterations [begin, end). `scratch` is this
+/// thread's own, scratch_bytes long.
+typedef void (*weft_task)(weft_run *run, void *const *args, int64_t begin,
+                          int64_t end, void *scratch);
+
+/// Runs `count` iterations of `task` on the threads of the run, in contiguous
+/// parts whose bounds depend on nothing but `count` and the number of threads.
+/// Returns when all are done: 0, or non-zero if a fault was reported.
+int32_t weft_rt_launch(weft_run *run, int32_t kernel, weft_task task,
+                       void *const *args, int64_t count);
+
+/// The values of the program's symbols in this run.
+const int64_t *weft_rt_symbols(weft_run *run);
+/// The arena, arena_bytes(symbols) long.
+void *weft_rt_arena(weft_run *run);
+/// The bytes of a constant, in storage format.
+const void *weft_rt_constant(weft_run *run, int32_t index);
+/// The bytes of an input.
+const void *weft_rt_input(weft_run *run, int32_t index);
+/// The memory of an output, whose sizes are thereby settled. NULL, after a
+/// fault, if there is none to be had.
+void *weft_rt_output(weft_run *run, int32_t index, const int64_t *dims);
+/// Memory whose size was not known when the arena was planned; it lives until
+/// the run ends. NULL, after a fault, if there is none to be had.
+void *weft_rt_allocate(weft_run *run, int64_t bytes);
+/// Reports that `kernel` found `fault`; the first one of a run counts. The run
+/// ends with an error after the launch. `detail` is the offending value.
+void weft_rt_fault(weft_run *run, int32_t kernel, weft_fault fault,
+                   int64_t detail);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* WEFT_RT_PROGRAM_H */

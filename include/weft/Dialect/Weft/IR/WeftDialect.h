@@ -1,0 +1,29 @@
+//===- WeftDialect.h - The differentiable tensor language -----------------===//
+
+#ifndef WEFT_DIALECT_WEFT_IR_WEFTDIALECT_H
+#define WEFT_DIALECT_WEFT_IR_WEFTDIALECT_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "weft/Interfaces/Interfaces.h"
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h.inc"
+#include "weft/Dialect/Weft/IR/WeftEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "weft/Dialect/Weft/IR/WeftAttrs.h.inc"
+
+#define GET_OP_CLASSES
+#include "weft/Dialect/Weft/IR/WeftOps.h.inc"
+
+#endif // WEFT_DIALECT_WEFT_IR_WEFTDIALECT_H

@@ -1,0 +1,193 @@
+//===- WeftElementwise.td - Ops that work element by element --------------===//
+
+#ifndef WEFT_DIALECT_WEFT_IR_WEFTELEMENTWISE
+#define WEFT_DIALECT_WEFT_IR_WEFTELEMENTWISE
+
+include "weft/Dialect/Weft/IR/WeftBase.td"
+
+class Weft_UnaryOp<string mnemonic, Type tensor, string phrase, string formula>
+    : Weft_ElementwiseOp<mnemonic, [SameOperandsAndResultType]> {
+  let summary = phrase;
+  let description = "Computes `" # formula # [{` for each element `x`.
+
+    Example:
+
+    ```mlir
+    %y = weft.}] # mnemonic # [{ %x : tensor<2x?xf32>
+    ```
+  }];
+  let arguments = (ins tensor:$input);
+  let results = (outs tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+class Weft_BinaryOp<string mnemonic, Type tensor, string phrase, string formula>
+    : Weft_ElementwiseOp<mnemonic, [SameOperandsAndResultType]> {
+  let summary = phrase;
+  let description = "Computes `" # formula # [{` for each pair of elements `a`
+    and `b`.
+
+    Example:
+
+    ```mlir
+    %y = weft.}] # mnemonic # [{ %a, %b : tensor<2x?xf32>
+    ```
+  }];
+  let arguments = (ins tensor:$lhs, tensor:$rhs);
+  let results = (outs tensor:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+}
+
+//===----------------------------------------------------------------------===//
+// Unary
+//===----------------------------------------------------------------------===//
+
+def Weft_AbsOp : Weft_UnaryOp<"abs", Weft_NumberTensor, "Absolute value", "|x|">;
+def Weft_AcosOp : Weft_UnaryOp<"acos", Weft_FloatTensor, "Inverse cosine", "acos(x)">;
+def Weft_AcoshOp : Weft_UnaryOp<"acosh", Weft_FloatTensor, "Inverse hyperbolic cosine", "acosh(x)">;
+def Weft_AsinOp : Weft_UnaryOp<"asin", Weft_FloatTensor, "Inverse sine", "asin(x)">;
+def Weft_AsinhOp : Weft_UnaryOp<"asinh", Weft_FloatTensor, "Inverse hyperbolic sine", "asinh(x)">;
+def Weft_AtanOp : Weft_UnaryOp<"atan", Weft_FloatTensor, "Inverse tangent", "atan(x)">;
+def Weft_AtanhOp : Weft_UnaryOp<"atanh", Weft_FloatTensor, "Inverse hyperbolic tangent", "atanh(x)">;
+def Weft_CeilOp : Weft_UnaryOp<"ceil", Weft_FloatTensor, "Smallest integer not below", "ceil(x)">;
+def Weft_CosOp : Weft_UnaryOp<"cos", Weft_FloatTensor, "Cosine", "cos(x)">;
+def Weft_CoshOp : Weft_UnaryOp<"cosh", Weft_FloatTensor, "Hyperbolic cosine", "cosh(x)">;
+def Weft_ErfOp : Weft_UnaryOp<"erf", Weft_FloatTensor, "Error function", "2 / sqrt(pi) * integral of exp(-t^2) from 0 to x">;
+def Weft_ExpOp : Weft_UnaryOp<"exp", Weft_FloatTensor, "Exponential", "exp(x)">;
+def Weft_FloorOp : Weft_UnaryOp<"floor", Weft_FloatTensor, "Largest integer not above", "floor(x)">;
+def Weft_LogOp : Weft_UnaryOp<"log", Weft_FloatTensor, "Natural logarithm", "log(x)">;
+def Weft_LogisticOp : Weft_UnaryOp<"logistic", Weft_FloatTensor, "Logistic sigmoid", "1 / (1 + exp(-x))">;
+def Weft_NegOp : Weft_UnaryOp<"neg", Weft_NumberTensor, "Negation", "-x">;
+def Weft_NotOp : Weft_UnaryOp<"not", Weft_IntTensor, "Bitwise complement; logical for i1", "~x">;
+def Weft_RoundOp : Weft_UnaryOp<"round", Weft_FloatTensor, "Nearest integer, ties to even", "round_half_even(x)">;
+def Weft_SignOp : Weft_UnaryOp<"sign", Weft_NumberTensor, "Sign: -1, 0 or 1; NaN stays NaN", "(x > 0) - (x < 0)">;
+def Weft_SinOp : Weft_UnaryOp<"sin", Weft_FloatTensor, "Sine", "sin(x)">;
+def Weft_SinhOp : Weft_UnaryOp<"sinh", Weft_FloatTensor, "Hyperbolic sine", "sinh(x)">;
+def Weft_SqrtOp : Weft_UnaryOp<"sqrt", Weft_FloatTensor, "Square root", "sqrt(x)">;
+def Weft_TanOp : Weft_UnaryOp<"tan", Weft_FloatTensor, "Tangent", "tan(x)">;
+def Weft_TanhOp : Weft_UnaryOp<"tanh", Weft_FloatTensor, "Hyperbolic tangent", "tanh(x)">;
+
+//===----------------------------------------------------------------------===//
+// Binary
+//===----------------------------------------------------------------------===//
+
+def Weft_AddOp : Weft_BinaryOp<"add", Weft_NumberTensor, "Sum; integers wrap", "a + b">;
+def Weft_AndOp : Weft_BinaryOp<"and", Weft_IntTensor, "Bitwise and; logical for i1", "a & b">;
+def Weft_DivOp : Weft_BinaryOp<"div", Weft_NumberTensor, "Quotient; integers truncate towards zero", "a / b">;
+def Weft_MaxOp : Weft_BinaryOp<"max", Weft_NumberTensor, "Larger of two; NaN if either is NaN", "max(a, b)">;
+def Weft_MinOp : Weft_BinaryOp<"min", Weft_NumberTensor, "Smaller of two; NaN if either is NaN", "min(a, b)">;
+def Weft_MulOp : Weft_BinaryOp<"mul", Weft_NumberTensor, "Product; integers wrap", "a * b">;
+def Weft_OrOp : Weft_BinaryOp<"or", Weft_IntTensor, "Bitwise or; logical for i1", "a | b">;
+def Weft_PowOp : Weft_BinaryOp<"pow", Weft_NumberTensor, "Power", "a ^ b">;
+def Weft_RemOp : Weft_BinaryOp<"rem", Weft_NumberTensor, "Remainder with the sign of the dividend, as C's % and fmod", "a - trunc(a / b) * b">;
+def Weft_ShlOp : Weft_BinaryOp<"shl", Weft_IntTensor, "Shift left; zero if the amount reaches the width", "a << b">;
+def Weft_ShrOp : Weft_BinaryOp<"shr", Weft_IntTensor, "Shift right, arithmetic if signed; all sign bits if the amount reaches the width", "a >> b">;
+def Weft_SubOp : Weft_BinaryOp<"sub", Weft_NumberTensor, "Difference; integers wrap", "a - b">;
+def Weft_XorOp : Weft_BinaryOp<"xor", Weft_IntTensor, "Bitwise exclusive or", "a ^ b">;
+
+//===----------------------------------------------------------------------===//
+// Predicates, selection, conversion
+//===----------------------------------------------------------------------===//
+
+def Weft_ComparePredicate
+    : Weft_I64EnumAttr<"ComparePredicate", "how two elements are compared",
+                       ["eq", "ne", "lt", "le", "gt", "ge"]>;
+def Weft_ComparePredicateAttr
+    : EnumAttr<Weft_Dialect, Weft_ComparePredicate, "compare_predicate">;
+
+def Weft_CompareOp
+    : Weft_ElementwiseOp<"compare", [SameTypeOperands,
+                                     SameOperandsAndResultShape,
+                                     DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "Comparison of two elements";
+  let description = [{
+    Every comparison with NaN is false, except `ne`, which is true. Unsigned
+    integers compare as such.
+
+    Example:
+
+    ```mlir
+    %y = weft.compare lt %a, %b : tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Weft_ComparePredicateAttr:$predicate,
+                       Weft_Tensor:$lhs, Weft_Tensor:$rhs);
+  let results = (outs Weft_BoolTensor:$result);
+  let assemblyFormat = "$predicate $lhs `,` $rhs attr-dict `:` type($lhs)";
+}
+
+def Weft_IsNanOp
+    : Weft_ElementwiseOp<"is_nan", [SameOperandsAndResultShape,
+                                    DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "Whether an element is NaN";
+  let description = [{
+    Example:
+
+    ```mlir
+    %y = weft.is_nan %x : tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Weft_FloatTensor:$input);
+  let results = (outs Weft_BoolTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+}
+
+def Weft_SelectOp : Weft_ElementwiseOp<"select", [
+    SameOperandsAndResultShape,
+    AllTypesMatch<["on_true", "on_false", "result"]>]> {
+  let summary = "One of two elements, by a condition";
+  let description = [{
+    Example:
+
+    ```mlir
+    %y = weft.select %c, %a, %b : tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Weft_BoolTensor:$condition, Weft_Tensor:$on_true,
+                       Weft_Tensor:$on_false);
+  let results = (outs Weft_Tensor:$result);
+  let assemblyFormat = [{
+    $condition `,` $on_true `,` $on_false attr-dict `:` type($condition) `,`
+    type($result)
+  }];
+}
+
+def Weft_CastOp : Weft_ElementwiseOp<"cast", [SameOperandsAndResultShape]> {
+  let summary = "Conversion of the element type by value";
+  let description = [{
+    Follows ONNX's Cast: floats round to nearest, ties to even; float to integer
+    truncates; integer to integer keeps the low bits; anything to i1 is
+    `x != 0`. With `saturate`, a value beyond the range of an 8-bit or 4-bit
+    float becomes the largest finite one of its sign; without it, infinity or,
+    where the type has none, NaN. A float to integer cast with `saturate` clamps
+    to the integer's range instead of being undefined.
+
+    Example:
+
+    ```mlir
+    %y = weft.cast %x saturate : tensor<4xf32> to tensor<4xf8E4M3FN>
+    ```
+  }];
+  let arguments = (ins Weft_Tensor:$input, UnitAttr:$saturate);
+  let results = (outs Weft_Tensor:$result);
+  let assemblyFormat = [{
+    $input (`saturate` $saturate^)? attr-dict `:` type($input) `to` type($result)
+  }];
+}
+
+def Weft_BitcastOp : Weft_ElementwiseOp<"bitcast", [SameOperandsAndResultShape]> {
+  let summary = "The same bits read as another element type of equal width";
+  let description = [{
+    Example:
+
+    ```mlir
+    %y = weft.bitcast %x : tensor<4xf32> to tensor<4xi32>
+    ```
+  }];
+  let arguments = (ins Weft_Tensor:$input);
+  let results = (outs Weft_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
+  let hasVerifier = 1;
+}
+
+#endif // WEFT_DIALECT_WEFT_IR_WEFTELEMENTWISE
