@@ -60,7 +60,7 @@ def Weft_IndexTensor : RankedTensorOf<[I32, I64]>;
 class Weft_Op<string mnemonic, list<Trait> traits = []>
     : Op<Weft_Dialect, mnemonic,
          !listconcat([Pure, DeclareOpInterfaceMethods<EvaluableOpInterface>,
-                      DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>],
+                      DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>],
                      traits)>;
 
 // An op whose result element can be computed from its index.

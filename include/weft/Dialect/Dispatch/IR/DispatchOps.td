@@ -1,0 +1,132 @@
+//===- DispatchOps.td - Groups of ops that become one kernel --------------===//
+
+#ifndef WEFT_DIALECT_DISPATCH_IR_DISPATCHOPS
+#define WEFT_DIALECT_DISPATCH_IR_DISPATCHOPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Dispatch_Dialect : Dialect {
+  let name = "dispatch";
+  let cppNamespace = "::weft::dispatch";
+  let summary = "Groups of ops that become one kernel";
+  let description = [{
+    Before code generation a `dispatch.region` holds the tensor ops of one
+    kernel. Code generation turns each distinct region into functions and a
+    `dispatch.kernel` that names them, and the region into a `dispatch.launch`.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
+class Dispatch_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Dispatch_Dialect, mnemonic, traits>;
+
+def Dispatch_RegionOp : Dispatch_Op<"region", [
+    IsolatedFromAbove, Pure, AttrSizedOperandSegments,
+    SingleBlockImplicitTerminator<"YieldOp">,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "Tensor ops that are computed by one kernel";
+  let description = [{
+    The block has one argument per operand: first the tensors `inputs`, then the
+    `index` values `scalars`. `result_sizes` gives the `?` sizes of all results,
+    in order; inside the region they are not visible. The locations of the ops
+    in the body name the ONNX nodes that the kernel computes.
+
+    Example:
+
+    ```mlir
+    %y = dispatch.region ins(%x, %b : tensor<?x8xf32>, tensor<8xf32>)
+        scalars(%n) sizes(%n) -> tensor<?x8xf32> {
+    ^bb0(%x0: tensor<?x8xf32>, %b0: tensor<8xf32>, %n0: index):
+      %0 = weft.broadcast %b0 dims [1] sizes(%n0) : tensor<8xf32> to tensor<?x8xf32>
+      %1 = weft.add %x0, %0 : tensor<?x8xf32>
+      dispatch.yield %1 : tensor<?x8xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inputs,
+                       Variadic<Index>:$scalars,
+                       Variadic<Index>:$result_sizes);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    (`ins` `(` $inputs^ `:` type($inputs) `)`)? (`scalars` `(` $scalars^ `)`)?
+    (`sizes` `(` $result_sizes^ `)`)? `->` type($results) attr-dict-with-keyword
+    $body
+  }];
+  let extraClassDeclaration = [{
+    /// The op that ends the body.
+    YieldOp getYield();
+  }];
+  let hasVerifier = 1;
+}
+
+def Dispatch_YieldOp : Dispatch_Op<"yield", [
+    Pure, Terminator, ReturnLike, HasParent<"RegionOp">]> {
+  let summary = "The results of a region";
+  let arguments = (ins Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = "attr-dict ($results^ `:` type($results))?";
+  let builders = [OpBuilder<(ins), [{}]>];
+}
+
+def Dispatch_KernelOp : Dispatch_Op<"kernel", [Symbol]> {
+  let summary = "A kernel that was generated";
+  let description = [{
+    `tasks` are functions with the signature of `weft_task`
+    (weft-rt/program.h), to be launched one after the other; `counts` are
+    functions that take the same `args` pointer and return the number of
+    iterations (i64) of each. `scratch_bytes` is what each thread needs.
+    `nodes` are the names of the ONNX nodes that the kernel computes.
+
+    The `args` of a launch are, in this order, one machine word each: the
+    addresses of the inputs, the addresses of the results, the scalars, the `?`
+    sizes of the inputs, the `?` sizes of the results.
+
+    Example:
+
+    ```mlir
+    dispatch.kernel @softmax_3 tasks [@softmax_3_task] counts [@softmax_3_count]
+        scratch 4096 nodes ["prob"]
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       TypedArrayAttrBase<FlatSymbolRefAttr, "functions">:$tasks,
+                       TypedArrayAttrBase<FlatSymbolRefAttr, "functions">:$counts,
+                       I64Attr:$scratch_bytes,
+                       StrArrayAttr:$nodes);
+  let assemblyFormat = [{
+    $sym_name `tasks` $tasks `counts` $counts `scratch` $scratch_bytes `nodes`
+    $nodes attr-dict
+  }];
+}
+
+def Dispatch_LaunchOp : Dispatch_Op<"launch", [
+    Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "A run of a kernel on tensors";
+  let description = [{
+    Stands where the `dispatch.region` stood, with the same operands and
+    results.
+
+    Example:
+
+    ```mlir
+    %y = dispatch.launch @softmax_3 ins(%x : tensor<?x8xf32>) sizes(%n) -> tensor<?x8xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel,
+                       Variadic<AnyRankedTensor>:$inputs,
+                       Variadic<Index>:$scalars,
+                       Variadic<Index>:$result_sizes);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $kernel (`ins` `(` $inputs^ `:` type($inputs) `)`)?
+    (`scalars` `(` $scalars^ `)`)? (`sizes` `(` $result_sizes^ `)`)? `->`
+    type($results) attr-dict
+  }];
+}
+
+#endif // WEFT_DIALECT_DISPATCH_IR_DISPATCHOPS

@@ -1,0 +1,198 @@
+//===- Lowering.h - What the families of ONNX lowerings share -------------===//
+
+#ifndef WEFT_LIB_CONVERSION_ONNXTOWEFT_LOWERING_H
+#define WEFT_LIB_CONVERSION_ONNXTOWEFT_LOWERING_H
+
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "weft/Dialect/ONNX/IR/Node.h"
+#include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "llvm/ADT/StringMap.h"
+#include <optional>
+
+namespace weft {
+
+class Lowering;
+
+/// Lowers `node`: emits weft ops and appends one value per result of the node
+/// (null for a result that nothing uses and that was not computed). Fails after
+/// Lowering::fail() or Lowering::unsupported().
+using LowerFn = llvm::LogicalResult (*)(Lowering &lower, onnx::Node node,
+                                        llvm::SmallVectorImpl<mlir::Value> &results);
+
+/// Lowerings by op name without the dialect's prefix: "Conv", "ml.Scaler".
+using LoweringTable = llvm::StringMap<LowerFn>;
+
+/// Lowers the ops of one function, in order. Each lowering rule sees operands
+/// that are lowered already, with types as exact as what is known by then:
+/// whatever can be computed from constants or from sizes alone is folded at
+/// once, so that a Reshape whose shape comes from Shape, Gather and Concat has
+/// its sizes as `index` values.
+class Lowering {
+public:
+  Lowering(const LoweringTable &table, mlir::Operation *root);
+
+  /// The builder; its location is the node's.
+  mlir::ImplicitLocOpBuilder b;
+
+  //===--------------------------------------------------------------------===//
+  // Operands and what is known of them
+  //===--------------------------------------------------------------------===//
+
+  /// The lowered operand `index` of `node`; null if it is omitted.
+  mlir::Value operand(onnx::Node node, unsigned index);
+  static mlir::RankedTensorType typeOf(mlir::Value value);
+  static int64_t rankOf(mlir::Value value);
+  static mlir::Type elementOf(mlir::Value value);
+
+  /// The contents of `value`, if it is a constant.
+  std::optional<HostTensor> constantOf(mlir::Value value);
+  /// The contents of an integer tensor of rank 0 or 1 and static size as
+  /// `index` values: attributes where constant. Never fails for such a tensor:
+  /// as the last resort it extracts the elements at run time.
+  llvm::SmallVector<mlir::OpFoldResult> indexValues(mlir::Value value);
+  /// The same, if all are constant.
+  std::optional<llvm::SmallVector<int64_t>> constantInts(mlir::Value value);
+
+  /// The size of dimension `dim`: an attribute if static. Symbolic sizes are
+  /// traced back to where they come from, so that equal sizes are equal values.
+  mlir::OpFoldResult size(mlir::Value value, int64_t dim);
+  llvm::SmallVector<mlir::OpFoldResult> sizes(mlir::Value value);
+
+  /// `axis` counted from the start; fails with an error if it is out of range.
+  llvm::FailureOr<int64_t> axis(onnx::Node node, int64_t axis, int64_t rank);
+
+  //===--------------------------------------------------------------------===//
+  // Arithmetic on sizes
+  //===--------------------------------------------------------------------===//
+
+  mlir::OpFoldResult index(int64_t value) { return b.getIndexAttr(value); }
+  mlir::OpFoldResult addSizes(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
+  mlir::OpFoldResult subSizes(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
+  mlir::OpFoldResult mulSizes(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
+  /// Rounds down; for non-negative operands.
+  mlir::OpFoldResult divSizes(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
+  mlir::OpFoldResult maxSizes(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
+  mlir::OpFoldResult minSizes(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
+  /// The size as a value of `index` type.
+  mlir::Value sizeValue(mlir::OpFoldResult size);
+  /// The sizes as a tensor of i64, shape [n].
+  mlir::Value sizesTensor(llvm::ArrayRef<mlir::OpFoldResult> sizes);
+
+  //===--------------------------------------------------------------------===//
+  // Building; each folds what it can
+  //===--------------------------------------------------------------------===//
+
+  /// Creates an op and folds it: an op of constant operands and small result is
+  /// evaluated, identities vanish.
+  template <typename OpTy, typename... Args> mlir::Value make(Args &&...args) {
+    OpTy op = OpTy::create(b, std::forward<Args>(args)...);
+    return folded(op.getOperation());
+  }
+
+  mlir::Value constant(const HostTensor &tensor);
+  /// A rank-0 or splat constant.
+  mlir::Value splat(double value, mlir::Type elementType,
+                    llvm::ArrayRef<int64_t> shape = {});
+  mlir::Value ints(llvm::ArrayRef<int64_t> values);
+  /// `value` repeated to the shape (and so the symbolic sizes) of `like`.
+  mlir::Value splatLike(double value, mlir::Value like);
+
+  mlir::Value cast(mlir::Value value, mlir::Type elementType);
+  mlir::Value reshape(mlir::Value value,
+                      llvm::ArrayRef<mlir::OpFoldResult> shape);
+  mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> permutation);
+  /// Numpy's broadcasting of one value to a shape of at least its rank.
+  mlir::Value broadcastTo(mlir::Value value,
+                          llvm::ArrayRef<mlir::OpFoldResult> shape);
+  /// As weft.broadcast, with explicit dimensions.
+  mlir::Value broadcastInDims(mlir::Value value,
+                              llvm::ArrayRef<mlir::OpFoldResult> shape,
+                              llvm::ArrayRef<int64_t> dims);
+  /// Numpy's broadcasting of values to a common shape; fails with an error.
+  llvm::FailureOr<llvm::SmallVector<mlir::Value>>
+  broadcast(onnx::Node node, llvm::ArrayRef<mlir::Value> values);
+  mlir::Value slice(mlir::Value value, llvm::ArrayRef<mlir::OpFoldResult> offsets,
+                    llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                    llvm::ArrayRef<mlir::OpFoldResult> strides);
+  mlir::Value concat(llvm::ArrayRef<mlir::Value> values, int64_t axis);
+  mlir::Value pad(mlir::Value value, mlir::Value padding,
+                  llvm::ArrayRef<mlir::OpFoldResult> low,
+                  llvm::ArrayRef<mlir::OpFoldResult> high);
+  mlir::Value iota(mlir::Type elementType,
+                   llvm::ArrayRef<mlir::OpFoldResult> shape, int64_t axis);
+  /// Reduces; with `keepDims` the axes stay with size one.
+  mlir::Value reduce(ReduceKind kind, mlir::Value value,
+                     llvm::ArrayRef<int64_t> axes, bool keepDims);
+  /// Numpy's matmul of operands of rank two or more (batches broadcast).
+  mlir::Value matmul(mlir::Value lhs, mlir::Value rhs,
+                     mlir::Type elementType = {});
+
+  //===--------------------------------------------------------------------===//
+  // Nested graphs and other rules
+  //===--------------------------------------------------------------------===//
+
+  /// Lowers the ops of a sub-graph at the builder's insertion point, with
+  /// `arguments` for its block arguments; returns what it yields.
+  llvm::FailureOr<llvm::SmallVector<mlir::Value>>
+  lowerGraph(mlir::Region &graph, llvm::ArrayRef<mlir::Value> arguments);
+  /// Maps a value of the onnx dialect to a lowered one.
+  void map(mlir::Value from, mlir::Value to) { mapping.map(from, to); }
+
+  /// A sequence (or optional) whose length is known is a list of values that
+  /// exists at compile time only.
+  void mapSequence(mlir::Value from, llvm::SmallVector<mlir::Value> elements);
+  std::optional<llvm::SmallVector<mlir::Value>> sequenceOf(mlir::Value from);
+
+  //===--------------------------------------------------------------------===//
+  // Errors
+  //===--------------------------------------------------------------------===//
+
+  /// Reports that the model is wrong at `node`: "WFT2001: node 'a' (Conv): ...".
+  llvm::LogicalResult fail(onnx::Node node, const llvm::Twine &message);
+  /// Reports that Weft has no lowering of what `node` asks for. All of these
+  /// are collected, reported together, and lead to exit code 77.
+  llvm::LogicalResult unsupported(onnx::Node node, const llvm::Twine &message);
+
+  struct Unsupported {
+    mlir::Location loc;
+    std::string opType, message;
+  };
+  llvm::SmallVector<Unsupported> unsupportedNodes;
+  bool failed = false;
+
+private:
+  mlir::Value folded(mlir::Operation *op);
+
+  const LoweringTable &table;
+  mlir::IRMapping mapping;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> sequences;
+};
+
+//===----------------------------------------------------------------------===//
+// Families
+//===----------------------------------------------------------------------===//
+
+void addElementwiseLowerings(LoweringTable &table);
+void addMovementLowerings(LoweringTable &table);
+void addGatherScatterLowerings(LoweringTable &table);
+void addReductionLowerings(LoweringTable &table);
+void addContractionLowerings(LoweringTable &table);
+void addConvolutionLowerings(LoweringTable &table);
+void addPoolingLowerings(LoweringTable &table);
+void addNormalizationLowerings(LoweringTable &table);
+void addAttentionLowerings(LoweringTable &table);
+void addRecurrentLowerings(LoweringTable &table);
+void addControlFlowLowerings(LoweringTable &table);
+void addLossLowerings(LoweringTable &table);
+void addQuantizationLowerings(LoweringTable &table);
+void addRandomLowerings(LoweringTable &table);
+void addImageLowerings(LoweringTable &table);
+void addSignalLowerings(LoweringTable &table);
+void addSequenceLowerings(LoweringTable &table);
+void addClassicalLowerings(LoweringTable &table);
+void addOptimizerLowerings(LoweringTable &table);
+
+} // namespace weft
+
+#endif // WEFT_LIB_CONVERSION_ONNXTOWEFT_LOWERING_H

@@ -1,0 +1,3 @@
+//===- Constant.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

@@ -1,0 +1,3 @@
+//===- Elementwise.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

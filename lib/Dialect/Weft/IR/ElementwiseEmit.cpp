@@ -1,0 +1,3 @@
+//===- ElementwiseEmit.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

@@ -1,0 +1,3 @@
+//===- ElementwiseEval.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

@@ -1,0 +1,3 @@
+//===- Movement.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

@@ -1,0 +1,3 @@
+//===- MovementEmit.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

@@ -1,0 +1,3 @@
+//===- MovementEval.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

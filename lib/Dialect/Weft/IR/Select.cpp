@@ -1,0 +1,3 @@
+//===- Select.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

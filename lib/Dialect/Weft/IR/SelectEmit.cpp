@@ -1,0 +1,3 @@
+//===- SelectEmit.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

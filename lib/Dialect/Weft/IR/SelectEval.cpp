@@ -1,0 +1,3 @@
+//===- SelectEval.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

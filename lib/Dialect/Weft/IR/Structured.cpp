@@ -1,0 +1,3 @@
+//===- Structured.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

@@ -1,0 +1,3 @@
+//===- StructuredEmit.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

@@ -1,0 +1,3 @@
+//===- StructuredEval.cpp ---===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"

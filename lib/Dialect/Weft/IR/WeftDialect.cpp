@@ -1,0 +1,38 @@
+//===- WeftDialect.cpp - The differentiable tensor language ---------------===//
+
+#include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace weft;
+
+#include "weft/Dialect/Weft/IR/WeftDialect.cpp.inc"
+#include "weft/Dialect/Weft/IR/WeftEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "weft/Dialect/Weft/IR/WeftAttrs.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "weft/Dialect/Weft/IR/WeftOps.cpp.inc"
+
+void WeftDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "weft/Dialect/Weft/IR/WeftAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "weft/Dialect/Weft/IR/WeftOps.cpp.inc"
+      >();
+}
+
+Operation *WeftDialect::materializeConstant(OpBuilder &builder, Attribute value,
+                                            Type type, Location loc) {
+  auto typed = dyn_cast<TypedAttr>(value);
+  if (isa<RankedTensorType>(type) && typed && typed.getType() == type)
+    return ConstantOp::create(builder, loc, typed);
+  return arith::ConstantOp::materialize(builder, value, type, loc);
+}

@@ -1,0 +1,1 @@
+//===- HostTensor.cpp ---===//
