@@ -46,9 +46,9 @@ public:
   virtual void require(mlir::Value condition, Fault fault) = 0;
 
   /// Constants.
-  mlir::Value index(int64_t value);
+  virtual mlir::Value index(int64_t value);
   /// A constant of the scalar type `type`, int or float.
-  mlir::Value constant(mlir::Type type, double value);
+  virtual mlir::Value constant(mlir::Type type, double value);
 
   /// Emits `for (iv = lower; iv < upper; iv += 1)` with carried values, and
   /// returns the final ones. `body` returns the next carried values.
