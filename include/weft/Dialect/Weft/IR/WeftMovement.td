@@ -135,7 +135,6 @@ def Weft_TransposeOp
   let arguments = (ins Weft_Tensor:$input, DenseI64ArrayAttr:$permutation);
   let results = (outs Weft_Tensor:$result);
   let assemblyFormat = "$input $permutation attr-dict `:` type($input)";
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
@@ -245,7 +244,6 @@ def Weft_ConcatOp
   let assemblyFormat = [{
     $inputs `axis` $axis attr-dict `:` functional-type($inputs, $result)
   }];
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
