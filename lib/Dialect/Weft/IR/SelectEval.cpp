@@ -210,9 +210,12 @@ Results TopKOp::evaluate(ArrayRef<HostTensor> operands) {
       return linearize(at, sizes);
     };
     SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(size));
-    llvm::stable_sort(order, [&](int64_t a, int64_t b) {
+    // Equal elements follow their indices.
+    llvm::sort(order, [&](int64_t a, int64_t b) {
       int64_t lhs = find(a, input.getShape()), rhs = find(b, input.getShape());
-      return isBefore(input, lhs, rhs, getLargest(), getLargest());
+      if (isBefore(input, lhs, rhs, getLargest(), getLargest()))
+        return true;
+      return a < b && !isBefore(input, rhs, lhs, getLargest(), getLargest());
     });
     for (int64_t i = 0; i < count; ++i) {
       int64_t to = find(i, shape);
