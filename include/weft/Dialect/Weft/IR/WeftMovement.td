@@ -92,6 +92,7 @@ def Weft_RandomUniformOp : Weft_IndexedOp<"random_uniform"> {
     $seed `stream` $stream (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($seed)
     `,` type($result)
   }];
+  let extraClassDeclaration = [{ bool isCheap() { return false; } }];
   let hasVerifier = 1;
 }
 
