@@ -2,6 +2,7 @@
 //-------------------------------------===//
 
 #include "SessionTest.h"
+#include <algorithm>
 #include <cstring>
 #include <thread>
 

@@ -2,9 +2,11 @@
 //--------------===//
 
 #include "SessionTest.h"
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <unistd.h>
 
 namespace weft::test {
 
@@ -35,8 +37,11 @@ Inputs::Inputs(int64_t n, int64_t m, int64_t mode, size_t offset)
              tensorOf(this->mode.data(), WEFT_I64, {})};
 }
 
+// Tests that run at the same time write the same files, and read them.
 void writeFile(const std::string &path, const std::string &bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
+  std::string beside = path + "." + std::to_string(getpid());
+  std::ofstream(beside, std::ios::binary) << bytes;
+  ASSERT_EQ(rename(beside.c_str(), path.c_str()), 0) << path;
 }
 
 std::string readFile(const std::string &path) {

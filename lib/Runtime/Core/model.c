@@ -1,6 +1,6 @@
 //===- model.c - A program that has been opened ---------------------------===//
 
-#define _GNU_SOURCE // dladdr, RTLD_DEFAULT
+#define _GNU_SOURCE // dladdr
 #include "model.h"
 #include "status.h"
 #include "validate.h"
@@ -13,12 +13,12 @@
 // Programs that do not carry the weft_rt_* functions themselves look for them
 // among the global symbols. If this runtime lies in a library that was loaded
 // privately, as Python loads its modules, they are not there, so that library
-// is opened once more as a public one.
+// is opened once more as a public one. An executable is not found by its name,
+// and has exported them when it was linked.
 static void publish_entry_points(void) {
   int32_t count;
-  const weft_entry_point *points = weft_entry_points(&count);
   Dl_info info;
-  if (dlsym(RTLD_DEFAULT, points->name) || !dladdr(points, &info))
+  if (!dladdr(weft_entry_points(&count), &info))
     return;
   void *self = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_GLOBAL);
   if (self)
