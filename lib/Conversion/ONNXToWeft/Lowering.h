@@ -78,6 +78,19 @@ public:
   /// The size that numpy's broadcasting of two sizes gives.
   mlir::OpFoldResult broadcastSizes(mlir::OpFoldResult lhs,
                                     mlir::OpFoldResult rhs);
+  /// Exact for all signs: the quotient rounded up.
+  mlir::OpFoldResult ceilDivSizes(mlir::OpFoldResult lhs,
+                                  mlir::OpFoldResult rhs);
+  /// `lhs predicate rhs ? yes : no`.
+  mlir::OpFoldResult selectSize(mlir::arith::CmpIPredicate predicate,
+                                mlir::OpFoldResult lhs, mlir::OpFoldResult rhs,
+                                mlir::OpFoldResult yes, mlir::OpFoldResult no);
+  /// Whether `size` is known not to be negative: a size, or made of such.
+  static bool isNonNegative(mlir::OpFoldResult size);
+  /// The product of sizes.
+  mlir::OpFoldResult productOf(llvm::ArrayRef<mlir::OpFoldResult> sizes);
+  /// The size as a tensor of i64 of rank 0.
+  mlir::Value sizeTensor(mlir::OpFoldResult size);
   /// The size as a value of `index` type.
   mlir::Value sizeValue(mlir::OpFoldResult size);
   /// The sizes as a tensor of i64, shape [n].
@@ -247,6 +260,9 @@ private:
 void addElementwiseLowerings(LoweringTable &table);
 void addActivationLowerings(LoweringTable &table);
 void addMovementLowerings(LoweringTable &table);
+void addPartLowerings(LoweringTable &table);
+void addSourceLowerings(LoweringTable &table);
+void addSelectionLowerings(LoweringTable &table);
 void addGatherScatterLowerings(LoweringTable &table);
 void addReductionLowerings(LoweringTable &table);
 void addContractionLowerings(LoweringTable &table);

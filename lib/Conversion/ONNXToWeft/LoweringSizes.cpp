@@ -174,7 +174,9 @@ OpFoldResult Lowering::divSizes(OpFoldResult lhs, OpFoldResult rhs) {
     above.erase(same);
     it = below.erase(it);
   }
-  if (denominator != 0 && numerator % denominator == 0) {
+  if (denominator == 0)
+    return index(0);
+  if (numerator % denominator == 0) {
     numerator /= denominator;
     denominator = 1;
   }
@@ -218,6 +220,67 @@ OpFoldResult Lowering::broadcastSizes(OpFoldResult lhs, OpFoldResult rhs) {
       arith::SelectOp::create(b, isOne, cast<Value>(rhs), cast<Value>(lhs));
   arithmetic[term("broadcast", lhs, rhs)].push_back(size);
   return size;
+}
+
+OpFoldResult Lowering::ceilDivSizes(OpFoldResult lhs, OpFoldResult rhs) {
+  lhs = normalized(lhs);
+  rhs = normalized(rhs);
+  std::optional<int64_t> left = getConstantIntValue(lhs);
+  std::optional<int64_t> right = getConstantIntValue(rhs);
+  if (left && right && *right != 0)
+    return index(llvm::divideCeilSigned(*left, *right));
+  if (right == 1)
+    return lhs;
+  return arith::CeilDivSIOp::create(b, sizeValue(lhs), sizeValue(rhs))
+      .getResult();
+}
+
+OpFoldResult Lowering::selectSize(arith::CmpIPredicate predicate,
+                                  OpFoldResult lhs, OpFoldResult rhs,
+                                  OpFoldResult yes, OpFoldResult no) {
+  yes = normalized(yes);
+  no = normalized(no);
+  if (yes == no)
+    return yes;
+  std::optional<int64_t> left = getConstantIntValue(lhs);
+  std::optional<int64_t> right = getConstantIntValue(rhs);
+  if (left && right)
+    return arith::applyCmpPredicate(predicate, APInt(64, *left, true),
+                                    APInt(64, *right, true))
+               ? yes
+               : no;
+  Value condition =
+      arith::CmpIOp::create(b, predicate, sizeValue(lhs), sizeValue(rhs));
+  return arith::SelectOp::create(b, condition, sizeValue(yes), sizeValue(no))
+      .getResult();
+}
+
+bool Lowering::isNonNegative(OpFoldResult size) {
+  if (std::optional<int64_t> constant = getConstantIntValue(size))
+    return *constant >= 0;
+  Operation *op = cast<Value>(size).getDefiningOp();
+  if (isa_and_nonnull<tensor::DimOp>(op))
+    return true;
+  if (isa_and_nonnull<arith::AddIOp, arith::MulIOp, arith::DivSIOp,
+                      arith::MinSIOp>(op))
+    return isNonNegative(op->getOperand(0)) && isNonNegative(op->getOperand(1));
+  if (isa_and_nonnull<arith::MaxSIOp>(op))
+    return isNonNegative(op->getOperand(0)) || isNonNegative(op->getOperand(1));
+  if (isa_and_nonnull<arith::SelectOp>(op))
+    return isNonNegative(op->getOperand(1)) && isNonNegative(op->getOperand(2));
+  return false;
+}
+
+OpFoldResult Lowering::productOf(ArrayRef<OpFoldResult> sizes) {
+  OpFoldResult product = index(1);
+  for (OpFoldResult size : sizes)
+    product = mulSizes(product, size);
+  return product;
+}
+
+Value Lowering::sizeTensor(OpFoldResult size) {
+  return fromScalars({fromIndex(normalized(size), b.getI64Type())},
+                     RankedTensorType::get({}, b.getI64Type()));
 }
 
 Value Lowering::sizeValue(OpFoldResult size) {
