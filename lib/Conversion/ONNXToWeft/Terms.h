@@ -27,6 +27,7 @@ public:
   mlir::Value add(mlir::Value a, double b) { return add(a, number(b, a)); }
   mlir::Value mul(mlir::Value a, double b) { return mul(a, number(b, a)); }
   mlir::Value div(mlir::Value a, double b) { return div(a, number(b, a)); }
+  mlir::Value sub(mlir::Value a, double b) { return sub(a, number(b, a)); }
   mlir::Value sub(double a, mlir::Value b) { return sub(number(a, b), b); }
   mlir::Value min(mlir::Value a, double b) { return min(a, number(b, a)); }
   mlir::Value max(mlir::Value a, double b) { return max(a, number(b, a)); }
@@ -67,12 +68,12 @@ private:
   }
 
   llvm::SmallVector<mlir::Value> unify(llvm::ArrayRef<mlir::Value> values) {
-    auto shapeOf = [](mlir::Value value) {
-      return Lowering::typeOf(value).getShape();
-    };
     llvm::SmallVector<mlir::Value> result(values);
-    if (llvm::all_of(values, [&](mlir::Value value) {
-          return shapeOf(value) == shapeOf(values.front());
+    // Symbolic sizes that look alike may differ.
+    auto shape = Lowering::typeOf(values.front()).getShape();
+    if (!mlir::ShapedType::isDynamicShape(shape) &&
+        llvm::all_of(values, [&](mlir::Value value) {
+          return Lowering::typeOf(value).getShape() == shape;
         }))
       return result;
     llvm::FailureOr<llvm::SmallVector<mlir::Value>> common =
