@@ -50,9 +50,10 @@ LogicalResult DotProduct::verify() {
   std::optional<int64_t> many = getConstantIntValue(heads());
   std::optional<int64_t> few = getConstantIntValue(keyHeads());
   if (many && few && (*few == 0 || *many % *few != 0))
-    return lower.fail(node, "number of query heads " + Twine(*many) +
-                                " is not a multiple of the number of key heads " +
-                                Twine(*few));
+    return lower.fail(node,
+                      "number of query heads " + Twine(*many) +
+                          " is not a multiple of the number of key heads " +
+                          Twine(*few));
   return success();
 }
 
@@ -102,9 +103,9 @@ Value DotProduct::scores() {
 Value DotProduct::weigh(Value probabilities) {
   Type elementType = Lowering::elementOf(probabilities);
   Value product = lower.make<ContractOp>(
-      group(probabilities), lower.cast(v, elementType),
-      ArrayRef<int64_t>{0, 1}, ArrayRef<int64_t>{0, 1}, ArrayRef<int64_t>{3},
-      ArrayRef<int64_t>{2}, elementType);
+      group(probabilities), lower.cast(v, elementType), ArrayRef<int64_t>{0, 1},
+      ArrayRef<int64_t>{0, 1}, ArrayRef<int64_t>{3}, ArrayRef<int64_t>{2},
+      elementType);
   return ungroup(product);
 }
 
@@ -193,8 +194,7 @@ LogicalResult AttentionRule::readOperands() {
   if (!pastKey != !pastValue)
     return lower.fail(node, "'past_key' and 'past_value' go together");
   if (pastKey && node.hasOperand(6))
-    return lower.fail(node,
-                      "'nonpad_kv_seqlen' cannot go with 'past_key'");
+    return lower.fail(node, "'nonpad_kv_seqlen' cannot go with 'past_key'");
   pastKeys = lower.index(0);
   if (pastKey) {
     pastKeys = lower.size(pastKey, 2);
@@ -285,8 +285,8 @@ static LogicalResult lowerAttention(Lowering &lower, onnx::Node node,
 //===----------------------------------------------------------------------===//
 
 /// `value` changed by the node's graph `name`, if it has one.
-static FailureOr<Value> modify(Lowering &lower, onnx::Node node,
-                               StringRef name, Value value) {
+static FailureOr<Value> modify(Lowering &lower, onnx::Node node, StringRef name,
+                               Value value) {
   Region *graph = node.getGraph(name);
   if (!graph)
     return value;
@@ -295,9 +295,9 @@ static FailureOr<Value> modify(Lowering &lower, onnx::Node node,
     return failure();
   if (yielded->size() != 1 || !yielded->front())
     return lower.fail(node, "'" + name + "' must yield one tensor");
-  Value result = castTo(lower, yielded->front(),
-                        Lowering::typeOf(value).clone(
-                            Lowering::elementOf(yielded->front())));
+  Value result = castTo(
+      lower, yielded->front(),
+      Lowering::typeOf(value).clone(Lowering::elementOf(yielded->front())));
   return lower.cast(result, Lowering::elementOf(value));
 }
 

@@ -51,7 +51,8 @@ private:
   Value padToKeys(Value operand);
   Value positions();
   void addAllowed(Value condition) {
-    mask.allowed = mask.allowed ? terms.both(mask.allowed, condition) : condition;
+    mask.allowed =
+        mask.allowed ? terms.both(mask.allowed, condition) : condition;
   }
 
   Lowering &lower;
@@ -68,8 +69,7 @@ private:
 /// The mask may cover fewer keys than there are; the others are masked.
 Value MaskBuilder::padToKeys(Value operand) {
   int64_t last = Lowering::rankOf(operand) - 1;
-  OpFoldResult missing =
-      lower.subSizes(extent.keys, lower.size(operand, last));
+  OpFoldResult missing = lower.subSizes(extent.keys, lower.size(operand, last));
   if (isConstantIntValue(missing, 0))
     return operand;
   Type elementType = Lowering::elementOf(operand);
@@ -107,9 +107,9 @@ LogicalResult MaskBuilder::addMaskOperand() {
 Value MaskBuilder::positions() {
   Value past;
   if (validKeys) {
-    past = terms.sub(validKeys,
-                     lower.reshape(lower.sizesTensor({extent.queries}),
-                                   SmallVector<OpFoldResult>(4, lower.index(1))));
+    past = terms.sub(
+        validKeys, lower.reshape(lower.sizesTensor({extent.queries}),
+                                 SmallVector<OpFoldResult>(4, lower.index(1))));
   } else if (!isConstantIntValue(extent.pastKeys, 0)) {
     past = lower.reshape(lower.sizesTensor({extent.pastKeys}),
                          SmallVector<OpFoldResult>(4, lower.index(1)));
@@ -135,11 +135,11 @@ FailureOr<AttentionMask> MaskBuilder::build() {
   if (node.getInt("is_causal", 0))
     addAllowed(terms.compare(ComparePredicate::le, keys, positions()));
   if (left >= 0)
-    addAllowed(terms.compare(ComparePredicate::le,
-                             terms.sub(positions(), keys), left));
+    addAllowed(terms.compare(ComparePredicate::le, terms.sub(positions(), keys),
+                             left));
   if (right >= 0)
-    addAllowed(terms.compare(ComparePredicate::le,
-                             terms.sub(keys, positions()), right));
+    addAllowed(terms.compare(ComparePredicate::le, terms.sub(keys, positions()),
+                             right));
   mask.rowsMayBeEmpty |= left >= 0 || right >= 0;
   return mask;
 }

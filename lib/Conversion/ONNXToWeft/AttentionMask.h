@@ -15,8 +15,8 @@ struct AttentionMask {
   mlir::Value allowed;
   /// Is added to the scores. Null if there is none.
   mlir::Value bias;
-  /// Whether some query may have no key at all, so that its softmax is undefined
-  /// and its result is zero.
+  /// Whether some query may have no key at all, so that its softmax is
+  /// undefined and its result is zero.
   bool rowsMayBeEmpty = false;
 
   /// The scores with the bias added, -inf where attention is not allowed.

@@ -27,8 +27,7 @@ public:
 
 private:
   LogicalResult readOperands();
-  Value at(Value sequence, OpFoldResult time,
-           ArrayRef<OpFoldResult> tail);
+  Value at(Value sequence, OpFoldResult time, ArrayRef<OpFoldResult> tail);
   Value nextState(OpFoldResult time, Value state);
   Value read(OpFoldResult time, Value state);
 
@@ -79,9 +78,9 @@ LogicalResult LinearAttentionRule::readOperands() {
 Value LinearAttentionRule::at(Value sequence, OpFoldResult time,
                               ArrayRef<OpFoldResult> tail) {
   OpFoldResult zero = lower.index(0), one = lower.index(1);
-  Value part = lower.slice(sequence, {zero, time, zero},
-                           {batch, one, lower.size(sequence, 2)},
-                           {one, one, one});
+  Value part =
+      lower.slice(sequence, {zero, time, zero},
+                  {batch, one, lower.size(sequence, 2)}, {one, one, one});
   SmallVector<OpFoldResult> shape{batch};
   llvm::append_range(shape, tail);
   return lower.cast(lower.reshape(part, shape), lower.b.getF32Type());
@@ -124,8 +123,8 @@ Value LinearAttentionRule::read(OpFoldResult time, Value state) {
     o = terms.mul(o, 1.0 / std::sqrt(double(*width)));
   } else {
     Value size = lower.reshape(lower.sizesTensor({keyWidth}), {});
-    o = terms.div(o, terms.unary<SqrtOp>(
-                         lower.cast(size, lower.b.getF32Type())));
+    o = terms.div(o,
+                  terms.unary<SqrtOp>(lower.cast(size, lower.b.getF32Type())));
   }
   OpFoldResult width =
       lower.mulSizes(lower.mulSizes(heads, groups), valueWidth);
@@ -139,19 +138,21 @@ LogicalResult LinearAttentionRule::run(SmallVectorImpl<Value> &results) {
   OpFoldResult times = lower.size(query, 1);
   Value state = past ? lower.cast(past, f32)
                      : zeros(lower, f32, {batch, heads, keyWidth, valueWidth});
-  Value output = zeros(
-      lower, f32,
-      {batch, times,
-       lower.mulSizes(lower.mulSizes(heads, groups), valueWidth)});
-  SmallVector<Value> last = emitFor(
-      lower, times, {state, output},
-      [&](OpFoldResult time, ValueRange carried) -> SmallVector<Value> {
-        Value next = nextState(time, carried[0]);
-        OpFoldResult zero = lower.index(0);
-        Value y = updateSlice(lower, read(time, next), carried[1],
-                              {zero, time, zero});
-        return {next, y};
-      });
+  Value output =
+      zeros(lower, f32,
+            {batch, times,
+             lower.mulSizes(lower.mulSizes(heads, groups), valueWidth)});
+  SmallVector<Value> last =
+      emitFor(lower, times, {state, output},
+              [&](OpFoldResult time, ValueRange carried) -> SmallVector<Value> {
+                Value next = nextState(
+                    time, withSizes(lower, carried[0],
+                                    {batch, heads, keyWidth, valueWidth}));
+                OpFoldResult zero = lower.index(0);
+                Value y = updateSlice(lower, read(time, next), carried[1],
+                                      {zero, time, zero});
+                return {next, y};
+              });
   results.push_back(lower.cast(last[1], type));
   if (node.getNumResults() > 1)
     results.push_back(
@@ -175,8 +176,7 @@ struct RotaryPairs {
   Lowering &lower;
   bool interleaved;
 
-  Value part(Value x, OpFoldResult offset, OpFoldResult size,
-             int64_t stride) {
+  Value part(Value x, OpFoldResult offset, OpFoldResult size, int64_t stride) {
     int64_t last = Lowering::rankOf(x) - 1;
     SmallVector<OpFoldResult> offsets(last + 1, lower.index(0));
     SmallVector<OpFoldResult> strides(last + 1, lower.index(1));
@@ -251,9 +251,9 @@ static LogicalResult lowerRotaryEmbedding(Lowering &lower, onnx::Node node,
   auto [first, second] = pairs.split(rotating, half);
   Value cos = lookUp(lower, lower.operand(node, 1), positions, first, axis);
   Value sin = lookUp(lower, lower.operand(node, 2), positions, first, axis);
-  Value y = pairs.join(
-      terms.sub(terms.mul(cos, first), terms.mul(sin, second)),
-      terms.add(terms.mul(sin, first), terms.mul(cos, second)));
+  Value y =
+      pairs.join(terms.sub(terms.mul(cos, first), terms.mul(sin, second)),
+                 terms.add(terms.mul(sin, first), terms.mul(cos, second)));
   if (partial)
     y = lower.concat(
         {y, pairs.part(x, turned, lower.subSizes(width, turned), 1)}, 3);
@@ -275,8 +275,8 @@ static Value convolveChannels(Lowering &lower, Terms &terms, Value padded,
   Value y = lower.make<ConvOp>(padded, weight, one, zero, zero, one, one,
                                channels, wide);
   if (bias)
-    y = terms.add(y, lower.broadcastInDims(lower.cast(bias, wide),
-                                           lower.sizes(y), {1}));
+    y = terms.add(
+        y, lower.broadcastInDims(lower.cast(bias, wide), lower.sizes(y), {1}));
   return lower.cast(y, Lowering::elementOf(padded));
 }
 
@@ -296,10 +296,9 @@ static LogicalResult lowerCausalConv(Lowering &lower, onnx::Node node,
   Type type = Lowering::elementOf(x);
   OpFoldResult zero = lower.index(0), one = lower.index(1);
   OpFoldResult history = lower.subSizes(lower.size(weight, 2), one);
-  Value padded =
-      past ? lower.concat({past, x}, 2)
-           : lower.pad(x, lower.splat(0.0, type), {zero, zero, history},
-                       {zero, zero, zero});
+  Value padded = past ? lower.concat({past, x}, 2)
+                      : lower.pad(x, lower.splat(0.0, type),
+                                  {zero, zero, history}, {zero, zero, zero});
   Value y = convolveChannels(lower, terms, padded, weight,
                              lower.operand(node, 2), *channels);
   StringRef activation = node.getString("activation", "none");

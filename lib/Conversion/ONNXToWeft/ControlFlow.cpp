@@ -36,10 +36,10 @@ static LogicalResult flatten(const GraphValue &value,
 
 /// Checks that both branches yield the same kinds of values, and gives their
 /// tensors in one row each.
-static LogicalResult
-flattenBranches(Lowering &lower, onnx::Node node,
-                ArrayRef<SmallVector<GraphValue>> branches,
-                SmallVector<Value> (&tensors)[2], SmallVectorImpl<Type> &types) {
+static LogicalResult flattenBranches(Lowering &lower, onnx::Node node,
+                                     ArrayRef<SmallVector<GraphValue>> branches,
+                                     SmallVector<Value> (&tensors)[2],
+                                     SmallVectorImpl<Type> &types) {
   if (branches[0].size() != branches[1].size())
     return lower.fail(node, "the branches yield " + Twine(branches[0].size()) +
                                 " and " + Twine(branches[1].size()) +
@@ -47,7 +47,8 @@ flattenBranches(Lowering &lower, onnx::Node node,
   for (size_t i = 0; i < branches[0].size(); ++i) {
     for (unsigned k : {0, 1})
       if (failed(flatten(branches[k][i], tensors[k])))
-        return lower.unsupported(node, "an optional that only one branch fills");
+        return lower.unsupported(node,
+                                 "an optional that only one branch fills");
     if (tensors[0].size() != tensors[1].size())
       return lower.unsupported(
           node, "branches that yield sequences of different lengths");
@@ -106,9 +107,9 @@ static LogicalResult emitIf(Lowering &lower, onnx::Node node, Value condition,
     if (!block->empty())
       block->clear();
     drafts[k]->getTerminator()->moveBefore(drafts[k], drafts[k]->begin());
-    block->getOperations().splice(
-        block->end(), drafts[k]->getOperations(),
-        std::next(drafts[k]->begin()), drafts[k]->end());
+    block->getOperations().splice(block->end(), drafts[k]->getOperations(),
+                                  std::next(drafts[k]->begin()),
+                                  drafts[k]->end());
     b.setInsertionPointToEnd(block);
     for (auto [value, type] : llvm::zip_equal(tensors[k], types))
       value = castTo(lower, value, type);
@@ -129,8 +130,8 @@ static LogicalResult lowerIf(Lowering &lower, onnx::Node node,
   if (std::optional<HostTensor> value = lower.constantOf(condition)) {
     if (value->getNumElements() != 1)
       return lower.fail(node, "'cond' must have one element");
-    return inlineBranch(lower, node,
-                        value->getInt(0) ? *thenGraph : *elseGraph, results);
+    return inlineBranch(lower, node, value->getInt(0) ? *thenGraph : *elseGraph,
+                        results);
   }
   return emitIf(lower, node, condition, {thenGraph, elseGraph}, results);
 }

@@ -22,8 +22,8 @@ void bindValue(Lowering &lower, Value from, const GraphValue &to) {
     lower.map(from, to.tensor);
 }
 
-FailureOr<SmallVector<GraphValue>>
-lowerNested(Lowering &lower, Region &graph, ArrayRef<GraphValue> arguments) {
+FailureOr<SmallVector<GraphValue>> lowerNested(Lowering &lower, Region &graph,
+                                               ArrayRef<GraphValue> arguments) {
   Block &block = graph.front();
   for (auto [argument, value] : llvm::zip(block.getArguments(), arguments))
     bindValue(lower, argument, value);
@@ -43,8 +43,7 @@ Value shapeLikeArgument(Lowering &lower, Value value, BlockArgument argument) {
   int64_t rank = type ? type.getRank() : 0;
   if (rank == Lowering::rankOf(value))
     return value;
-  return lower.reshape(value,
-                       SmallVector<OpFoldResult>(rank, lower.index(1)));
+  return lower.reshape(value, SmallVector<OpFoldResult>(rank, lower.index(1)));
 }
 
 Value insertAxis(Lowering &lower, Value element, int64_t axis) {
@@ -103,9 +102,9 @@ LoopBody::Fit LoopBody::build(Bind bind, unsigned firstCarried) {
   Fit first = buildOnce(bind, firstCarried), fit = first;
   while (fit == Fit::Grows) {
     for (auto [i, init] : llvm::enumerate(inits))
-      init = castTo(lower, init,
-                    joinTypes(init.getType(),
-                              yields[firstCarried + i].getType()));
+      init =
+          castTo(lower, init,
+                 joinTypes(init.getType(), yields[firstCarried + i].getType()));
     fit = buildOnce(bind, firstCarried);
   }
   return fit == Fit::Good ? first : fit;

@@ -45,7 +45,8 @@ public:
     Failed,
     /// A carried value changes its rank, or a sequence is carried or yielded.
     Changes,
-    /// As Good, but sizes of carried tensors change from iteration to iteration.
+    /// As Good, but sizes of carried tensors change from iteration to
+    /// iteration.
     Grows,
   };
 

@@ -161,10 +161,10 @@ LogicalResult LoopRule::unroll(SmallVectorImpl<Value> &results) {
   bool goesOn = *constantCondition;
   for (int64_t i = 0; goesOn && (!trips || i < *trips); ++i) {
     if (i == kMaxUnrolledTrips)
-      return lower.unsupported(node, "a loop that carries sequences or changing "
-                                     "shapes, with more than " +
-                                         Twine(kMaxUnrolledTrips) +
-                                         " iterations");
+      return lower.unsupported(node,
+                               "a loop that carries sequences or changing "
+                               "shapes, with more than " +
+                                   Twine(kMaxUnrolledTrips) + " iterations");
     if (!appendIteration(i, carried, scanned, goesOn))
       return failure();
   }
@@ -216,8 +216,7 @@ void LoopRule::emitCounted(LoopBody &body, SmallVectorImpl<Value> &results) {
   for (auto [i, argument] : llvm::enumerate(arguments)) {
     Value yielded = body.getYields()[i + 1];
     if (i >= numCarried())
-      yielded =
-          accumulate(lower, yielded, argument, loop.getInductionVar(), 0);
+      yielded = accumulate(lower, yielded, argument, loop.getInductionVar(), 0);
     next.push_back(castTo(lower, yielded, argument.getType()));
   }
   scf::YieldOp::create(b, next);
@@ -232,9 +231,9 @@ void LoopRule::emitWhileHead(scf::WhileOp loop, unsigned numValues) {
   Block *head = b.createBlock(&loop.getBefore(), {}, types, locs);
   Value goesOn = head->getArguments().back();
   if (limit) {
-    Value below = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::slt, head->getArgument(numValues - 2),
-        lower.sizeValue(*limit));
+    Value below = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                        head->getArgument(numValues - 2),
+                                        lower.sizeValue(*limit));
     goesOn = arith::AndIOp::create(b, goesOn, below);
   }
   scf::ConditionOp::create(b, goesOn, head->getArguments());
@@ -269,10 +268,10 @@ void LoopRule::emitWhile(LoopBody &body, SmallVectorImpl<Value> &results) {
     for (unsigned i = 0; i < numTensors; ++i) {
       Value yielded = body.getYields()[i + 1], argument = arguments[i];
       if (i >= numCarried())
-        yielded = reserves()
-                      ? accumulate(lower, yielded, argument, number, 0)
-                      : lower.concat({argument, insertAxis(lower, yielded, 0)},
-                                     0);
+        yielded =
+            reserves()
+                ? accumulate(lower, yielded, argument, number, 0)
+                : lower.concat({argument, insertAxis(lower, yielded, 0)}, 0);
       next.push_back(castTo(lower, yielded, argument.getType()));
     }
     next.push_back(lower.sizeValue(lower.addSizes(number, lower.index(1))));
@@ -285,8 +284,9 @@ void LoopRule::emitWhile(LoopBody &body, SmallVectorImpl<Value> &results) {
       int64_t rank = Lowering::rankOf(result);
       SmallVector<OpFoldResult> sizes = lower.sizes(result);
       sizes[0] = loop.getResult(numTensors);
-      result = lower.slice(result, SmallVector<OpFoldResult>(rank, lower.index(0)),
-                           sizes, SmallVector<OpFoldResult>(rank, lower.index(1)));
+      result =
+          lower.slice(result, SmallVector<OpFoldResult>(rank, lower.index(0)),
+                      sizes, SmallVector<OpFoldResult>(rank, lower.index(1)));
     }
     results.push_back(result);
   }
@@ -296,7 +296,8 @@ LogicalResult LoopRule::run(SmallVectorImpl<Value> &results) {
   if (failed(readOperands()))
     return failure();
   if (!limit && !condition)
-    return lower.fail(node, "a loop without trip count and condition never ends");
+    return lower.fail(node,
+                      "a loop without trip count and condition never ends");
   SmallVector<Value> tensors;
   for (GraphValue &init : inits) {
     if (!init.tensor)
@@ -323,7 +324,8 @@ LogicalResult LoopRule::run(SmallVectorImpl<Value> &results) {
       constantTrips().value_or(kMaxUnrolledTrips + 1) <= kMaxUnrolledTrips)
     return unroll(results);
   if (!counted && !condition)
-    return lower.fail(node, "a loop without trip count and condition never ends");
+    return lower.fail(node,
+                      "a loop without trip count and condition never ends");
   if (counted)
     emitCounted(body, results);
   else
@@ -354,7 +356,8 @@ public:
 
 private:
   LogicalResult readOperands();
-  FailureOr<SmallVector<int64_t>> readAxes(StringRef name, ArrayRef<int64_t> ranks);
+  FailureOr<SmallVector<int64_t>> readAxes(StringRef name,
+                                           ArrayRef<int64_t> ranks);
   OpFoldResult positionOf(StringRef directions, unsigned index,
                           OpFoldResult iteration);
   Value elementAt(unsigned index, OpFoldResult iteration);
@@ -391,8 +394,9 @@ LogicalResult ScanRule::readOperands() {
   if (numInputs <= 0 || numStates < 0 ||
       block.getNumArguments() != node.getNumOperands() ||
       block.getTerminator()->getNumOperands() < numStates)
-    return lower.fail(node, "'body' and 'num_scan_inputs' do not fit the number "
-                            "of operands");
+    return lower.fail(node,
+                      "'body' and 'num_scan_inputs' do not fit the number "
+                      "of operands");
   SmallVector<int64_t> ranks;
   for (unsigned i = 0; i < node.getNumOperands(); ++i) {
     Value operand = lower.operand(node, i);
@@ -437,8 +441,8 @@ void ScanRule::emit(LoopBody &body, ArrayRef<int64_t> axes,
   ImplicitLocOpBuilder &b = lower.b;
   unsigned numStates = states.size();
   SmallVector<Value> values(body.getInits());
-  for (auto [element, axis] : llvm::zip_equal(
-           body.getYields().drop_front(numStates), axes))
+  for (auto [element, axis] :
+       llvm::zip_equal(body.getYields().drop_front(numStates), axes))
     values.push_back(body.createAccumulator(element, trips, axis));
   auto loop = scf::ForOp::create(b, lower.sizeValue(lower.index(0)),
                                  lower.sizeValue(trips),

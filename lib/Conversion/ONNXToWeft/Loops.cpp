@@ -53,6 +53,10 @@ Value zeros(Lowering &lower, Type elementType, ArrayRef<OpFoldResult> shape) {
   return lower.broadcastTo(lower.splat(0.0, elementType), shape);
 }
 
+Value withSizes(Lowering &lower, Value value, ArrayRef<OpFoldResult> shape) {
+  return lower.reshape(value, shape);
+}
+
 SmallVector<Value> emitFor(Lowering &lower, OpFoldResult trips,
                            ArrayRef<Value> inits, LoopStep step) {
   auto stepKeepingTypes = [&](OpFoldResult iteration, ValueRange carried) {
@@ -70,17 +74,18 @@ SmallVector<Value> emitFor(Lowering &lower, OpFoldResult trips,
   ImplicitLocOpBuilder &b = lower.b;
   Value zero = lower.sizeValue(lower.index(0));
   Value one = lower.sizeValue(lower.index(1));
-  auto loop =
-      scf::ForOp::create(b, zero, lower.sizeValue(trips), one, inits);
-  OpBuilder::InsertionGuard guard(b);
-  // With nothing carried the builder of the op has made the terminator.
-  if (!loop.getBody()->empty())
-    loop.getBody()->front().erase();
-  b.setInsertionPointToEnd(loop.getBody());
-  SmallVector<Value> next =
-      stepKeepingTypes(loop.getInductionVar(), loop.getRegionIterArgs());
-  scf::YieldOp::create(b, next);
-  return SmallVector<Value>(loop.getResults());
+  auto loop = scf::ForOp::create(b, zero, lower.sizeValue(trips), one, inits);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(loop.getBody());
+    SmallVector<Value> next =
+        stepKeepingTypes(loop.getInductionVar(), loop.getRegionIterArgs());
+    scf::YieldOp::create(b, next);
+  }
+  SmallVector<Value> results;
+  for (auto [result, init] : llvm::zip_equal(loop.getResults(), inits))
+    results.push_back(withSizes(lower, result, lower.sizes(init)));
+  return results;
 }
 
 Value cloneForFirstIteration(Lowering &lower, Value value, Block *body,

@@ -29,6 +29,10 @@ mlir::Value indexTensor(Lowering &lower, mlir::OpFoldResult iteration,
 mlir::Value zeros(Lowering &lower, mlir::Type elementType,
                   llvm::ArrayRef<mlir::OpFoldResult> shape);
 
+/// `value`, whose sizes are sure to be `shape`, so that they are known as such.
+mlir::Value withSizes(Lowering &lower, mlir::Value value,
+                      llvm::ArrayRef<mlir::OpFoldResult> shape);
+
 /// Emits what one iteration computes from its number and the carried values.
 using LoopStep = llvm::function_ref<llvm::SmallVector<mlir::Value>(
     mlir::OpFoldResult iteration, mlir::ValueRange carried)>;
@@ -40,8 +44,8 @@ llvm::SmallVector<mlir::Value> emitFor(Lowering &lower,
                                        llvm::ArrayRef<mlir::Value> inits,
                                        LoopStep step);
 
-/// Computes `value`, which is defined inside the body of a loop, in front of the
-/// loop (where the builder stands) as it is in the first iteration: what it
+/// Computes `value`, which is defined inside the body of a loop, in front of
+/// the loop (where the builder stands) as it is in the first iteration: what it
 /// depends on is cloned with `mapping` telling the first iteration's values of
 /// the block's arguments.
 mlir::Value cloneForFirstIteration(Lowering &lower, mlir::Value value,

@@ -62,8 +62,8 @@ Value LossRule::logSoftmax(Value scores) {
 Value LossRule::pick(Value logProbabilities) {
   SmallVector<OpFoldResult> shape = lower.sizes(target), column = shape;
   column.insert(column.begin() + 1, lower.index(1));
-  Value picked = lower.make<GatherElementsOp>(
-      logProbabilities, lower.reshape(target, column), 1);
+  Value picked = lower.make<GatherElementsOp>(logProbabilities,
+                                              lower.reshape(target, column), 1);
   return lower.reshape(picked, shape);
 }
 

@@ -56,6 +56,9 @@ protected:
 private:
   LogicalResult readShape();
   LogicalResult project();
+  SmallVector<OpFoldResult> stateShape() {
+    return {lower.index(directions), batch, hidden};
+  }
   SmallVector<Value> initialState();
   OpFoldResult timeOf(int64_t direction, OpFoldResult iteration);
   Value inputsAt(OpFoldResult iteration);
@@ -67,8 +70,7 @@ private:
 
   bool batchFirst() { return node.getInt("layout", 0) == 1; }
   bool wantsAllSteps() {
-    return node.hasResult(0) &&
-           !node.getOperation()->getResult(0).use_empty();
+    return node.hasResult(0) && !node.getOperation()->getResult(0).use_empty();
   }
 
   SmallVector<Activation> activations;
@@ -145,12 +147,11 @@ LogicalResult RecurrentRule::project() {
 
 SmallVector<Value> RecurrentRule::initialState() {
   SmallVector<Value> state;
-  SmallVector<OpFoldResult> shape{lower.index(directions), batch, hidden};
   for (unsigned index : stateOperands()) {
     Value given = lower.operand(node, index);
     if (given && batchFirst())
       given = lower.transpose(given, {1, 0, 2});
-    Value zero = zeros(lower, Lowering::elementOf(weights), shape);
+    Value zero = zeros(lower, Lowering::elementOf(weights), stateShape());
     state.push_back(given ? castTo(lower, given, zero.getType()) : zero);
   }
   return state;
@@ -174,9 +175,9 @@ Value RecurrentRule::inputsAt(OpFoldResult iteration) {
   OpFoldResult width = lower.size(projected, 3);
   SmallVector<Value> all;
   for (int64_t d = 0; d < directions; ++d) {
-    Value part = lower.slice(
-        projected, {timeOf(d, iteration), zero, lower.index(d), zero},
-        {one, batch, one, width}, {one, one, one, one});
+    Value part = lower.slice(projected,
+                             {timeOf(d, iteration), zero, lower.index(d), zero},
+                             {one, batch, one, width}, {one, one, one, one});
     all.push_back(lower.reshape(part, {one, batch, width}));
   }
   return all.size() == 1 ? all.front() : lower.concat(all, 0);
@@ -187,8 +188,8 @@ Value RecurrentRule::validAt(OpFoldResult iteration) {
   OpFoldResult one = lower.index(1);
   SmallVector<Value> all;
   for (int64_t d = 0; d < directions; ++d) {
-    Value time = indexTensor(lower, timeOf(d, iteration),
-                             Lowering::elementOf(lengths));
+    Value time =
+        indexTensor(lower, timeOf(d, iteration), Lowering::elementOf(lengths));
     Value valid = terms.compare(ComparePredicate::lt, time, lengths);
     all.push_back(lower.reshape(valid, {one, batch, one}));
   }
@@ -269,7 +270,9 @@ LogicalResult RecurrentRule::run(SmallVectorImpl<Value> &results) {
     carried.push_back(emptyOutput());
   carried = emitFor(
       lower, times, carried, [&](OpFoldResult iteration, ValueRange values) {
-        ValueRange state = values.take_front(numStates);
+        SmallVector<Value> state;
+        for (Value value : values.take_front(numStates))
+          state.push_back(withSizes(lower, value, stateShape()));
         SmallVector<Value> next = step(inputsAt(iteration), state);
         Value output = next.front();
         if (lengths) {
@@ -326,8 +329,7 @@ private:
     Value ofHidden = parts(bias, 2, 1, 1);
     hiddenBias = lower.reshape(
         ofHidden, {lower.index(directions), lower.index(1), hidden});
-    bias = lower.concat(
-        {parts(bias, 0, 2, 1), terms.number(0.0, ofHidden)}, 1);
+    bias = lower.concat({parts(bias, 0, 2, 1), terms.number(0.0, ofHidden)}, 1);
     return success();
   }
 
@@ -353,8 +355,8 @@ private:
   Value hiddenBias; // [directions, 1, hidden]
 };
 
-/// i, o, f = f(...); c = f c + i g(...); h = o h(c). Gates in the order i o f c,
-/// peepholes i o f.
+/// i, o, f = f(...); c = f c + i g(...); h = o h(c). Gates in the order i o f
+/// c, peepholes i o f.
 class LstmRule : public RecurrentRule {
 public:
   LstmRule(Lowering &lower, onnx::Node node) : RecurrentRule(lower, node, 4) {}

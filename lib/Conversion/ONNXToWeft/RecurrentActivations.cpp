@@ -28,8 +28,7 @@ Value Activation::apply(Terms &terms, Value x) const {
     return terms.unary<LogisticOp>(x);
   case ActivationKind::Softplus: {
     // log(1 + exp(x)) without overflow.
-    Value decay = terms.unary<ExpOp>(
-        terms.unary<NegOp>(terms.unary<AbsOp>(x)));
+    Value decay = terms.unary<ExpOp>(terms.unary<NegOp>(terms.unary<AbsOp>(x)));
     return terms.add(terms.max(x, 0.0),
                      terms.unary<LogOp>(terms.add(decay, 1.0)));
   }
@@ -85,9 +84,10 @@ static double takeParameter(std::optional<double> otherwise,
   return taken;
 }
 
-FailureOr<SmallVector<Activation>>
-readActivations(Lowering &lower, onnx::Node node, ArrayRef<StringRef> defaults,
-                int64_t directions) {
+FailureOr<SmallVector<Activation>> readActivations(Lowering &lower,
+                                                   onnx::Node node,
+                                                   ArrayRef<StringRef> defaults,
+                                                   int64_t directions) {
   SmallVector<StringRef> names = node.getStrings("activations");
   size_t wanted = defaults.size() * directions;
   if (names.empty())

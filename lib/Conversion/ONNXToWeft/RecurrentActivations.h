@@ -8,8 +8,17 @@
 namespace weft {
 
 enum class ActivationKind {
-  Affine, Elu, HardSigmoid, LeakyRelu, Relu, ScaledTanh, Sigmoid, Softplus,
-  Softsign, Tanh, ThresholdedRelu
+  Affine,
+  Elu,
+  HardSigmoid,
+  LeakyRelu,
+  Relu,
+  ScaledTanh,
+  Sigmoid,
+  Softplus,
+  Softsign,
+  Tanh,
+  ThresholdedRelu
 };
 
 /// One activation function with its parameters.

@@ -80,8 +80,8 @@ static LogicalResult lowerInsert(Lowering &lower, onnx::Node node,
   FailureOr<Elements> elements = sequenceOperand(lower, node, 0);
   if (failed(elements))
     return failure();
-  FailureOr<int64_t> position = positionOperand(
-      lower, node, 2, elements->size(), elements->size());
+  FailureOr<int64_t> position =
+      positionOperand(lower, node, 2, elements->size(), elements->size());
   if (failed(position))
     return failure();
   elements->insert(elements->begin() + *position, lower.operand(node, 1));
@@ -95,8 +95,7 @@ static LogicalResult lowerErase(Lowering &lower, onnx::Node node,
   if (failed(elements))
     return failure();
   int64_t size = elements->size();
-  FailureOr<int64_t> position =
-      positionOperand(lower, node, 1, size, size - 1);
+  FailureOr<int64_t> position = positionOperand(lower, node, 1, size, size - 1);
   if (failed(position))
     return failure();
   if (*position < 0 || *position >= size)
