@@ -22,7 +22,9 @@ static LoweringTable createTable() {
       addMovementLowerings,      addGatherScatterLowerings,
       addReductionLowerings,     addContractionLowerings,
       addConvolutionLowerings,   addPoolingLowerings,
-      addNormalizationLowerings,
+      addNormalizationLowerings, addAttentionLowerings,
+      addRecurrentLowerings,     addControlFlowLowerings,
+      addLossLowerings,          addSequenceLowerings,
   };
   LoweringTable table;
   for (auto *family : families)
