@@ -24,7 +24,8 @@ extern "C" {
 #define WEFT_BUFFER_ALIGNMENT 64
 
 /// Element types. The values are those of ONNX's TensorProto.DataType. In
-/// memory, an element narrower than a byte takes one byte.
+/// memory, an element narrower than a byte takes one byte, of which only the
+/// low bits count: the others are zero in constants and anything in inputs.
 typedef enum weft_dtype {
   WEFT_F32 = 1,
   WEFT_U8 = 2,
@@ -101,6 +102,7 @@ typedef struct weft_kernel {
 } weft_kernel;
 
 /// One run's state. Opaque to the program but for what the functions below do.
+/// It begins with the table of entry.h.
 typedef struct weft_run weft_run;
 
 typedef struct weft_program {
@@ -141,6 +143,9 @@ typedef enum weft_fault {
 /// thread's own, scratch_bytes long.
 typedef void (*weft_task)(weft_run *run, void *const *args, int64_t begin,
                           int64_t end, void *scratch);
+
+/* They are called by the thread that runs the program; weft_rt_fault() and
+ * weft_rt_allocate() also by tasks. */
 
 /// Runs `count` iterations of `task` on the threads of the run, in contiguous
 /// parts whose bounds depend on nothing but `count` and the number of threads.

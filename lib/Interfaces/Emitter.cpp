@@ -62,24 +62,26 @@ Value ElementEmitter::choose(Value condition,
                              llvm::function_ref<Value()> otherwise) {
   ImplicitLocOpBuilder &b = builder();
   // The result type is known only once one side has been emitted, so both
-  // sides go into detached blocks first.
-  Block thenBlock, elseBlock;
-  auto emitSide = [&](Block &block, llvm::function_ref<Value()> side) {
+  // sides go into an op without results first.
+  auto draft = scf::IfOp::create(b, TypeRange(), condition,
+                                 /*addThenBlock=*/true, /*addElseBlock=*/true);
+  auto emitSide = [&](Block *block, llvm::function_ref<Value()> side) {
     OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(&block);
+    b.setInsertionPointToEnd(block);
     Value value = side();
     scf::YieldOp::create(b, value);
     return value.getType();
   };
-  Type type = emitSide(thenBlock, then);
-  emitSide(elseBlock, otherwise);
+  Type type = emitSide(draft.thenBlock(), then);
+  emitSide(draft.elseBlock(), otherwise);
 
-  auto ifOp = scf::IfOp::create(b, type, condition,
-                                /*addThenBlock=*/true, /*addElseBlock=*/true);
-  ifOp.thenBlock()->getOperations().splice(ifOp.thenBlock()->end(),
-                                           thenBlock.getOperations());
-  ifOp.elseBlock()->getOperations().splice(ifOp.elseBlock()->end(),
-                                           elseBlock.getOperations());
+  auto ifOp = scf::IfOp::create(b, type, condition, /*addThenBlock=*/true,
+                                /*addElseBlock=*/true);
+  ifOp.thenBlock()->getOperations().splice(
+      ifOp.thenBlock()->end(), draft.thenBlock()->getOperations());
+  ifOp.elseBlock()->getOperations().splice(
+      ifOp.elseBlock()->end(), draft.elseBlock()->getOperations());
+  draft.erase();
   return ifOp.getResult(0);
 }
 

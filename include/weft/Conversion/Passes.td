@@ -18,4 +18,102 @@ def ConvertONNXToWeftPass : Pass<"convert-onnx-to-weft", "::mlir::ModuleOp"> {
   let dependentDialects = ["::weft::WeftDialect"];
 }
 
+def FormDispatchesPass : Pass<"dispatch-form", "::mlir::func::FuncOp"> {
+  let summary = "Group tensor operations that become one kernel";
+  let description = [{
+    Puts every `weft` op that needs a kernel into a `dispatch.region`:
+    elementwise ops with the op that makes their operand (a product, a window, a
+    reduction along rows) or with each other; index maps (broadcasts,
+    transposes, slices) are copied to where they are used. Constants and
+    reshapes stay outside: they are other names for memory.
+
+    Requires: ranked tensors.
+    Ensures: outside of regions, the only `weft` ops are constants and reshapes.
+  }];
+  let dependentDialects = ["::weft::dispatch::DispatchDialect"];
+}
+
+def ConvertDispatchToHostPass
+    : Pass<"convert-dispatch-to-host", "::mlir::ModuleOp"> {
+  let summary = "Turn launches on tensors into a program on buffers";
+  let description = [{
+    Rewrites `@main` into a host program: inputs, outputs and constants become
+    buffers, a launch gets memory for its results, sizes become arithmetic on
+    the symbols of the inputs. A result that the program returns is written
+    straight into the output. Memory whose size depends on symbols alone becomes
+    `host.alloc`, other memory `host.allocate`. The module's attribute
+    `weft.dim_ranges`, a dictionary of `array<i64: min, max>`, limits symbols.
+
+    Requires: `dispatch.launch`, constants, sizes and `scf` are all that `@main`
+    holds.
+    Ensures: no tensor is left.
+  }];
+  let dependentDialects = ["::weft::host::HostDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def ConvertHostToLLVMPass
+    : Pass<"convert-host-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Turn the ops of the host program into calls of the runtime";
+  let description = [{
+    Gives `@main` the signature of a program's `run` function and
+    `@arena_bytes` that of `arena_bytes` (weft-rt/program.h), and rewrites the
+    ops of the host dialect. A call that fails ends the run.
+
+    Requires: a planned arena, control flow lowered to `cf`.
+    Ensures: functions hold no op of the host dialect. `host.data` and
+    `dispatch.kernel` are kept for `host-emit-tables`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect",
+                           "::mlir::LLVM::LLVMDialect"];
+}
+
+def HostEmitTablesPass : Pass<"host-emit-tables", "::mlir::ModuleOp"> {
+  let summary = "Emit the tables that describe a compiled program";
+  let description = [{
+    Emits the `weft_program` of the module and `weft_program_query`, and makes
+    all else internal. The bytes of a `#weft.extern` constant stay where they
+    are: the table refers to an external global that carries the attribute.
+
+    Requires: functions lowered to the LLVM dialect.
+    Ensures: the module holds nothing but the LLVM dialect.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+  let options = [
+    Option<"target", "target", "std::string", "\"cpu\"",
+           "What the program says it was compiled for">,
+    Option<"producer", "producer", "std::string", "\"weft\"",
+           "What the program says it was compiled by">
+  ];
+}
+
+def ExpandMathPass : Pass<"weft-expand-math"> {
+  let summary = "Replace math functions of f32 and narrower by polynomials";
+  let description = [{
+    Functions of f16 and bf16 are computed in f32. What has no polynomial is
+    left for libm.
+
+    Requires: nothing.
+    Ensures: see above.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ExpandNarrowFloatsPass : Pass<"weft-expand-narrow-floats"> {
+  let summary = "Convert 8-bit and 4-bit floats by integer arithmetic";
+  let description = [{
+    Rewrites `arith.extf` from and `arith.truncf` to floats of 8 and 4 bits.
+    Rounding is to nearest, ties to even; what is too large becomes NaN or
+    infinity, whichever the type has, or else the largest number.
+
+    Requires: no other arithmetic on such types.
+    Ensures: no conversion of such types is left.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 #endif // WEFT_CONVERSION_PASSES

@@ -52,7 +52,8 @@ public:
   double getFloat(int64_t index) const;
   /// Element `index`, sign- or zero-extended; floats are truncated.
   int64_t getInt(int64_t index) const;
-  /// Stores `value` rounded to the element type (to nearest, ties to even).
+  /// Stores `value` rounded to the element type (to nearest, ties to even;
+  /// f8E8M0FNU rounds its magnitude up).
   void setFloat(int64_t index, double value);
   /// Stores the low bits of `value`.
   void setInt(int64_t index, int64_t value);

@@ -17,8 +17,9 @@ class Lowering;
 /// Lowers `node`: emits weft ops and appends one value per result of the node
 /// (null for a result that nothing uses and that was not computed). Fails after
 /// Lowering::fail() or Lowering::unsupported().
-using LowerFn = llvm::LogicalResult (*)(Lowering &lower, onnx::Node node,
-                                        llvm::SmallVectorImpl<mlir::Value> &results);
+using LowerFn =
+    llvm::LogicalResult (*)(Lowering &lower, onnx::Node node,
+                            llvm::SmallVectorImpl<mlir::Value> &results);
 
 /// Lowerings by op name without the dialect's prefix: "Conv", "ml.Scaler".
 using LoweringTable = llvm::StringMap<LowerFn>;
@@ -74,6 +75,22 @@ public:
   mlir::OpFoldResult divSizes(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
   mlir::OpFoldResult maxSizes(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
   mlir::OpFoldResult minSizes(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
+  /// The size that numpy's broadcasting of two sizes gives.
+  mlir::OpFoldResult broadcastSizes(mlir::OpFoldResult lhs,
+                                    mlir::OpFoldResult rhs);
+  /// Exact for all signs: the quotient rounded up.
+  mlir::OpFoldResult ceilDivSizes(mlir::OpFoldResult lhs,
+                                  mlir::OpFoldResult rhs);
+  /// `lhs predicate rhs ? yes : no`.
+  mlir::OpFoldResult selectSize(mlir::arith::CmpIPredicate predicate,
+                                mlir::OpFoldResult lhs, mlir::OpFoldResult rhs,
+                                mlir::OpFoldResult yes, mlir::OpFoldResult no);
+  /// Whether `size` is known not to be negative: a size, or made of such.
+  static bool isNonNegative(mlir::OpFoldResult size);
+  /// The product of sizes.
+  mlir::OpFoldResult productOf(llvm::ArrayRef<mlir::OpFoldResult> sizes);
+  /// The size as a tensor of i64 of rank 0.
+  mlir::Value sizeTensor(mlir::OpFoldResult size);
   /// The size as a value of `index` type.
   mlir::Value sizeValue(mlir::OpFoldResult size);
   /// The sizes as a tensor of i64, shape [n].
@@ -90,6 +107,17 @@ public:
     return folded(op.getOperation());
   }
 
+  /// As make(), for an op of several results, which is not evaluated.
+  template <typename OpTy, typename... Args>
+  llvm::SmallVector<mlir::Value> makeAll(Args &&...args) {
+    OpTy op = OpTy::create(b, std::forward<Args>(args)...);
+    return llvm::to_vector_of<mlir::Value>(op->getResults());
+  }
+
+  /// The type of a tensor of these sizes.
+  static mlir::RankedTensorType
+  tensorType(llvm::ArrayRef<mlir::OpFoldResult> shape, mlir::Type elementType);
+
   mlir::Value constant(const HostTensor &tensor);
   /// A rank-0 or splat constant.
   mlir::Value splat(double value, mlir::Type elementType,
@@ -99,6 +127,8 @@ public:
   mlir::Value splatLike(double value, mlir::Value like);
 
   mlir::Value cast(mlir::Value value, mlir::Type elementType);
+  /// `value` with more or fewer of its sizes in the type.
+  mlir::Value retype(mlir::Value value, mlir::RankedTensorType type);
   mlir::Value reshape(mlir::Value value,
                       llvm::ArrayRef<mlir::OpFoldResult> shape);
   mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> permutation);
@@ -112,9 +142,16 @@ public:
   /// Numpy's broadcasting of values to a common shape; fails with an error.
   llvm::FailureOr<llvm::SmallVector<mlir::Value>>
   broadcast(onnx::Node node, llvm::ArrayRef<mlir::Value> values);
-  mlir::Value slice(mlir::Value value, llvm::ArrayRef<mlir::OpFoldResult> offsets,
+  /// The shape that numpy's broadcasting gives; fails with an error.
+  llvm::FailureOr<llvm::SmallVector<mlir::OpFoldResult>>
+  commonShape(onnx::Node node, llvm::ArrayRef<mlir::Value> values);
+  mlir::Value slice(mlir::Value value,
+                    llvm::ArrayRef<mlir::OpFoldResult> offsets,
                     llvm::ArrayRef<mlir::OpFoldResult> sizes,
                     llvm::ArrayRef<mlir::OpFoldResult> strides);
+  /// The part of `size` elements from `offset` on, along one axis.
+  mlir::Value sliceAxis(mlir::Value value, int64_t axis,
+                        mlir::OpFoldResult offset, mlir::OpFoldResult size);
   mlir::Value concat(llvm::ArrayRef<mlir::Value> values, int64_t axis);
   mlir::Value pad(mlir::Value value, mlir::Value padding,
                   llvm::ArrayRef<mlir::OpFoldResult> low,
@@ -132,6 +169,11 @@ public:
   // Nested graphs and other rules
   //===--------------------------------------------------------------------===//
 
+  /// Lowers the ops of a block, but for its terminator, at the builder's
+  /// insertion point.
+  void lowerBlock(mlir::Block &block);
+  /// What the value of the onnx dialect was lowered to; null if nothing.
+  mlir::Value lookup(mlir::Value from) const;
   /// Lowers the ops of a sub-graph at the builder's insertion point, with
   /// `arguments` for its block arguments; returns what it yields.
   llvm::FailureOr<llvm::SmallVector<mlir::Value>>
@@ -148,7 +190,8 @@ public:
   // Errors
   //===--------------------------------------------------------------------===//
 
-  /// Reports that the model is wrong at `node`: "WFT2001: node 'a' (Conv): ...".
+  /// Reports that the model is wrong at `node`: "WFT2001: node 'a' (Conv):
+  /// ...".
   llvm::LogicalResult fail(onnx::Node node, const llvm::Twine &message);
   /// Reports that Weft has no lowering of what `node` asks for. All of these
   /// are collected, reported together, and lead to exit code 77.
@@ -156,17 +199,58 @@ public:
 
   struct Unsupported {
     mlir::Location loc;
-    std::string opType, message;
+    std::string name, opType, message;
   };
   llvm::SmallVector<Unsupported> unsupportedNodes;
-  bool failed = false;
+  bool hasFailed = false;
 
 private:
+  using Scalars = llvm::SmallVector<mlir::OpFoldResult>;
+  /// An operation on sizes: its name and operands.
+  using Term = std::tuple<llvm::StringRef, void *, void *>;
+  static Term term(llvm::StringRef name, mlir::OpFoldResult lhs,
+                   mlir::OpFoldResult rhs = {}) {
+    return {name, lhs.getOpaqueValue(), rhs.getOpaqueValue()};
+  }
+
+  void lowerNode(onnx::Node node);
+  bool haveOperands(onnx::Node node) const;
+  void mapResults(onnx::Node node, llvm::ArrayRef<mlir::Value> results);
+
   mlir::Value folded(mlir::Operation *op);
+  mlir::Value evaluated(mlir::Operation *op);
+  mlir::Value scalarised(mlir::Operation *op);
+  mlir::Value scalarisedMove(mlir::Operation *op);
+  mlir::Value scalarisedElementwise(mlir::Operation *op);
+  mlir::Value scalarisedReduce(ReduceOp op);
+  mlir::OpFoldResult scalarOf(mlir::Operation *op,
+                              llvm::ArrayRef<mlir::OpFoldResult> elements,
+                              mlir::Type type);
+  /// The elements of a small tensor as scalars of its element type (signless),
+  /// if they are known one by one.
+  std::optional<Scalars> scalarsOf(mlir::Value value);
+  mlir::Value fromScalars(llvm::ArrayRef<mlir::OpFoldResult> scalars,
+                          mlir::RankedTensorType type);
+  mlir::OpFoldResult toIndex(mlir::OpFoldResult scalar);
+  mlir::OpFoldResult fromIndex(mlir::OpFoldResult index, mlir::Type type);
+
+  mlir::OpFoldResult traceSize(mlir::Value value, int64_t dim);
+  void reifySizes(mlir::Operation *op);
+  mlir::OpFoldResult traced(mlir::OpFoldResult size);
+  /// The op `name` of two index operands; one that exists and is visible here
+  /// is taken again.
+  mlir::OpFoldResult binary(llvm::StringRef name, mlir::OpFoldResult lhs,
+                            mlir::OpFoldResult rhs);
+  /// A value of `term` that dominates the insertion point, or null.
+  mlir::Value visible(const Term &term) const;
+  bool isVisible(mlir::Value value) const;
 
   const LoweringTable &table;
   mlir::IRMapping mapping;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> sequences;
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::OpFoldResult> sizeCache;
+  llvm::DenseMap<Term, llvm::SmallVector<mlir::Value, 1>> arithmetic;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::OpFoldResult>> extracted;
 };
 
 //===----------------------------------------------------------------------===//
@@ -174,7 +258,11 @@ private:
 //===----------------------------------------------------------------------===//
 
 void addElementwiseLowerings(LoweringTable &table);
+void addActivationLowerings(LoweringTable &table);
 void addMovementLowerings(LoweringTable &table);
+void addPartLowerings(LoweringTable &table);
+void addSourceLowerings(LoweringTable &table);
+void addSelectionLowerings(LoweringTable &table);
 void addGatherScatterLowerings(LoweringTable &table);
 void addReductionLowerings(LoweringTable &table);
 void addContractionLowerings(LoweringTable &table);

@@ -1,6 +1,7 @@
 //===- WeftDialect.cpp - The differentiable tensor language ---------------===//
 
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "Elementwise.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"

@@ -70,11 +70,24 @@ class Weft_IndexedOp<string mnemonic, list<Trait> traits = []>
                           traits)>;
 
 // An op whose result element at an index depends on the operands' elements at
-// the same index alone.
+// the same index alone. All of them have the same sizes and emit alike.
 class Weft_ElementwiseOp<string mnemonic, list<Trait> traits = []>
     : Weft_IndexedOp<mnemonic,
                      !listconcat([DeclareOpInterfaceMethods<ScalarOpInterface>],
-                                 traits)>;
+                                 traits)> {
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::reifyResultShapes(
+        ::mlir::OpBuilder &builder,
+        ::mlir::ReifiedRankedShapedTypeDims &shapes) {
+      return ::weft::detail::reifyElementwise(*this, builder, shapes);
+    }
+    ::mlir::Value $cppClass::emitElement(
+        ::weft::ElementEmitter &emitter,
+        ::llvm::ArrayRef<::mlir::Value> indices) {
+      return ::weft::detail::emitElementwise(*this, emitter, indices);
+    }
+  }];
+}
 
 // An op that needs loops of its own over whole results.
 class Weft_LoopOp<string mnemonic, list<Trait> traits = []>

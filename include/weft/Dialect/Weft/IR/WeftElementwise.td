@@ -160,7 +160,9 @@ def Weft_CastOp : Weft_ElementwiseOp<"cast", [SameOperandsAndResultShape]> {
     `x != 0`. With `saturate`, a value beyond the range of an 8-bit or 4-bit
     float becomes the largest finite one of its sign; without it, infinity or,
     where the type has none, NaN. A float to integer cast with `saturate` clamps
-    to the integer's range instead of being undefined.
+    to the integer's range instead of being undefined; NaN becomes zero.
+    f8E8M0FNU rounds the magnitude up and knows no sign. f4E2M1FN has nothing to
+    overflow to, so it saturates in either case, and NaN becomes -0.
 
     Example:
 

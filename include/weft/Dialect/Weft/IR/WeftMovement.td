@@ -92,6 +92,7 @@ def Weft_RandomUniformOp : Weft_IndexedOp<"random_uniform"> {
     $seed `stream` $stream (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($seed)
     `,` type($result)
   }];
+  let extraClassDeclaration = [{ bool isCheap() { return false; } }];
   let hasVerifier = 1;
 }
 
@@ -135,7 +136,6 @@ def Weft_TransposeOp
   let arguments = (ins Weft_Tensor:$input, DenseI64ArrayAttr:$permutation);
   let results = (outs Weft_Tensor:$result);
   let assemblyFormat = "$input $permutation attr-dict `:` type($input)";
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
@@ -245,7 +245,6 @@ def Weft_ConcatOp
   let assemblyFormat = [{
     $inputs `axis` $axis attr-dict `:` functional-type($inputs, $result)
   }];
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 

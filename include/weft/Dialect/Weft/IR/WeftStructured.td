@@ -276,15 +276,19 @@ def Weft_DetOp
   let summary = "Determinants of square matrices";
   let description = [{
     Over the last two dimensions, by Gaussian elimination with partial pivoting.
+    The second result is the room that the elimination works in: it has the
+    input's shape and holds L (below the diagonal, which is all ones) and U of
+    the matrix with its rows in the order of the pivots. f16 and bf16 are
+    computed in f32, which is then its element type.
 
     Example:
 
     ```mlir
-    %y = weft.det %x : tensor<5x3x3xf32>
+    %y, %lu = weft.det %x : tensor<5x3x3xf32>
     ```
   }];
   let arguments = (ins Weft_FloatTensor:$input);
-  let results = (outs Weft_FloatTensor:$result);
+  let results = (outs Weft_FloatTensor:$result, Weft_FloatTensor:$factors);
   let assemblyFormat = "$input attr-dict `:` type($input)";
   let hasVerifier = 1;
 }

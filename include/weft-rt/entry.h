@@ -1,0 +1,47 @@
+/*===- entry.h - How a program's calls reach the runtime ------------------===*\
+|*                                                                            *|
+|* A weft_run begins with a pointer to this table, and the weft_rt_*          *|
+|* functions of program.h do nothing but call through it. So any copy of them *|
+|* serves: the one in the executable, in a shared runtime, or one that was    *|
+|* linked into the compiled program (the library weft-rt-entry, which needs   *|
+|* nothing else), whichever the loader finds first. Part of the program ABI.  *|
+|*                                                                            *|
+\*===----------------------------------------------------------------------===*/
+
+#ifndef WEFT_RT_ENTRY_H
+#define WEFT_RT_ENTRY_H
+
+#include "weft-rt/program.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// One function for each weft_rt_* of program.h, with its meaning.
+typedef struct weft_run_table {
+  int32_t (*launch)(weft_run *run, int32_t kernel, weft_task task,
+                    void *const *args, int64_t count);
+  const int64_t *(*symbols)(weft_run *run);
+  void *(*arena)(weft_run *run);
+  const void *(*constant)(weft_run *run, int32_t index);
+  const void *(*input)(weft_run *run, int32_t index);
+  void *(*output)(weft_run *run, int32_t index, const int64_t *dims);
+  void *(*allocate)(weft_run *run, int64_t bytes);
+  void (*fault)(weft_run *run, int32_t kernel, weft_fault fault,
+                int64_t detail);
+} weft_run_table;
+
+/// One of the weft_rt_* functions.
+typedef struct weft_entry_point {
+  const char *name;
+  void (*address)(void); ///< to be cast to the function's type
+} weft_entry_point;
+
+/// The weft_rt_* functions, for whoever links programs in memory.
+const weft_entry_point *weft_entry_points(int32_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* WEFT_RT_ENTRY_H */

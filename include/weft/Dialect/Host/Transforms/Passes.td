@@ -1,0 +1,32 @@
+//===- Passes.td - Passes on the host dialect -----------------------------===//
+
+#ifndef WEFT_DIALECT_HOST_TRANSFORMS_PASSES
+#define WEFT_DIALECT_HOST_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def PlanArenaPass : Pass<"host-plan-arena", "::mlir::ModuleOp"> {
+  let summary = "Give each planned buffer its place in one arena";
+  let description = [{
+    Finds how long each `host.alloc` of `@main` is alive, and turns it into a
+    `host.arena` so that buffers that are alive at the same time do not
+    overlap. Buffers of static size are packed largest first, each into the
+    tightest hole. Buffers whose sizes depend on symbols share slots that are as
+    large as the largest of their members. Each starts at a multiple of 64
+    bytes. A function `@arena_bytes` computes the size of the arena from the
+    symbols. The module's attribute `host.plan` lists the buffers, in the order
+    of the program, with their lifetimes and places.
+
+    Requires: bytes of each `host.alloc` computed from constants and symbols.
+    Ensures: no `host.alloc` is left.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect"];
+  let statistics = [
+    Statistic<"numBuffers", "buffers", "Number of buffers that were placed">,
+    Statistic<"numSlots", "slots",
+              "Number of slots that buffers of symbolic size share">
+  ];
+}
+
+#endif // WEFT_DIALECT_HOST_TRANSFORMS_PASSES

@@ -1,0 +1,27 @@
+//===- Evaluate.h - Reference evaluation of whole functions ---------------===//
+
+#ifndef WEFT_DIALECT_WEFT_IR_EVALUATE_H
+#define WEFT_DIALECT_WEFT_IR_EVALUATE_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "weft/Interfaces/HostTensor.h"
+
+namespace weft {
+
+/// Runs `function` op by op on `inputs`, one for each argument, and returns
+/// what it returns. It may hold ops that implement EvaluableOpInterface,
+/// `scf.if`, `scf.for`, `scf.while`, calls of functions of the same module,
+/// `tensor.dim`, `tensor.from_elements`, `tensor.extract`, `tensor.cast`, and
+/// any op that folds to a constant when its operands are constant, as those of
+/// `arith` and `math` do. Scalars are tensors of rank 0, those of `index` type
+/// of i64.
+///
+/// Fails, after an error at the op's location, for other ops and where an
+/// op's operands are illegal.
+mlir::FailureOr<llvm::SmallVector<HostTensor>>
+evaluateFunction(mlir::func::FuncOp function,
+                 llvm::ArrayRef<HostTensor> inputs);
+
+} // namespace weft
+
+#endif // WEFT_DIALECT_WEFT_IR_EVALUATE_H

@@ -1,0 +1,354 @@
+//===- EmitTables.cpp - The tables that describe a compiled program -------===//
+
+#include "weft-rt/program.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "weft/Conversion/HostToLLVM.h"
+#include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "weft/Dialect/Host/IR/HostDialect.h"
+#include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "weft/Interfaces/HostTensor.h"
+
+namespace weft {
+#define GEN_PASS_DEF_HOSTEMITTABLESPASS
+#include "weft/Conversion/Passes.h.inc"
+} // namespace weft
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::host;
+
+/// The number that weft_dtype has for `type`; 0 if it has none.
+static int32_t getDtype(Type type) {
+  if (auto intType = dyn_cast<IntegerType>(type)) {
+    bool isUnsigned = intType.isUnsigned();
+    switch (intType.getWidth()) {
+    case 1:
+      return WEFT_BOOL;
+    case 2:
+      return isUnsigned ? WEFT_U2 : WEFT_I2;
+    case 4:
+      return isUnsigned ? WEFT_U4 : WEFT_I4;
+    case 8:
+      return isUnsigned ? WEFT_U8 : WEFT_I8;
+    case 16:
+      return isUnsigned ? WEFT_U16 : WEFT_I16;
+    case 32:
+      return isUnsigned ? WEFT_U32 : WEFT_I32;
+    case 64:
+      return isUnsigned ? WEFT_U64 : WEFT_I64;
+    }
+    return 0;
+  }
+  return llvm::TypeSwitch<Type, int32_t>(type)
+      .Case<Float32Type>([](Type) { return WEFT_F32; })
+      .Case<Float64Type>([](Type) { return WEFT_F64; })
+      .Case<Float16Type>([](Type) { return WEFT_F16; })
+      .Case<BFloat16Type>([](Type) { return WEFT_BF16; })
+      .Case<Float8E4M3FNType>([](Type) { return WEFT_F8E4M3FN; })
+      .Case<Float8E4M3FNUZType>([](Type) { return WEFT_F8E4M3FNUZ; })
+      .Case<Float8E5M2Type>([](Type) { return WEFT_F8E5M2; })
+      .Case<Float8E5M2FNUZType>([](Type) { return WEFT_F8E5M2FNUZ; })
+      .Case<Float8E8M0FNUType>([](Type) { return WEFT_F8E8M0FNU; })
+      .Case<Float4E2M1FNType>([](Type) { return WEFT_F4E2M1FN; })
+      .Default(0);
+}
+
+namespace {
+
+/// Emits globals. A table is built from its entries' fields, which are emitted
+/// in the initializer.
+class TableBuilder {
+public:
+  explicit TableBuilder(ModuleOp module)
+      : module(module), b(module.getLoc(), module.getBodyRegion()),
+        ptr(LLVM::LLVMPointerType::get(module.getContext())),
+        i32(b.getI32Type()), i64(b.getI64Type()) {
+    b.setInsertionPointToEnd(module.getBody());
+  }
+
+  LogicalResult emit(StringRef target, StringRef producer);
+
+private:
+  using Fields = SmallVector<Value>;
+
+  Value constant(Type type, int64_t value) {
+    return LLVM::ConstantOp::create(b, type, b.getIntegerAttr(type, value));
+  }
+  Value addressOf(Operation *op) {
+    if (!op)
+      return LLVM::ZeroOp::create(b, ptr);
+    return LLVM::AddressOfOp::create(
+        b, ptr, SymbolTable::getSymbolName(op).getValue());
+  }
+  /// A global string that ends with a zero byte.
+  Operation *string(StringRef text);
+  /// A global with raw contents.
+  Operation *bytes(StringRef name, StringRef contents);
+  /// A global array with `count` entries of `types`; null if that is zero.
+  Operation *table(StringRef name, ArrayRef<Type> types, size_t count,
+                   llvm::function_ref<Fields(size_t)> entry);
+  Operation *ports(StringRef name, ArrayAttr attrs);
+  Operation *symbols(ArrayAttr attrs);
+  Operation *constants(ArrayRef<DataOp> data);
+  Operation *kernels(ArrayRef<dispatch::KernelOp> kernels);
+  void program(StringRef target, StringRef producer);
+  void query();
+  LogicalResult check();
+
+  ModuleOp module;
+  ImplicitLocOpBuilder b;
+  LLVM::LLVMPointerType ptr;
+  Type i32, i64;
+  unsigned numStrings = 0;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Globals
+//===----------------------------------------------------------------------===//
+
+Operation *TableBuilder::bytes(StringRef name, StringRef contents) {
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), contents.size());
+  auto global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
+                                       LLVM::Linkage::Internal, name,
+                                       b.getStringAttr(contents));
+  return global;
+}
+
+Operation *TableBuilder::string(StringRef text) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(module.getBody());
+  return bytes("weft_string_" + std::to_string(numStrings++),
+               std::string(text) + '\0');
+}
+
+Operation *TableBuilder::table(StringRef name, ArrayRef<Type> types,
+                               size_t count,
+                               llvm::function_ref<Fields(size_t)> entry) {
+  if (count == 0)
+    return nullptr;
+  auto structType = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
+  auto type = LLVM::LLVMArrayType::get(structType, count);
+  auto global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
+                                       LLVM::Linkage::Internal, name,
+                                       Attribute());
+  OpBuilder::InsertionGuard guard(b);
+  b.createBlock(&global.getInitializerRegion());
+  Value all = LLVM::UndefOp::create(b, type);
+  for (size_t number = 0; number < count; ++number)
+    for (auto [field, value] : llvm::enumerate(entry(number)))
+      all = LLVM::InsertValueOp::create(
+          b, all, value,
+          ArrayRef<int64_t>{static_cast<int64_t>(number),
+                            static_cast<int64_t>(field)});
+  LLVM::ReturnOp::create(b, all);
+  return global;
+}
+
+//===----------------------------------------------------------------------===//
+// Tables
+//===----------------------------------------------------------------------===//
+
+Operation *TableBuilder::ports(StringRef name, ArrayAttr attrs) {
+  SmallVector<Operation *> dims, names;
+  for (auto [number, port] :
+       llvm::enumerate(attrs.getAsRange<PortAttr>())) {
+    names.push_back(string(port.getName()));
+    auto shape = port.getType().getShape();
+    dims.push_back(table(
+        (name + "_dims_" + Twine(number)).str(), {i64, i32}, shape.size(),
+        [&](size_t dim) {
+          int64_t size = ShapedType::isStatic(shape[dim]) ? shape[dim] : -1;
+          return Fields{constant(i64, size),
+                        constant(i32, port.getSymbols()[dim])};
+        }));
+  }
+  return table(name, {ptr, i32, i32, ptr}, attrs.size(), [&](size_t number) {
+    RankedTensorType type = cast<PortAttr>(attrs[number]).getType();
+    return Fields{addressOf(names[number]),
+                  constant(i32, getDtype(type.getElementType())),
+                  constant(i32, type.getRank()), addressOf(dims[number])};
+  });
+}
+
+Operation *TableBuilder::symbols(ArrayAttr attrs) {
+  SmallVector<Operation *> names;
+  for (auto symbol : attrs.getAsRange<host::SymbolAttr>())
+    names.push_back(string(symbol.getName()));
+  return table("weft_symbols", {ptr, i64, i64}, attrs.size(),
+               [&](size_t number) {
+                 auto symbol = cast<host::SymbolAttr>(attrs[number]);
+                 return Fields{addressOf(names[number]),
+                               constant(i64, symbol.getMin()),
+                               constant(i64, symbol.getMax())};
+               });
+}
+
+Operation *TableBuilder::constants(ArrayRef<DataOp> data) {
+  SmallVector<Operation *> names, contents;
+  SmallVector<std::array<int64_t, 3>> sizes;
+  for (auto [number, op] : llvm::enumerate(data)) {
+    names.push_back(string(op.getName()));
+    auto type = cast<RankedTensorType>(op.getValue().getType());
+    if (auto attr = dyn_cast<ExternAttr>(op.getValue())) {
+      auto global = LLVM::GlobalOp::create(
+          b, LLVM::LLVMArrayType::get(b.getI8Type(), attr.getSize()),
+          /*isConstant=*/true, LLVM::Linkage::External,
+          ("weft_constant_" + Twine(number)).str(), Attribute(),
+          WEFT_BUFFER_ALIGNMENT);
+      global.setVisibility_(LLVM::Visibility::Hidden);
+      global->setAttr(kExternAttr, attr);
+      contents.push_back(global);
+      int64_t packed = attr.getPacked() ? type.getElementTypeBitWidth() : 0;
+      sizes.push_back({attr.getSize(), packed, type.getNumElements()});
+      continue;
+    }
+    HostTensor tensor =
+        HostTensor::fromAttr(cast<DenseElementsAttr>(op.getValue()));
+    ArrayRef<char> raw = tensor.getBytes();
+    auto global = cast<LLVM::GlobalOp>(
+        bytes(("weft_data_" + Twine(number)).str(),
+              StringRef(raw.data(), raw.size())));
+    global.setAlignment(WEFT_BUFFER_ALIGNMENT);
+    contents.push_back(global);
+    sizes.push_back({static_cast<int64_t>(raw.size()), 0,
+                     type.getNumElements()});
+  }
+  return table(
+      "weft_constants", {ptr, i32, ptr, ptr, i64, i64, i32, i64}, data.size(),
+      [&](size_t number) {
+        auto [size, packed, count] = sizes[number];
+        return Fields{addressOf(names[number]),
+                      constant(i32, WEFT_CONSTANT_EMBEDDED),
+                      addressOf(contents[number]),
+                      addressOf(nullptr),
+                      constant(i64, 0),
+                      constant(i64, size),
+                      constant(i32, packed),
+                      constant(i64, count)};
+      });
+}
+
+Operation *TableBuilder::kernels(ArrayRef<dispatch::KernelOp> kernels) {
+  SmallVector<Operation *> names, nodes;
+  for (dispatch::KernelOp kernel : kernels) {
+    names.push_back(string(kernel.getSymName()));
+    nodes.push_back(string(llvm::join(
+        llvm::map_range(kernel.getNodes().getAsValueRange<StringAttr>(),
+                        [](StringRef node) { return node.str(); }),
+        "\n")));
+  }
+  return table("weft_kernels", {ptr, ptr}, kernels.size(),
+               [&](size_t number) {
+                 return Fields{addressOf(names[number]),
+                               addressOf(nodes[number])};
+               });
+}
+
+void TableBuilder::program(StringRef target, StringRef producer) {
+  auto inputs = module->getAttrOfType<ArrayAttr>(inputsAttrName);
+  auto outputs = module->getAttrOfType<ArrayAttr>(outputsAttrName);
+  auto symbolAttrs = module->getAttrOfType<ArrayAttr>(symbolsAttrName);
+  auto data = llvm::to_vector(module.getOps<DataOp>());
+  auto kernelOps = llvm::to_vector(module.getOps<dispatch::KernelOp>());
+  int64_t scratch = 0;
+  for (dispatch::KernelOp kernel : kernelOps)
+    scratch = std::max<int64_t>(scratch, kernel.getScratchBytes());
+
+  Operation *texts[] = {string(module.getName().value_or("")),
+                        string(producer), string(target)};
+  size_t counts[] = {inputs.size(), outputs.size(), symbolAttrs.size(),
+                     data.size(), kernelOps.size()};
+  Operation *tables[] = {ports("weft_inputs", inputs),
+                         ports("weft_outputs", outputs), symbols(symbolAttrs),
+                         constants(data), kernels(kernelOps)};
+  SmallVector<Type> types{i32, ptr, ptr, ptr};
+  types.append(5, i32);
+  types.append(5, ptr);
+  types.append({i64, ptr, ptr});
+  table("weft_program", types, 1, [&](size_t) {
+    Fields fields{constant(i32, WEFT_PROGRAM_ABI)};
+    for (Operation *text : texts)
+      fields.push_back(addressOf(text));
+    for (size_t count : counts)
+      fields.push_back(constant(i32, count));
+    for (Operation *table : tables)
+      fields.push_back(addressOf(table));
+    fields.push_back(constant(i64, scratch));
+    fields.push_back(addressOf(module.lookupSymbol("weft_arena_bytes")));
+    fields.push_back(addressOf(module.lookupSymbol("weft_run")));
+    return fields;
+  });
+}
+
+void TableBuilder::query() {
+  auto func = LLVM::LLVMFuncOp::create(b, "weft_program_query",
+                                       LLVM::LLVMFunctionType::get(ptr, i32));
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = func.addEntryBlock(b);
+  b.setInsertionPointToStart(block);
+  Value isOurs = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq,
+                                      block->getArgument(0),
+                                      constant(i32, WEFT_PROGRAM_ABI));
+  Value program = addressOf(module.lookupSymbol("weft_program"));
+  Value none = LLVM::ZeroOp::create(b, ptr);
+  LLVM::ReturnOp::create(b,
+                         LLVM::SelectOp::create(b, isOurs, program, none));
+}
+
+LogicalResult TableBuilder::check() {
+  for (StringRef name : {inputsAttrName, outputsAttrName, symbolsAttrName})
+    if (!module->getAttrOfType<ArrayAttr>(name))
+      return module.emitError("there is no table '") << name << "'";
+  for (StringRef name : {"weft_run", "weft_arena_bytes"})
+    if (!module.lookupSymbol<LLVM::LLVMFuncOp>(name))
+      return module.emitError("there is no LLVM function '") << name << "'";
+  for (StringRef name : {inputsAttrName, outputsAttrName})
+    for (auto port : module->getAttrOfType<ArrayAttr>(name)
+                         .getAsRange<PortAttr>()) {
+      if (port.getType().getRank() > WEFT_MAX_RANK)
+        return module.emitError("'")
+               << port.getName() << "' has rank " << port.getType().getRank()
+               << ", but a program can pass at most rank " << WEFT_MAX_RANK;
+      if (getDtype(port.getType().getElementType()) == 0)
+        return module.emitError("'")
+               << port.getName() << "' has elements of type "
+               << port.getType().getElementType()
+               << ", which a program can't pass";
+    }
+  for (DataOp data : module.getOps<DataOp>())
+    if (!isa<ExternAttr, DenseElementsAttr>(data.getValue()))
+      return data.emitOpError("value is neither dense nor '#weft.extern'");
+  return success();
+}
+
+LogicalResult TableBuilder::emit(StringRef target, StringRef producer) {
+  if (failed(check()))
+    return failure();
+  for (auto func : module.getOps<LLVM::LLVMFuncOp>())
+    if (!func.isExternal())
+      func.setLinkage(LLVM::Linkage::Internal);
+  program(target, producer);
+  query();
+  for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
+    if (isa<DataOp, dispatch::KernelOp>(op))
+      op.erase();
+  for (StringRef name :
+       {inputsAttrName, outputsAttrName, symbolsAttrName, planAttrName})
+    module->removeAttr(name);
+  return success();
+}
+
+namespace {
+struct HostEmitTablesPass
+    : weft::impl::HostEmitTablesPassBase<HostEmitTablesPass> {
+  using HostEmitTablesPassBase::HostEmitTablesPassBase;
+
+  void runOnOperation() override {
+    if (failed(TableBuilder(getOperation()).emit(target, producer)))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,401 @@
+//===- HostToLLVM.cpp - The host program's calls of the runtime -----------===//
+
+#include "weft/Conversion/HostToLLVM.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "weft/Dialect/Host/IR/HostDialect.h"
+#include "weft/Interfaces/HostTensor.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace weft {
+#define GEN_PASS_DEF_CONVERTHOSTTOLLVMPASS
+#include "weft/Conversion/Passes.h.inc"
+} // namespace weft
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::host;
+
+namespace {
+
+/// Lowers one function of the host program.
+class FunctionLowering {
+public:
+  FunctionLowering(ModuleOp module, func::FuncOp func)
+      : module(module), func(func), b(func.getLoc(), func),
+        ptr(LLVM::LLVMPointerType::get(func.getContext())) {}
+
+  /// Lowers `@main`, which gets the run as its argument.
+  void lowerMain();
+  /// Lowers `@arena_bytes`, which gets the values of the symbols.
+  void lowerArenaBytes();
+
+private:
+  void lowerOps();
+  void lowerOp(Operation &op);
+  void lowerLaunch(LaunchOp op);
+  void lowerOutput(OutputOp op);
+  void lowerRequire(RequireOp op);
+  Value lowerSize(SizeOp op);
+  Value lowerLoad(LoadOp op);
+  void lowerStore(StoreOp op);
+
+  Value constant(unsigned bits, int64_t value) {
+    return arith::ConstantOp::create(
+        b, b.getIntegerAttr(b.getIntegerType(bits), value));
+  }
+  Value toI64(Value index) {
+    return arith::IndexCastOp::create(b, b.getI64Type(), index);
+  }
+  Value toIndex(Value value) {
+    return arith::IndexCastOp::create(b, b.getIndexType(), value);
+  }
+  Value element(Value base, Type type, Value index) {
+    return LLVM::GEPOp::create(b, ptr, type, base, index);
+  }
+  /// Calls a function of the runtime; `result` may be null.
+  Value call(StringRef name, Type result, ValueRange operands);
+  /// Room on the stack, made once on entry.
+  Value reserve(Type type, int64_t count);
+  /// Ends the run where `failed` holds; goes on behind `op`.
+  void failIf(Value failed, Operation *op);
+  Value once(Value &value, llvm::function_ref<Value()> make);
+
+  ModuleOp module;
+  func::FuncOp func;
+  ImplicitLocOpBuilder b;
+  LLVM::LLVMPointerType ptr;
+  Value run, symbols, arena, launchArgs;
+  Block *failure = nullptr;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Building blocks
+//===----------------------------------------------------------------------===//
+
+Value FunctionLowering::call(StringRef name, Type result, ValueRange operands) {
+  auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
+  if (!callee) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    Type type = result ? result : LLVM::LLVMVoidType::get(b.getContext());
+    callee = LLVM::LLVMFuncOp::create(
+        b, name,
+        LLVM::LLVMFunctionType::get(type,
+                                    llvm::to_vector(operands.getTypes())));
+  }
+  auto op = LLVM::CallOp::create(b, callee, operands);
+  return result ? op.getResult() : Value();
+}
+
+Value FunctionLowering::once(Value &value, llvm::function_ref<Value()> make) {
+  if (value)
+    return value;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&func.getBody().front());
+  value = make();
+  return value;
+}
+
+Value FunctionLowering::reserve(Type type, int64_t count) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&func.getBody().front());
+  return LLVM::AllocaOp::create(b, ptr, type, constant(64, count));
+}
+
+void FunctionLowering::failIf(Value failed, Operation *op) {
+  if (!failure) {
+    OpBuilder::InsertionGuard guard(b);
+    failure = b.createBlock(&func.getBody(), func.getBody().end());
+    func::ReturnOp::create(b, constant(32, 1));
+  }
+  Block *block = b.getInsertionBlock();
+  Block *next = block->splitBlock(op->getNextNode());
+  b.setInsertionPointToEnd(block);
+  cf::CondBranchOp::create(b, failed, failure, ValueRange(), next,
+                           ValueRange());
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+/// The number of symbol `name` among the ops of type OpT of the module.
+template <typename OpT>
+static int64_t getNumber(ModuleOp module, StringRef name) {
+  for (auto [number, op] : llvm::enumerate(module.getOps<OpT>()))
+    if (op.getSymName() == name)
+      return number;
+  llvm_unreachable("symbol uses were verified");
+}
+
+void FunctionLowering::lowerLaunch(LaunchOp op) {
+  auto kernel = module.lookupSymbol<dispatch::KernelOp>(op.getKernel());
+  Value number =
+      constant(32, getNumber<dispatch::KernelOp>(module, op.getKernel()));
+  SmallVector<Value> words;
+  llvm::append_range(words, op.getReads());
+  llvm::append_range(words, op.getWrites());
+  for (Value word : op.getWords())
+    words.push_back(toI64(word));
+  for (auto [position, word] : llvm::enumerate(words))
+    LLVM::StoreOp::create(b, word,
+                          element(launchArgs, b.getI64Type(),
+                                  constant(64, position)));
+
+  Value failed;
+  Operation *last = op;
+  for (auto [task, count] :
+       llvm::zip_equal(kernel.getTasks(), kernel.getCounts())) {
+    if (failed) {
+      failIf(failed, last);
+      b.setInsertionPoint(op);
+    }
+    auto taskName = cast<FlatSymbolRefAttr>(task);
+    auto taskFunc = module.lookupSymbol<func::FuncOp>(taskName.getAttr());
+    Value iterations =
+        func::CallOp::create(b, cast<FlatSymbolRefAttr>(count),
+                             b.getI64Type(), launchArgs)
+            .getResult(0);
+    Value address =
+        func::ConstantOp::create(b, taskFunc.getFunctionType(), taskName);
+    address = UnrealizedConversionCastOp::create(b, ptr, address).getResult(0);
+    Value status = call("weft_rt_launch", b.getI32Type(),
+                        {run, number, address, launchArgs, iterations});
+    auto compare = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, status,
+                                         constant(32, 0));
+    failed = compare;
+    last = compare;
+  }
+  if (failed)
+    failIf(failed, op);
+}
+
+void FunctionLowering::lowerOutput(OutputOp op) {
+  auto ports = module->getAttrOfType<ArrayAttr>(outputsAttrName);
+  RankedTensorType type = cast<PortAttr>(ports[op.getNumber()]).getType();
+  Value sizes = reserve(b.getI64Type(), std::max<int64_t>(1, type.getRank()));
+  auto given = op.getSizes().begin();
+  for (auto [dim, size] : llvm::enumerate(type.getShape())) {
+    Value value = ShapedType::isStatic(size) ? constant(64, size)
+                                             : toI64(*given++);
+    LLVM::StoreOp::create(
+        b, value, element(sizes, b.getI64Type(), constant(64, dim)));
+  }
+  Value memory = call("weft_rt_output", ptr,
+                      {run, constant(32, op.getNumber()), sizes});
+  op.getBuffer().replaceAllUsesWith(memory);
+  auto null = LLVM::ZeroOp::create(b, ptr);
+  failIf(LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, memory, null), op);
+}
+
+void FunctionLowering::lowerRequire(RequireOp op) {
+  Block *block = b.getInsertionBlock();
+  Block *next = block->splitBlock(op->getNextNode());
+  Block *fault = b.createBlock(&func.getBody(), func.getBody().end());
+  // No kernel is to blame.
+  call("weft_rt_fault", {},
+       {run, constant(32, -1), constant(32, op.getFault()),
+        toI64(op.getDetail())});
+  func::ReturnOp::create(b, constant(32, 1));
+  b.setInsertionPointToEnd(block);
+  cf::CondBranchOp::create(b, op.getCondition(), next, ValueRange(), fault,
+                           ValueRange());
+}
+
+Value FunctionLowering::lowerSize(SizeOp op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  llvm::erase_if(shape, ShapedType::isDynamic);
+  Value bytes = constant(64, getStaticBytes(RankedTensorType::get(
+                                 shape, type.getElementType())));
+  Value limit = constant(64, maxBytes);
+  auto overflowType = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), {b.getI64Type(), b.getI1Type()});
+  Value zero = constant(64, 0), isEmpty;
+  for (Value size : op.getSizes()) {
+    Value clamped = arith::MaxSIOp::create(b, toI64(size), zero);
+    Value none = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, clamped,
+                                       zero);
+    isEmpty = isEmpty ? arith::OrIOp::create(b, isEmpty, none).getResult()
+                      : none;
+    Value product = LLVM::SMulWithOverflowOp::create(b, overflowType, bytes,
+                                                     clamped);
+    Value low = LLVM::ExtractValueOp::create(b, product, 0);
+    Value tooLarge = LLVM::ExtractValueOp::create(b, product, 1);
+    low = arith::MinSIOp::create(b, low, limit);
+    bytes = arith::SelectOp::create(b, tooLarge, limit, low);
+  }
+  // Zero wins over what was cut off.
+  if (isEmpty)
+    bytes = arith::SelectOp::create(b, isEmpty, zero, bytes);
+  return toIndex(bytes);
+}
+
+/// The integer type as wide as one stored element of `type`, or null if the
+/// element is stored as it is.
+static Type getCarrier(Type type) {
+  unsigned width = type.getIntOrFloatBitWidth();
+  if (width > 8 || (width == 8 && isa<IntegerType>(type)))
+    return {};
+  return IntegerType::get(type.getContext(), 8);
+}
+
+Value FunctionLowering::lowerLoad(LoadOp op) {
+  Type type = op.getType(), carrier = getCarrier(type);
+  Type stored = carrier ? carrier : type;
+  Value value = LLVM::LoadOp::create(
+      b, stored, element(op.getBuffer(), stored, toI64(op.getIndex())));
+  if (!carrier)
+    return value;
+  auto bits = b.getIntegerType(type.getIntOrFloatBitWidth());
+  if (bits != carrier)
+    value = arith::TruncIOp::create(b, bits, value);
+  return bits == type ? value : arith::BitcastOp::create(b, type, value);
+}
+
+void FunctionLowering::lowerStore(StoreOp op) {
+  Value value = op.getValue();
+  Type type = value.getType(), carrier = getCarrier(type);
+  Type stored = carrier ? carrier : type;
+  if (carrier) {
+    auto bits = b.getIntegerType(type.getIntOrFloatBitWidth());
+    if (bits != type)
+      value = arith::BitcastOp::create(b, bits, value);
+    if (type.isInteger(1) || bits != type)
+      value = bits == carrier
+                  ? value
+                  : arith::ExtUIOp::create(b, carrier, value).getResult();
+    else
+      value = arith::ExtSIOp::create(b, carrier, value);
+  }
+  LLVM::StoreOp::create(
+      b, value, element(op.getBuffer(), stored, toI64(op.getIndex())));
+}
+
+void FunctionLowering::lowerOp(Operation &op) {
+  b.setLoc(op.getLoc());
+  b.setInsertionPoint(&op);
+  auto replace = [&](Value value) {
+    op.getResult(0).replaceAllUsesWith(value);
+  };
+  llvm::TypeSwitch<Operation *>(&op)
+      .Case([&](InputOp op) {
+        replace(call("weft_rt_input", ptr, {run, constant(32, op.getNumber())}));
+      })
+      .Case([&](ConstantOp op) {
+        int64_t number = getNumber<DataOp>(module, op.getData());
+        replace(call("weft_rt_constant", ptr, {run, constant(32, number)}));
+      })
+      .Case([&](SymbolOp op) {
+        Value base = once(symbols, [&] {
+          return call("weft_rt_symbols", ptr, run);
+        });
+        Value at = element(base, b.getI64Type(), constant(64, op.getNumber()));
+        replace(toIndex(LLVM::LoadOp::create(b, b.getI64Type(), at)));
+      })
+      .Case([&](ArenaOp op) {
+        Value base = once(arena, [&] {
+          return call("weft_rt_arena", ptr, run);
+        });
+        replace(element(base, b.getI8Type(), toI64(op.getOffset())));
+      })
+      .Case([&](AllocateOp op) {
+        Value memory =
+            call("weft_rt_allocate", ptr, {run, toI64(op.getBytes())});
+        replace(memory);
+        auto null = LLVM::ZeroOp::create(b, ptr);
+        failIf(LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, memory, null),
+               op);
+      })
+      .Case([&](OutputOp op) { lowerOutput(op); })
+      .Case([&](SizeOp op) { replace(lowerSize(op)); })
+      .Case([&](LaunchOp op) { lowerLaunch(op); })
+      .Case([&](LoadOp op) { replace(lowerLoad(op)); })
+      .Case([&](StoreOp op) { lowerStore(op); })
+      .Case([&](RequireOp op) { lowerRequire(op); })
+      .Case([&](CopyOp op) {
+        LLVM::MemcpyOp::create(b, op.getTo(), op.getFrom(),
+                               toI64(op.getBytes()), /*isVolatile=*/false);
+      });
+  op.erase();
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+void FunctionLowering::lowerOps() {
+  SmallVector<Operation *> ops;
+  size_t maxWords = 0;
+  func.walk([&](Operation *op) {
+    if (!isa<HostDialect>(op->getDialect()))
+      return;
+    ops.push_back(op);
+    if (isa<LaunchOp>(op))
+      maxWords = std::max<size_t>(maxWords, op->getNumOperands());
+  });
+  // All launches share one place for their arguments.
+  if (func.getName() == mainName)
+    launchArgs = reserve(b.getI64Type(), std::max<size_t>(1, maxWords));
+  for (Operation *op : ops)
+    lowerOp(*op);
+  // What is left of the type are arguments of blocks and results of selects.
+  auto retype = [&](Value value) {
+    if (isa<BufferType>(value.getType()))
+      value.setType(ptr);
+  };
+  for (Block &block : func.getBody()) {
+    llvm::for_each(block.getArguments(), retype);
+    for (Operation &op : block)
+      llvm::for_each(op.getResults(), retype);
+  }
+}
+
+void FunctionLowering::lowerMain() {
+  run = func.getBody().front().addArgument(ptr, func.getLoc());
+  func.setFunctionType(b.getFunctionType(ptr, b.getI32Type()));
+  func.walk([&](func::ReturnOp op) {
+    b.setInsertionPoint(op);
+    op->insertOperands(0, constant(32, 0));
+  });
+  lowerOps();
+  func.setName("weft_run");
+}
+
+void FunctionLowering::lowerArenaBytes() {
+  symbols = func.getBody().front().addArgument(ptr, func.getLoc());
+  func.setFunctionType(b.getFunctionType(ptr, b.getI64Type()));
+  func.walk([&](func::ReturnOp op) {
+    b.setInsertionPoint(op);
+    op->setOperand(0, toI64(op.getOperand(0)));
+  });
+  lowerOps();
+  func.setName("weft_arena_bytes");
+}
+
+namespace {
+struct ConvertHostToLLVMPass
+    : weft::impl::ConvertHostToLLVMPassBase<ConvertHostToLLVMPass> {
+  using ConvertHostToLLVMPassBase::ConvertHostToLLVMPassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto main = module.lookupSymbol<func::FuncOp>(mainName);
+    auto arenaBytes = module.lookupSymbol<func::FuncOp>(arenaBytesName);
+    if (!main || !arenaBytes) {
+      module.emitError("there is no function '")
+          << (main ? arenaBytesName : mainName) << "'";
+      return signalPassFailure();
+    }
+    FunctionLowering(module, main).lowerMain();
+    FunctionLowering(module, arenaBytes).lowerArenaBytes();
+  }
+};
+} // namespace

@@ -1,0 +1,134 @@
+//===- ONNXToWeft.cpp - From ONNX nodes to the tensor language ------------===//
+
+#include "weft/Conversion/ONNXToWeft.h"
+#include "Lowering.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace weft {
+#define GEN_PASS_DEF_CONVERTONNXTOWEFTPASS
+#include "weft/Conversion/Passes.h.inc"
+} // namespace weft
+
+using namespace mlir;
+using namespace weft;
+
+//===----------------------------------------------------------------------===//
+// Families
+//===----------------------------------------------------------------------===//
+
+static LoweringTable createTable() {
+  static constexpr void (*families[])(LoweringTable &) = {
+      addElementwiseLowerings,   addActivationLowerings,
+      addMovementLowerings,      addGatherScatterLowerings,
+      addReductionLowerings,     addContractionLowerings,
+      addConvolutionLowerings,   addPoolingLowerings,
+      addNormalizationLowerings,
+  };
+  LoweringTable table;
+  for (auto *family : families)
+    family(table);
+  return table;
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+/// Gives the lowered `value` the declared type `type`; null if it cannot have
+/// it.
+static Value castTo(OpBuilder &builder, Location loc, Value value, Type type) {
+  if (value.getType() == type || isa<UnrankedTensorType>(type))
+    return value;
+  if (!tensor::CastOp::areCastCompatible(value.getType(), type))
+    return {};
+  return tensor::CastOp::create(builder, loc, type, value);
+}
+
+/// Replaces what the function returns by lowered values. The declared types
+/// stay, but for those without a rank.
+static LogicalResult lowerReturn(func::FuncOp func, Lowering &lowering) {
+  auto returnOp = cast<func::ReturnOp>(func.getBody().back().getTerminator());
+  OpBuilder builder(returnOp);
+  SmallVector<Type> types(func.getResultTypes());
+  for (auto [index, operand] : llvm::enumerate(returnOp->getOpOperands())) {
+    Value from = operand.get();
+    Value to = lowering.lookup(from);
+    if (!to && lowering.sequenceOf(from)) {
+      lowering.unsupportedNodes.push_back(
+          {from.getLoc(), "output " + std::to_string(index), "Sequence",
+           "an output of the model can't be a sequence"});
+      continue;
+    }
+    // Why it is not there has been reported.
+    if (!to)
+      continue;
+    Value result = castTo(builder, returnOp.getLoc(), to, types[index]);
+    if (!result) {
+      lowering.hasFailed = true;
+      return returnOp.emitError("WFT2002: output ")
+             << index << " has the type " << to.getType()
+             << ", the model declares " << types[index];
+    }
+    types[index] = result.getType();
+    operand.set(result);
+  }
+  func.setFunctionType(
+      FunctionType::get(func.getContext(), func.getArgumentTypes(), types));
+  return success();
+}
+
+/// Erases the nodes of the onnx dialect and what lowering them left behind
+/// without a use.
+static void eraseDead(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
+    for (Region &region : op.getRegions())
+      for (Block &nested : region)
+        if (op.getName().getDialectNamespace() != "onnx")
+          eraseDead(nested);
+    if (op.getName().getDialectNamespace() == "onnx" || isOpTriviallyDead(&op))
+      op.erase();
+  }
+}
+
+static void lowerFunction(func::FuncOp func, Lowering &lowering) {
+  Block &body = func.getBody().front();
+  for (BlockArgument argument : body.getArguments())
+    lowering.map(argument, argument);
+  lowering.b.setInsertionPoint(body.getTerminator());
+  lowering.b.setLoc(func.getLoc());
+  lowering.lowerBlock(body);
+  if (failed(lowerReturn(func, lowering)) || lowering.hasFailed ||
+      !lowering.unsupportedNodes.empty())
+    return;
+  eraseDead(body);
+}
+
+/// Names all refused nodes at once.
+static void reportUnsupported(ModuleOp module, Lowering &lowering) {
+  if (lowering.unsupportedNodes.empty())
+    return;
+  module->setAttr(kUnsupportedAttr, UnitAttr::get(module.getContext()));
+  InFlightDiagnostic diag = emitError(module.getLoc())
+                            << "WFT2003: " << lowering.unsupportedNodes.size()
+                            << " nodes can't be compiled";
+  for (const Lowering::Unsupported &node : lowering.unsupportedNodes)
+    diag.attachNote(node.loc) << "node '" << node.name << "' (" << node.opType
+                              << "): " << node.message;
+}
+
+namespace {
+struct ConvertONNXToWeftPass
+    : weft::impl::ConvertONNXToWeftPassBase<ConvertONNXToWeftPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    LoweringTable table = createTable();
+    Lowering lowering(table, module);
+    for (auto func : module.getOps<func::FuncOp>())
+      if (!func.isExternal())
+        lowerFunction(func, lowering);
+    reportUnsupported(module, lowering);
+    if (lowering.hasFailed || !lowering.unsupportedNodes.empty())
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,344 @@
+//===- Grouping.cpp - Which ops become one kernel -------------------------===//
+
+#include "Grouping.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace weft;
+
+//===----------------------------------------------------------------------===//
+// What an op is
+//===----------------------------------------------------------------------===//
+
+/// A constant whose elements are all equal costs nothing to repeat.
+static bool isSplat(Operation *op) {
+  auto constant = dyn_cast<ConstantOp>(op);
+  if (!constant)
+    return false;
+  auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+  return dense && dense.isSplat();
+}
+
+/// Ops that need no kernel: constants in memory, and other names for memory.
+static bool needsNoKernel(Operation *op) {
+  return isa<ConstantOp, ReshapeOp>(op) ||
+         !isa<IndexedOpInterface, LoopOpInterface>(op);
+}
+
+/// Ops that only tell where an element comes from, without a branch.
+static bool isIndexMap(Operation *op) {
+  return isSplat(op) || isa<BroadcastOp, TransposeOp, SliceOp, IotaOp>(op);
+}
+
+/// The axes that a row of a Rows group runs over.
+static std::optional<SmallVector<int64_t>> getRowAxes(Operation *op) {
+  using Axes = std::optional<SmallVector<int64_t>>;
+  return TypeSwitch<Operation *, Axes>(op)
+      .Case([](ReduceOp op) { return llvm::to_vector(op.getAxes()); })
+      .Case([](NormalizeOp op) { return llvm::to_vector(op.getAxes()); })
+      .Case([](SoftmaxOp op) {
+        return SmallVector<int64_t>{static_cast<int64_t>(op.getAxis())};
+      })
+      .Case([](ArgReduceOp op) {
+        return SmallVector<int64_t>{static_cast<int64_t>(op.getAxis())};
+      })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+/// A broadcast of something that is in memory, or of a splat: what kernels that
+/// join loops can read.
+static bool isMemoryBroadcast(Operation *op) {
+  if (isSplat(op))
+    return true;
+  auto broadcast = dyn_cast<BroadcastOp>(op);
+  if (!broadcast)
+    return false;
+  Operation *source = broadcast.getInput().getDefiningOp();
+  return !source || isSplat(source) || !isIndexMap(source);
+}
+
+static Block *getBlock(Operation *op) { return op ? op->getBlock() : nullptr; }
+
+//===----------------------------------------------------------------------===//
+// Joining
+//===----------------------------------------------------------------------===//
+
+Group *Grouping::createGroup(GroupKind kind, Operation *op) {
+  auto group = std::make_unique<Group>();
+  group->kind = kind;
+  group->root = kind == GroupKind::Elements ? nullptr : op;
+  group->first = group->last = positions[op];
+  groups.push_back(std::move(group));
+  add(*groups.back(), op);
+  return groups.back().get();
+}
+
+void Grouping::add(Group &group, Operation *op) {
+  group.ops.insert(op);
+  groupOf[op] = &group;
+  group.first = std::min(group.first, positions.lookup(op));
+  group.last = std::max(group.last, positions.lookup(op));
+}
+
+bool Grouping::dependsOn(Operation *op, const Group &group,
+                         llvm::SmallPtrSetImpl<void *> &visited) const {
+  if (!op)
+    return false;
+  // What lies in a nested region counts as the op around it.
+  auto it = positions.find(op);
+  if (it == positions.end())
+    return false;
+  Group *own = getGroup(op);
+  if (own == &group)
+    return true;
+  if (!visited.insert(own ? static_cast<void *>(own) : op).second)
+    return false;
+  if ((own ? own->last : it->second) < group.first)
+    return false;
+  auto operandsDepend = [&](Operation *user) {
+    bool found = false;
+    user->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        found |= dependsOn(operand.getDefiningOp(), group, visited);
+    });
+    return found;
+  };
+  if (!own)
+    return operandsDepend(op);
+  return llvm::any_of(own->ops, operandsDepend);
+}
+
+/// Whether a row kernel could compute `op` within its sweeps.
+bool Grouping::fitsRows(Operation *op, const Group &group) const {
+  ArrayRef<int64_t> shape =
+      cast<RankedTensorType>(group.root->getOperand(0).getType()).getShape();
+  SmallVector<int64_t> axes = *getRowAxes(group.root);
+  SmallVector<int64_t> outer;
+  for (int64_t dim : llvm::seq<int64_t>(shape.size()))
+    if (!llvm::is_contained(axes, dim))
+      outer.push_back(dim);
+  ArrayRef<int64_t> own =
+      cast<RankedTensorType>(op->getResult(0).getType()).getShape();
+  for (Value operand : op->getOperands()) {
+    Operation *source = operand.getDefiningOp();
+    auto broadcast = dyn_cast_or_null<BroadcastOp>(source);
+    Operation *inner =
+        broadcast ? broadcast.getInput().getDefiningOp() : nullptr;
+    if (!inner || getGroup(inner) != &group)
+      continue;
+    // From the outer space to the full one, or not at all.
+    if (own != shape || broadcast.getDims() != ArrayRef<int64_t>(outer))
+      return false;
+    auto innerShape =
+        cast<RankedTensorType>(broadcast.getInput().getType()).getShape();
+    for (auto [size, dim] : llvm::zip_equal(innerShape, outer))
+      if (size != shape[dim])
+        return false;
+  }
+  return true;
+}
+
+bool Grouping::canJoin(Operation *op, const Group &group) const {
+  if (group.closed || group.kind == GroupKind::Loops)
+    return false;
+  if (group.kind == GroupKind::Rows && !fitsRows(op, group))
+    return false;
+  for (Value operand : op->getOperands()) {
+    Operation *source = operand.getDefiningOp();
+    if (!source || getGroup(source) == &group)
+      continue;
+    // Through a copy, the group's own values may be read.
+    if (!getGroup(source) && isCopied(source, group, op)) {
+      bool onlyOwn = llvm::all_of(source->getOperands(), [&](Value inner) {
+        llvm::SmallPtrSet<void *, 16> visited;
+        Operation *def = inner.getDefiningOp();
+        // A product's elements are at hand one at a time only.
+        if (def && getGroup(def) == &group)
+          return group.kind != GroupKind::Own;
+        return !dependsOn(def, group, visited);
+      });
+      if (!onlyOwn)
+        return false;
+      continue;
+    }
+    llvm::SmallPtrSet<void *, 16> visited;
+    if (dependsOn(source, group, visited))
+      return false;
+  }
+  return true;
+}
+
+bool Grouping::join(Operation *op) {
+  // The latest producer first: its result is the most likely to be in a cache.
+  SmallVector<Group *> candidates;
+  for (Value operand : op->getOperands()) {
+    Operation *source = operand.getDefiningOp();
+    if (auto broadcast = dyn_cast_or_null<BroadcastOp>(source))
+      if (Operation *inner = broadcast.getInput().getDefiningOp())
+        if (Group *group = getGroup(inner);
+            group && group->kind == GroupKind::Rows)
+          candidates.push_back(group);
+    if (getBlock(source) == op->getBlock())
+      if (Group *group = getGroup(source))
+        candidates.push_back(group);
+  }
+  llvm::sort(candidates, [](Group *lhs, Group *rhs) {
+    // Products and rows are worth more than chains.
+    bool left = lhs->kind != GroupKind::Elements;
+    bool right = rhs->kind != GroupKind::Elements;
+    return std::make_pair(left, lhs->last) > std::make_pair(right, rhs->last);
+  });
+  for (Group *group : candidates) {
+    if (!canJoin(op, *group))
+      continue;
+    add(*group, op);
+    return true;
+  }
+  return false;
+}
+
+/// A transpose of a product's result changes only where elements are stored.
+bool Grouping::joinTranspose(TransposeOp op) {
+  Operation *source = op.getInput().getDefiningOp();
+  if (getBlock(source) != op->getBlock() || !op.getInput().hasOneUse())
+    return false;
+  Group *group = getGroup(source);
+  if (!group || group->closed || !isa<ContractOp, ConvOp>(group->root ? group->root : source))
+    return false;
+  // The group's only result, then, is the transposed one.
+  for (Operation *member : group->ops)
+    for (Operation *user : member->getUsers())
+      if (user != op && getGroup(user) != group)
+        return false;
+  add(*group, op);
+  group->closed = true;
+  return true;
+}
+
+void Grouping::assign(Operation *op) {
+  if (needsNoKernel(op))
+    return;
+  if (isa<LoopOpInterface>(op)) {
+    createGroup(GroupKind::Loops, op)->closed = true;
+    return;
+  }
+  if (auto transpose = dyn_cast<TransposeOp>(op))
+    if (joinTranspose(transpose))
+      return;
+  if (isIndexMap(op))
+    return;
+  if (isa<ScalarOpInterface>(op)) {
+    if (!join(op))
+      createGroup(GroupKind::Elements, op);
+    return;
+  }
+  bool isRow = getRowAxes(op).has_value();
+  createGroup(isRow ? GroupKind::Rows : GroupKind::Own, op);
+}
+
+bool Grouping::isCopied(Operation *op, const Group &group,
+                        Operation *user) const {
+  if (!isIndexMap(op))
+    return false;
+  if (isSplat(op))
+    return true;
+  switch (group.kind) {
+  case GroupKind::Elements:
+  case GroupKind::Loops:
+    return true;
+  case GroupKind::Rows:
+    return isMemoryBroadcast(op);
+  case GroupKind::Own:
+    // Products read through transposes of memory.
+    if (user == group.root && isa<TransposeOp>(op)) {
+      Operation *source = op->getOperand(0).getDefiningOp();
+      return !source || !isIndexMap(source);
+    }
+    return isMemoryBroadcast(op);
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+//===----------------------------------------------------------------------===//
+// What goes before
+//===----------------------------------------------------------------------===//
+
+/// Whether `producer`, a chain of elementwise ops, may be computed within
+/// `consumer`, which alone uses its results.
+bool Grouping::canMerge(const Group &producer, const Group &consumer) const {
+  if (producer.kind != GroupKind::Elements ||
+      consumer.kind == GroupKind::Own)
+    return false;
+  for (Operation *op : producer.ops) {
+    for (Operation *user : op->getUsers()) {
+      Group *group = getGroup(user);
+      if (group != &consumer && group != &producer)
+        return false;
+    }
+    if (consumer.kind != GroupKind::Rows)
+      continue;
+    for (Value operand : op->getOperands()) {
+      Operation *source = operand.getDefiningOp();
+      if (source && !getGroup(source) && isIndexMap(source) &&
+          !isMemoryBroadcast(source))
+        return false;
+    }
+    auto shape = cast<RankedTensorType>(op->getResult(0).getType()).getShape();
+    auto wanted =
+        cast<RankedTensorType>(consumer.root->getOperand(0).getType());
+    if (shape != wanted.getShape())
+      return false;
+  }
+  return true;
+}
+
+void Grouping::mergeProducers() {
+  // Consumers come later than producers, so going backwards merges chains.
+  for (std::unique_ptr<Group> &producer : llvm::reverse(groups)) {
+    if (producer->kind != GroupKind::Elements)
+      continue;
+    llvm::SmallPtrSet<Group *, 4> users;
+    bool other = false;
+    for (Operation *op : producer->ops)
+      for (Operation *user : op->getUsers()) {
+        Group *group = getGroup(user);
+        if (!group)
+          other = true;
+        else if (group != producer.get())
+          users.insert(group);
+      }
+    if (other || users.size() != 1 || !canMerge(*producer, **users.begin()))
+      continue;
+    Group &consumer = **users.begin();
+    for (Operation *op : producer->ops)
+      add(consumer, op);
+    producer->ops.clear();
+  }
+  llvm::erase_if(groups, [](const std::unique_ptr<Group> &group) {
+    return group->ops.empty();
+  });
+}
+
+/// Index maps whose result is wanted as a whole get a kernel after all.
+void Grouping::groupLeftovers(Block &block) {
+  for (Operation &op : llvm::reverse(block)) {
+    if (needsNoKernel(&op) || getGroup(&op) || !isIndexMap(&op))
+      continue;
+    bool isWanted = llvm::any_of(op.getUsers(), [&](Operation *user) {
+      Group *group = getGroup(user);
+      return !group ? !isIndexMap(user) || getBlock(user) != &block
+                    : !isCopied(&op, *group, user);
+    });
+    if (isWanted)
+      createGroup(GroupKind::Elements, &op);
+  }
+}
+
+Grouping::Grouping(Block &block) {
+  for (auto [position, op] : llvm::enumerate(block))
+    positions[&op] = position;
+  for (Operation &op : block)
+    assign(&op);
+  mergeProducers();
+  groupLeftovers(block);
+}

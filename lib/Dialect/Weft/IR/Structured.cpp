@@ -1,3 +1,0 @@
-//===- Structured.cpp ---===//
-
-#include "weft/Dialect/Weft/IR/WeftDialect.h"

@@ -1,3 +1,0 @@
-//===- StructuredEmit.cpp ---===//
-
-#include "weft/Dialect/Weft/IR/WeftDialect.h"

@@ -1,3 +1,0 @@
-//===- StructuredEval.cpp ---===//
-
-#include "weft/Dialect/Weft/IR/WeftDialect.h"

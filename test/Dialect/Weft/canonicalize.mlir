@@ -1,0 +1,64 @@
+// RUN: weft-opt %s -canonicalize | FileCheck %s
+
+// CHECK-LABEL: func.func @identities(
+// CHECK-SAME:    %[[X:.+]]: tensor<2x3xf32>
+// CHECK-NOT:     weft.
+// CHECK:         return %[[X]], %[[X]], %[[X]], %[[X]], %[[X]], %[[X]]
+func.func @identities(%x: tensor<2x3xf32>, %v: tensor<f32>)
+    -> (tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>,
+        tensor<2x3xf32>, tensor<2x3xf32>) {
+  %0 = weft.reshape %x : tensor<2x3xf32> to tensor<2x3xf32>
+  %1 = weft.transpose %x [0, 1] : tensor<2x3xf32>
+  %2 = weft.broadcast %x dims [0, 1] : tensor<2x3xf32> to tensor<2x3xf32>
+  %3 = weft.slice %x [0, 0] [2, 3] [1, 1] : tensor<2x3xf32> to tensor<2x3xf32>
+  %4 = weft.pad %x, %v low [0, 0] high [0, 0]
+      : tensor<2x3xf32>, tensor<f32> to tensor<2x3xf32>
+  %5 = weft.concat %x axis 0 : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %0, %1, %2, %3, %4, %5
+      : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>,
+        tensor<2x3xf32>, tensor<2x3xf32>
+}
+
+// One symbolic size follows from the number of elements, two do not.
+// CHECK-LABEL: func.func @symbolic_reshape(
+// CHECK-SAME:    %[[X:[^:]+]]: tensor<?x3xf32>, %[[Y:[^:]+]]: tensor<?x?xf32>
+// CHECK:         %[[R:.+]] = weft.reshape %[[Y]]
+// CHECK:         return %[[X]], %[[R]]
+func.func @symbolic_reshape(%x: tensor<?x3xf32>, %y: tensor<?x?xf32>,
+                            %n: index) -> (tensor<?x3xf32>, tensor<?x?xf32>) {
+  %0 = weft.reshape %x sizes(%n) : tensor<?x3xf32> to tensor<?x3xf32>
+  %1 = weft.reshape %y sizes(%n, %n) : tensor<?x?xf32> to tensor<?x?xf32>
+  return %0, %1 : tensor<?x3xf32>, tensor<?x?xf32>
+}
+
+// A symbolic size of one may be repeated.
+// CHECK-LABEL: func.func @symbolic_broadcast(
+// CHECK:         weft.broadcast
+func.func @symbolic_broadcast(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
+  %0 = weft.broadcast %x dims [0] sizes(%n) : tensor<?xf32> to tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// CHECK-LABEL: func.func @reversed_slice(
+// CHECK:         weft.slice
+func.func @reversed_slice(%x: tensor<3xf32>) -> tensor<3xf32> {
+  %0 = weft.slice %x [2] [3] [-1] : tensor<3xf32> to tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
+
+// CHECK-LABEL: func.func @same_constants(
+// CHECK-COUNT-1: weft.constant
+// CHECK-NOT:     weft.constant
+func.func @same_constants() -> (tensor<2xf32>, tensor<2xf32>) {
+  %0 = weft.constant dense<1.0> : tensor<2xf32>
+  %1 = weft.constant dense<1.0> : tensor<2xf32>
+  return %0, %1 : tensor<2xf32>, tensor<2xf32>
+}
+
+// Every op is pure.
+// CHECK-LABEL: func.func @unused(
+// CHECK-NEXT:    return
+func.func @unused(%x: tensor<2xf32>) {
+  %0 = weft.add %x, %x : tensor<2xf32>
+  return
+}
