@@ -75,7 +75,8 @@ def HostEmitTablesPass : Pass<"host-emit-tables", "::mlir::ModuleOp"> {
   let description = [{
     Emits the `weft_program` of the module and `weft_program_query`, and makes
     all else internal. The bytes of a `#weft.extern` constant stay where they
-    are: the table refers to an external global that carries the attribute.
+    are: the table refers to an external global that carries the attribute, or
+    to the file by its path.
 
     Requires: functions lowered to the LLVM dialect.
     Ensures: the module holds nothing but the LLVM dialect.
@@ -85,7 +86,10 @@ def HostEmitTablesPass : Pass<"host-emit-tables", "::mlir::ModuleOp"> {
     Option<"target", "target", "std::string", "\"cpu\"",
            "What the program says it was compiled for">,
     Option<"producer", "producer", "std::string", "\"weft\"",
-           "What the program says it was compiled by">
+           "What the program says it was compiled by">,
+    Option<"filesByPath", "files-by-path", "bool", "false",
+           "Let the runtime map the files of constants, for a program that "
+           "stays on this machine">
   ];
 }
 
