@@ -80,18 +80,18 @@ private:
 //===----------------------------------------------------------------------===//
 
 Value FunctionLowering::call(StringRef name, Type result, ValueRange operands) {
-  auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
+  auto callee = module.lookupSymbol<func::FuncOp>(name);
   if (!callee) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module.getBody());
-    Type type = result ? result : LLVM::LLVMVoidType::get(b.getContext());
-    callee = LLVM::LLVMFuncOp::create(
+    callee = func::FuncOp::create(
         b, name,
-        LLVM::LLVMFunctionType::get(type,
-                                    llvm::to_vector(operands.getTypes())));
+        b.getFunctionType(operands.getTypes(),
+                          result ? TypeRange(result) : TypeRange()));
+    callee.setPrivate();
   }
-  auto op = LLVM::CallOp::create(b, callee, operands);
-  return result ? op.getResult() : Value();
+  auto op = func::CallOp::create(b, callee, operands);
+  return result ? op.getResult(0) : Value();
 }
 
 Value FunctionLowering::once(Value &value, llvm::function_ref<Value()> make) {
