@@ -11,6 +11,7 @@
 using namespace mlir;
 
 namespace weft {
+void registerTestEmitPass();
 void registerTestEvaluatePass();
 } // namespace weft
 
@@ -21,6 +22,7 @@ int main(int argc, char **argv) {
                   vector::VectorDialect, weft::WeftDialect,
                   weft::dispatch::DispatchDialect>();
   registerTransformsPasses();
+  weft::registerTestEmitPass();
   weft::registerTestEvaluatePass();
   return failed(MlirOptMain(argc, argv, "Weft's optimizer driver\n", registry));
 }
