@@ -59,7 +59,7 @@ func.func @transpose() -> tensor<3x2xi32> {
 // CHECK-LABEL: broadcast:
 // CHECK-NEXT:  dense<{{\[}}[0, 1], [0, 1], [0, 1]]> : tensor<3x2xi32>
 // CHECK-NEXT:  dense<{{\[}}[0, 0, 0], [1, 1, 1]]> : tensor<2x3xi32>
-// CHECK-NEXT:  dense<{{\[}}[5, 5], [5, 5], [5, 5]]> : tensor<3x2xi32>
+// CHECK-NEXT:  dense<5> : tensor<3x2xi32>
 func.func @broadcast() -> (tensor<3x2xi32>, tensor<2x3xi32>, tensor<?x2xi32>) {
   %n = arith.constant 3 : index
   %one = arith.constant 1 : index

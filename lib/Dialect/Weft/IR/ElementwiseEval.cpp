@@ -222,6 +222,14 @@ static double maximum(double a, double b) {
   return a > b ? a : b;
 }
 
+static double minimum(double a, double b) {
+  if (std::isnan(a) || std::isnan(b))
+    return std::numeric_limits<double>::quiet_NaN();
+  if (a == b)
+    return std::signbit(a) ? a : b;
+  return a < b ? a : b;
+}
+
 Results MaxOp::evaluate(Operands x) {
   return mapNumbers(
       *this, x, maximum,
@@ -231,7 +239,7 @@ Results MaxOp::evaluate(Operands x) {
 
 Results MinOp::evaluate(Operands x) {
   return mapNumbers(
-      *this, x, +[](double a, double b) { return -maximum(-a, -b); },
+      *this, x, minimum,
       +[](int64_t a, int64_t b) { return std::min(a, b); },
       +[](uint64_t a, uint64_t b) { return std::min(a, b); });
 }

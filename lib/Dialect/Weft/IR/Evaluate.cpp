@@ -34,6 +34,7 @@ private:
   Results runGenerate(tensor::GenerateOp op);
   Results runCast(tensor::CastOp op);
   Results runSignCast(UnrealizedConversionCastOp op);
+  Results runTruncate(arith::TruncFOp op);
   Results runFold(Operation *op);
 
   SmallVector<HostTensor> get(ValueRange range) const {
@@ -85,6 +86,7 @@ Results Evaluation::run(Operation *op) {
       .Case([&](tensor::GenerateOp generate) { return runGenerate(generate); })
       .Case([&](tensor::CastOp cast) { return runCast(cast); })
       .Case([&](UnrealizedConversionCastOp cast) { return runSignCast(cast); })
+      .Case([&](arith::TruncFOp truncate) { return runTruncate(truncate); })
       .Default([&](Operation *other) { return runFold(other); });
 }
 
@@ -233,6 +235,15 @@ Results Evaluation::runSignCast(UnrealizedConversionCastOp op) {
     return op.emitOpError("can't be evaluated");
   HostTensor result(RankedTensorType::get({}, to));
   result.setInt(0, values.at(op.getOperand(0)).getInt(0));
+  return SmallVector<HostTensor>{result};
+}
+
+/// Its folder only takes values that lose nothing.
+Results Evaluation::runTruncate(arith::TruncFOp op) {
+  if (isa<ShapedType>(op.getType()))
+    return op.emitOpError("can't be evaluated");
+  HostTensor result(getScalarTensor(op.getType()));
+  result.setFloat(0, values.at(op.getIn()).getFloat(0));
   return SmallVector<HostTensor>{result};
 }
 

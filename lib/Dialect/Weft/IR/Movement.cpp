@@ -62,7 +62,7 @@ static Value getValue(OpBuilder &builder, Location loc, OpFoldResult size) {
                                         *getConstantIntValue(size));
 }
 
-/// The sum of two sizes, as an attribute if both are static.
+/// The sum of two sizes, as an attribute if both are constant.
 static OpFoldResult addSizes(OpBuilder &builder, Location loc,
                              OpFoldResult lhs, OpFoldResult rhs) {
   std::optional<int64_t> left = getConstantIntValue(lhs);
@@ -73,12 +73,15 @@ static OpFoldResult addSizes(OpBuilder &builder, Location loc,
       loc, getValue(builder, loc, lhs), getValue(builder, loc, rhs));
 }
 
-/// Makes each size that `type` knows an attribute, as reification promises.
-static SmallVector<OpFoldResult> useStaticSizes(OpBuilder &builder,
-                                                RankedTensorType type,
-                                                SmallVector<OpFoldResult> sizes) {
+/// Makes each size that `type` knows an attribute, and any other a value, as
+/// reification promises.
+static SmallVector<OpFoldResult>
+followType(OpBuilder &builder, Location loc, RankedTensorType type,
+           SmallVector<OpFoldResult> sizes) {
   for (auto [size, known] : llvm::zip_equal(sizes, type.getShape()))
-    if (!ShapedType::isDynamic(known))
+    if (ShapedType::isDynamic(known))
+      size = getValue(builder, loc, size);
+    else
       size = builder.getIndexAttr(known);
   return sizes;
 }
@@ -454,18 +457,14 @@ LogicalResult ConcatOp::reifyResultShapes(OpBuilder &builder,
   RankedTensorType type = getResult().getType();
   SmallVector<OpFoldResult> sizes;
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    if (!type.isDynamicDim(dim)) {
-      sizes.push_back(builder.getIndexAttr(type.getDimSize(dim)));
-      continue;
-    }
     OpFoldResult size = getSize(builder, getLoc(), getInputs().front(), dim);
-    if (dim == static_cast<int64_t>(getAxis()))
+    if (dim == static_cast<int64_t>(getAxis()) && type.isDynamicDim(dim))
       for (Value input : getInputs().drop_front())
         size = addSizes(builder, getLoc(), size,
                         getSize(builder, getLoc(), input, dim));
     sizes.push_back(size);
   }
-  shapes.push_back(std::move(sizes));
+  shapes.push_back(followType(builder, getLoc(), type, sizes));
   return success();
 }
 
@@ -551,7 +550,6 @@ LogicalResult PadOp::reifyResultShapes(OpBuilder &builder,
     size = addSizes(builder, loc, size, low);
     sizes.push_back(addSizes(builder, loc, size, high));
   }
-  shapes.push_back(
-      useStaticSizes(builder, getResult().getType(), std::move(sizes)));
+  shapes.push_back(followType(builder, loc, getResult().getType(), sizes));
   return success();
 }
