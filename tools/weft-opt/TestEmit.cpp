@@ -80,15 +80,15 @@ LogicalResult TestEmitPass::replace(IndexedOpInterface op) {
       [&](OpBuilder &nested, Location loc, ValueRange indices) {
         ImplicitLocOpBuilder inner(loc, nested);
         TensorEmitter emitter(inner);
-        Value element =
-            op.emitElement(emitter, SmallVector<Value>(indices));
-        hasResult = element && element.getType() == getSignlessType(elementType);
+        Value element = op.emitElement(emitter, SmallVector<Value>(indices));
+        hasResult =
+            element && element.getType() == getSignlessType(elementType);
         if (!hasResult)
           return;
         if (element.getType() != elementType)
-          element = UnrealizedConversionCastOp::create(inner, elementType,
-                                                       element)
-                        .getResult(0);
+          element =
+              UnrealizedConversionCastOp::create(inner, elementType, element)
+                  .getResult(0);
         tensor::YieldOp::create(inner, element);
       });
   if (!hasResult)
