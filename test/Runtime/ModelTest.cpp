@@ -20,8 +20,7 @@ protected:
     weft_model *broken = nullptr;
     EXPECT_EQ(weft_model_wrap(&program, WEFT_TEST_FOLDER, &broken), status);
     EXPECT_EQ(broken, nullptr);
-    EXPECT_EQ(weft_last_error(),
-              "WFT" + std::to_string(status) + ": " + message);
+    EXPECT_EQ(weft_last_error(), messageOf(status, message));
     weft_model_release(broken);
   }
 
