@@ -16,15 +16,6 @@ func.func @gather_axis(%x: tensor<3x4xf32>, %i: tensor<2xi64>) {
 
 // -----
 
-func.func @gather_type(%x: tensor<3x4xf32>, %i: tensor<2xi64>) {
-  // expected-error @below {{'weft.gather' op inferred type(s) 'tensor<2x4xf32>' are incompatible with return type(s) of operation 'tensor<2x5xf32>'}}
-  %0 = "weft.gather"(%x, %i) <{axis = 0 : i64}>
-      : (tensor<3x4xf32>, tensor<2xi64>) -> tensor<2x5xf32>
-  return
-}
-
-// -----
-
 func.func @gather_elements_axis(%x: tensor<3x4xf32>, %i: tensor<2x4xi64>) {
   // expected-error @below {{'weft.gather_elements' op axis -1 is outside the input's rank 2}}
   %0 = weft.gather_elements %x, %i axis -1

@@ -151,7 +151,7 @@ func.func @normalize_axis(%x: tensor<3x4xf32>) {
 // -----
 
 func.func @normalize_epsilon(%x: tensor<3x4xf32>) {
-  // expected-error @below {{'weft.normalize' op epsilon -1.0 must not be negative}}
+  // expected-error @below {{'weft.normalize' op epsilon -1 must not be negative}}
   %0 = weft.normalize %x axes [1] epsilon -1.0 : tensor<3x4xf32>
   return
 }
