@@ -2,6 +2,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
@@ -23,6 +24,8 @@ int main(int argc, char **argv) {
                   weft::dispatch::DispatchDialect>();
   registerTransformsPasses();
   weft::registerTestEmitPass();
+  // Shows in tests what ops tell of the sizes of their results.
+  memref::registerResolveRankedShapeTypeResultDimsPass();
   weft::registerTestEvaluatePass();
   return failed(MlirOptMain(argc, argv, "Weft's optimizer driver\n", registry));
 }
