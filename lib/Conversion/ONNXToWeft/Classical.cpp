@@ -382,6 +382,7 @@ static LogicalResult refuseMaps(Lowering &lower, Node node,
 }
 
 void weft::addClassicalLowerings(LoweringTable &table) {
+  table["TfIdfVectorizer"] = lowerTfIdfVectorizer;
   table["ml.ArrayFeatureExtractor"] = lowerArrayFeatureExtractor;
   table["ml.Binarizer"] = lowerBinarizer;
   table["ml.CastMap"] = refuseMaps;

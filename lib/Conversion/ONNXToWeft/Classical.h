@@ -29,6 +29,10 @@ Expr bestClass(Expr scores);
 /// The input [N, features] as floats; one row if it has rank one.
 Expr readFeatures(Lowering &lower, onnx::Node node);
 
+llvm::LogicalResult
+lowerTfIdfVectorizer(Lowering &lower, onnx::Node node,
+                     llvm::SmallVectorImpl<mlir::Value> &results);
+
 void addSvmLowerings(LoweringTable &table);
 void addTreeLowerings(LoweringTable &table);
 

@@ -25,6 +25,9 @@ static LoweringTable createTable() {
       addNormalizationLowerings, addAttentionLowerings,
       addRecurrentLowerings,     addControlFlowLowerings,
       addLossLowerings,          addSequenceLowerings,
+      addQuantizationLowerings,  addRandomLowerings,
+      addImageLowerings,         addSignalLowerings,
+      addClassicalLowerings,     addOptimizerLowerings,
   };
   LoweringTable table;
   for (auto *family : families)
