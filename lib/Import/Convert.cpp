@@ -1,13 +1,12 @@
-//===- Convert.cpp - Functions, versions and types ------------------------===//
+//===- Convert.cpp - Functions and versions -------------------------------===//
 //
-// Calls ONNX's inliner, version converter and shape inference. They throw;
-// nothing leaves this file that way.
+// Calls ONNX's inliner and version converter. They throw; nothing leaves this
+// file that way.
 //
 //===----------------------------------------------------------------------===//
 
 #include "onnx/checker.h"
 #include "onnx/inliner/inliner.h"
-#include "onnx/shape_inference/implementation.h"
 #include "onnx/version_converter/convert.h"
 
 #include "Model.h"
@@ -24,11 +23,9 @@ using ::onnx::FunctionProto;
 using ::onnx::GraphProto;
 using ::onnx::ModelProto;
 using ::onnx::NodeProto;
-using ::onnx::OpSchema;
 using ::onnx::TypeProto;
 
-// What the exception that is being handled says.
-static std::string getMessage() {
+std::string weft::importer::getExceptionMessage() {
   try {
     throw;
   } catch (const std::exception &error) {
@@ -77,13 +74,13 @@ static LogicalResult checkOpsets(Model &model, Report &report) {
     auto range = known.find(import.domain());
     if (range == known.end())
       continue;
-    int64_t least = import.domain().empty() ? minOpset : range->second.first;
-    if (import.version() < least || import.version() > range->second.second)
+    auto [least, most] = range->second;
+    if (import.version() < least || import.version() > most)
       return report.error(Code::Operator,
                           "the model uses version " + Twine(import.version()) +
                               " of the operator set '" + name +
                               "', supported are " + Twine(least) + " to " +
-                              Twine(range->second.second));
+                              Twine(most));
     if (import.domain().empty())
       model.sourceOpset = import.version();
   }
@@ -167,7 +164,7 @@ LogicalResult weft::importer::inlineFunctions(Model &model, Report &report) {
     ::onnx::inliner::InlineLocalFunctions(proto, /*convert_version=*/true);
   } catch (...) {
     return report.error(Code::Function,
-                        "can't inline the model's functions: " + getMessage());
+                        "can't inline the model's functions: " + getExceptionMessage());
   }
   // Calls that are left have no schema, and are reported as such.
   proto.clear_functions();
@@ -205,7 +202,7 @@ public:
       ::onnx::version_conversion::ConvertVersion(single, getNewestOpset());
       return std::nullopt;
     } catch (...) {
-      return getMessage();
+      return getExceptionMessage();
     }
   }
 
@@ -283,7 +280,7 @@ LogicalResult weft::importer::convertToNewest(Model &model, Report &report) {
     model.proto = std::move(converted);
     return success();
   } catch (...) {
-    std::string message = getMessage();
+    std::string message = getExceptionMessage();
     NodeModel single(model.proto);
     for (const NodeProto &node : model.proto.graph().node())
       if (std::optional<std::string> why = single.explain(node))
@@ -298,88 +295,4 @@ LogicalResult weft::importer::convertToNewest(Model &model, Report &report) {
                             Twine(model.sourceOpset) + " to " + Twine(newest) +
                             " of the operator set: " + message);
   }
-}
-
-//===----------------------------------------------------------------------===//
-// Types
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// The schema registry with careful data propagation: ONNX's makes one message
-/// for each element of a vector, and throws away a node's types if the vector
-/// is one whose data has been taken out.
-class CarefulRegistry : public ::onnx::ISchemaRegistry {
-public:
-  const OpSchema *GetSchema(const std::string &name, int version,
-                            const std::string &domain) const override {
-    const OpSchema *schema =
-        ::onnx::OpSchemaRegistry::Schema(name, version, domain);
-    if (!schema || !schema->has_data_propagation_function())
-      return schema;
-    auto [it, isNew] = schemas.try_emplace(schema);
-    if (isNew) {
-      it->second = std::make_unique<OpSchema>(*schema);
-      it->second->PartialDataPropagationFunction(
-          [schema](::onnx::DataPropagationContext &context) {
-            propagate(*schema, context);
-          });
-    }
-    return it->second.get();
-  }
-
-private:
-  static void propagate(const OpSchema &schema,
-                        ::onnx::DataPropagationContext &context) {
-    constexpr int64_t maxElements = 4096;
-    for (size_t i = 0; i < context.getNumInputs(); ++i) {
-      const TypeProto *type = context.getInputType(i);
-      if (!type || !type->tensor_type().has_shape())
-        continue;
-      const auto &shape = type->tensor_type().shape();
-      if (shape.dim_size() == 1 && shape.dim(0).dim_value() > maxElements)
-        return;
-    }
-    try {
-      schema.GetDataPropagationFunction()(context);
-    } catch (const std::exception &) {
-      // Nothing is known of the value then.
-    }
-  }
-
-  mutable std::unordered_map<const OpSchema *, std::unique_ptr<OpSchema>>
-      schemas;
-};
-
-} // namespace
-
-static void runInference(ModelProto &proto, bool isStrict) {
-  CarefulRegistry registry;
-  ::onnx::shape_inference::DataValueMap values;
-  ::onnx::ShapeInferenceOptions options(/*check_type=*/false,
-                                        /*strict_mode=*/isStrict,
-                                        /*data_prop=*/true);
-  ::onnx::shape_inference::InferShapes(proto, &registry, options, &values);
-}
-
-LogicalResult weft::importer::inferShapes(Model &model, Report &report) {
-  ModelProto inferred = model.proto;
-  try {
-    runInference(inferred, /*isStrict=*/false);
-  } catch (...) {
-    return report.error(Code::Inference,
-                        "the types of the graph do not fit: " + getMessage());
-  }
-  model.proto = std::move(inferred);
-  return success();
-}
-
-std::string weft::importer::explainInference(const Model &model) {
-  ModelProto copy = model.proto;
-  try {
-    runInference(copy, /*isStrict=*/true);
-  } catch (...) {
-    return getMessage();
-  }
-  return "";
 }

@@ -60,6 +60,9 @@ struct Model {
 /// "node 'conv1' (Conv)", or the first output in place of a missing name.
 std::string describe(const ::onnx::NodeProto &node);
 
+/// What the exception that is being handled says. For the files that call ONNX.
+std::string getExceptionMessage();
+
 /// Calls `visit` for each tensor of a graph or function, those of attributes
 /// and subgraphs included.
 void forEachTensor(::onnx::GraphProto &graph,
@@ -93,9 +96,6 @@ llvm::LogicalResult convertToNewest(Model &model, Report &report);
 
 /// Adds the types of intermediate values.
 llvm::LogicalResult inferShapes(Model &model, Report &report);
-
-/// Older versions lack what the converter needs.
-inline constexpr int64_t minOpset = 6;
 
 /// Why inference fails for a node whose outputs have no type; "" if unknown.
 std::string explainInference(const Model &model);
