@@ -5,8 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "onnx/checker.h"
-#include "onnx/defs/parser.h"
 #include "onnx/defs/schema.h"
 
 #include "Model.h"
@@ -21,34 +19,6 @@ using namespace weft::importer;
 using ::onnx::AttributeProto;
 using ::onnx::GraphProto;
 using ::onnx::NodeProto;
-
-//===----------------------------------------------------------------------===//
-// Text
-//===----------------------------------------------------------------------===//
-
-LogicalResult weft::importer::parseText(StringRef text, Model &model,
-                                        Report &report) {
-  // The parser is recursive and has no limit of its own.
-  constexpr unsigned maxNesting = 200;
-  unsigned nesting = 0;
-  for (char c : text) {
-    if (c == '(' || c == '{' || c == '[' || c == '<')
-      ++nesting;
-    else if ((c == ')' || c == '}' || c == ']' || c == '>') && nesting != 0)
-      --nesting;
-    if (nesting > maxNesting)
-      return report.error(Code::Syntax, "brackets are nested too deeply");
-  }
-  try {
-    auto status = ::onnx::OnnxParser::Parse(
-        model.proto, std::string_view(text.data(), text.size()));
-    if (status.IsOK())
-      return success();
-    return report.error(Code::Syntax, status.ErrorMessage());
-  } catch (const std::exception &error) {
-    return report.error(Code::Syntax, error.what());
-  }
-}
 
 //===----------------------------------------------------------------------===//
 // Graphs

@@ -121,6 +121,8 @@ void weft::registerONNXDialect(DialectRegistry &registry) {
   });
 }
 
-int weft::getNewestOpset() {
-  return OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second;
+int weft::getNewestOpset(StringRef domain) {
+  const auto &ranges = OpSchemaRegistry::DomainToVersionRange::Instance().Map();
+  auto range = ranges.find(domain.str());
+  return range == ranges.end() ? 1 : range->second.second;
 }

@@ -7,6 +7,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "weft/Import/Import.h"
 
 using namespace mlir;
 
@@ -20,6 +21,7 @@ int main(int argc, char **argv) {
                   math::MathDialect, scf::SCFDialect, tensor::TensorDialect,
                   vector::VectorDialect, weft::WeftDialect,
                   weft::dispatch::DispatchDialect>();
+  weft::registerONNXDialect(registry);
   registerTransformsPasses();
   weft::registerTestEvaluatePass();
   return failed(MlirOptMain(argc, argv, "Weft's optimizer driver\n", registry));

@@ -25,9 +25,9 @@ struct ImportOptions {
 /// dialects that imported modules use.
 void registerONNXDialect(mlir::DialectRegistry &registry);
 
-/// The newest version of ONNX's main operator set, to which models are
-/// converted.
-int getNewestOpset();
+/// The newest version of an operator set, "" for the main one, to which models
+/// are converted.
+int getNewestOpset(llvm::StringRef domain = "");
 
 /// Reads the model at `path`, binary or, if the name ends in `.onnxtxt` or
 /// `.txt` or the content is so, in ONNX's text syntax. The result holds one
