@@ -8,6 +8,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "weft/Import/Import.h"
 
 using namespace mlir;
 
@@ -22,6 +23,7 @@ int main(int argc, char **argv) {
                   math::MathDialect, scf::SCFDialect, tensor::TensorDialect,
                   vector::VectorDialect, weft::WeftDialect,
                   weft::dispatch::DispatchDialect>();
+  weft::registerONNXDialect(registry);
   registerTransformsPasses();
   weft::registerTestEmitPass();
   // Shows in tests what ops tell of the sizes of their results.
