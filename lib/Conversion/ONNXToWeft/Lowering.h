@@ -275,6 +275,7 @@ void addSelectionLowerings(LoweringTable &table);
 void addGatherScatterLowerings(LoweringTable &table);
 void addReductionLowerings(LoweringTable &table);
 void addContractionLowerings(LoweringTable &table);
+void addEinsumLowerings(LoweringTable &table);
 void addConvolutionLowerings(LoweringTable &table);
 void addPoolingLowerings(LoweringTable &table);
 void addNormalizationLowerings(LoweringTable &table);
