@@ -18,13 +18,29 @@ using namespace weft;
 
 static LoweringTable createTable() {
   static constexpr void (*families[])(LoweringTable &) = {
-      addElementwiseLowerings,   addActivationLowerings,
-      addMovementLowerings,      addGatherScatterLowerings,
-      addReductionLowerings,     addContractionLowerings,
-      addConvolutionLowerings,   addPoolingLowerings,
-      addNormalizationLowerings, addAttentionLowerings,
-      addRecurrentLowerings,     addControlFlowLowerings,
-      addLossLowerings,          addSequenceLowerings,
+      addElementwiseLowerings,
+      addActivationLowerings,
+      addMovementLowerings,
+      addPartLowerings,
+      addSourceLowerings,
+      addSelectionLowerings,
+      addGatherScatterLowerings,
+      addReductionLowerings,
+      addContractionLowerings,
+      addConvolutionLowerings,
+      addPoolingLowerings,
+      addNormalizationLowerings,
+      addAttentionLowerings,
+      addRecurrentLowerings,
+      addControlFlowLowerings,
+      addLossLowerings,
+      addQuantizationLowerings,
+      addRandomLowerings,
+      addImageLowerings,
+      addSignalLowerings,
+      addSequenceLowerings,
+      addClassicalLowerings,
+      addOptimizerLowerings,
   };
   LoweringTable table;
   for (auto *family : families)
