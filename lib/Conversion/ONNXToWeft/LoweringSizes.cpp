@@ -408,6 +408,8 @@ SmallVector<OpFoldResult> Lowering::indexValues(Value value) {
 
 std::optional<SmallVector<int64_t>> Lowering::constantInts(Value value) {
   SmallVector<int64_t> ints;
+  if (typeOf(value).hasStaticShape() && typeOf(value).getNumElements() == 0)
+    return ints;
   if (std::optional<HostTensor> tensor = constantOf(value)) {
     for (int64_t i = 0; i < tensor->getNumElements(); ++i)
       ints.push_back(tensor->getInt(i));
