@@ -52,6 +52,7 @@ static void addPassesToHost(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(host::createPlanArenaPass());
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
 }
 
 static void addPassesToObject(OpPassManager &pm,

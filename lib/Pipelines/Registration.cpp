@@ -19,6 +19,7 @@
 #include "weft/Dialect/Host/IR/HostDialect.h"
 #include "weft/Dialect/Host/Transforms/Passes.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "weft/Import/Import.h"
 #include "weft/Pipelines/Pipelines.h"
 
 using namespace mlir;
@@ -29,6 +30,7 @@ void weft::registerDialects(DialectRegistry &registry) {
                   scf::SCFDialect, tensor::TensorDialect,
                   vector::VectorDialect, WeftDialect,
                   dispatch::DispatchDialect, host::HostDialect>();
+  registerONNXDialect(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
 }
