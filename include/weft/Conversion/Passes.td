@@ -73,8 +73,9 @@ def ConvertHostToLLVMPass
 def HostEmitTablesPass : Pass<"host-emit-tables", "::mlir::ModuleOp"> {
   let summary = "Emit the tables that describe a compiled program";
   let description = [{
-    Emits the `weft_program` of the module and `weft_program_query`, and makes
-    all else internal. The bytes of a `#weft.extern` constant stay where they
+    Emits the `weft_program` of the module and `weft_program_query`, gives the
+    functions of the runtime bodies that go through the table of the run
+    (weft-rt/entry.h), and makes all else internal. The bytes of a `#weft.extern` constant stay where they
     are: the table refers to an external global that carries the attribute, or
     to the file by its path.
 

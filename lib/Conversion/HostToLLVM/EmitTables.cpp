@@ -1,6 +1,6 @@
 //===- EmitTables.cpp - The tables that describe a compiled program -------===//
 
-#include "weft-rt/program.h"
+#include "weft-rt/entry.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "weft/Conversion/HostToLLVM.h"
@@ -100,6 +100,9 @@ private:
   Operation *constants(ArrayRef<DataOp> data);
   Operation *kernels(ArrayRef<dispatch::KernelOp> kernels);
   void program(StringRef target, StringRef producer);
+  /// Gives the functions of the runtime bodies that go through the table at
+  /// the front of the run (weft-rt/entry.h), so that nothing is to be linked.
+  void entryPoints();
   void query();
   LogicalResult check();
 
@@ -301,6 +304,35 @@ void TableBuilder::program(StringRef target, StringRef producer) {
   });
 }
 
+/// The functions of the runtime, in the order of weft_run_table.
+static constexpr StringLiteral runtimeFunctions[] = {
+    "weft_rt_launch",   "weft_rt_symbols", "weft_rt_arena",
+    "weft_rt_constant", "weft_rt_input",   "weft_rt_output",
+    "weft_rt_allocate", "weft_rt_fault",
+};
+static_assert(sizeof(weft_run_table) ==
+              std::size(runtimeFunctions) * sizeof(void *));
+
+void TableBuilder::entryPoints() {
+  for (auto [number, name] : llvm::enumerate(runtimeFunctions)) {
+    auto func = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
+    if (!func)
+      continue;
+    OpBuilder::InsertionGuard guard(b);
+    Block *block = func.addEntryBlock(b);
+    b.setInsertionPointToStart(block);
+    Value table = LLVM::LoadOp::create(b, ptr, block->getArgument(0));
+    Value slot = LLVM::GEPOp::create(b, ptr, ptr, table,
+                                     ArrayRef<LLVM::GEPArg>(number));
+    SmallVector<Value> operands{LLVM::LoadOp::create(b, ptr, slot)};
+    llvm::append_range(operands, block->getArguments());
+    auto call =
+        LLVM::CallOp::create(b, func.getFunctionType(), operands);
+    LLVM::ReturnOp::create(b, call.getResults());
+    func.setSymVisibility(std::nullopt);
+  }
+}
+
 void TableBuilder::query() {
   auto func = LLVM::LLVMFuncOp::create(b, "weft_program_query",
                                        LLVM::LLVMFunctionType::get(ptr, i32));
@@ -345,6 +377,7 @@ LogicalResult TableBuilder::check() {
 LogicalResult TableBuilder::emit(StringRef target, StringRef producer) {
   if (failed(check()))
     return failure();
+  entryPoints();
   for (auto func : module.getOps<LLVM::LLVMFuncOp>())
     if (!func.isExternal())
       func.setLinkage(LLVM::Linkage::Internal);
