@@ -5,8 +5,10 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
+#include "weft/Conversion/ONNXToWeft.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "weft/Import/Import.h"
 
 using namespace mlir;
 
@@ -20,7 +22,9 @@ int main(int argc, char **argv) {
                   math::MathDialect, scf::SCFDialect, tensor::TensorDialect,
                   vector::VectorDialect, weft::WeftDialect,
                   weft::dispatch::DispatchDialect>();
+  weft::registerONNXDialect(registry);
   registerTransformsPasses();
+  registerPass([] { return weft::createConvertONNXToWeftPass(); });
   weft::registerTestEvaluatePass();
   return failed(MlirOptMain(argc, argv, "Weft's optimizer driver\n", registry));
 }
