@@ -1,9 +1,9 @@
 //===- weft-opt.cpp - Runs passes on IR -----------------------------------===//
 
-#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
+#include "weft/Import/Import.h"
 #include "weft/Pipelines/Pipelines.h"
 
 using namespace mlir;
@@ -16,8 +16,8 @@ void registerTestEvaluatePass();
 int main(int argc, char **argv) {
   DialectRegistry registry;
   weft::registerDialects(registry);
+  weft::registerONNXDialect(registry);
   registerTransformsPasses();
-  registerConversionPasses();
   weft::registerPasses();
   weft::registerTestEmitPass();
   // Shows in tests what ops tell of the sizes of their results.

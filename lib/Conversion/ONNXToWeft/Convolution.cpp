@@ -126,7 +126,8 @@ static LogicalResult padTransposed(Lowering &lower, onnx::Node node,
             node, "'output_shape' of an input with symbolic sizes");
       total += stride * *constant - wanted[dim];
     }
-    int64_t half = total / 2;
+    // The result may also be larger than all windows together.
+    int64_t half = llvm::divideFloorSigned(total, int64_t(2));
     bool upper = mode == "SAME_UPPER";
     windows.low[dim] = lower.index(upper ? half : total - half);
     windows.high[dim] = lower.index(upper ? total - half : half);

@@ -30,17 +30,6 @@ static LoweringTable createTable() {
       addConvolutionLowerings,
       addPoolingLowerings,
       addNormalizationLowerings,
-      addAttentionLowerings,
-      addRecurrentLowerings,
-      addControlFlowLowerings,
-      addLossLowerings,
-      addQuantizationLowerings,
-      addRandomLowerings,
-      addImageLowerings,
-      addSignalLowerings,
-      addSequenceLowerings,
-      addClassicalLowerings,
-      addOptimizerLowerings,
   };
   LoweringTable table;
   for (auto *family : families)
