@@ -264,7 +264,7 @@ static SmallVector<Expr> takeBoxes(Lowering &lower, Expr boxes, Expr scores,
                              Value(into), ValueRange{round},
                              ArrayRef<int64_t>(offsets)));
     };
-    return SmallVector<Expr>{left & !struck, put(index, taken),
+    return SmallVector<Expr>{left & inverted(struck), put(index, taken),
                              put(isFound, found)};
   };
   SmallVector<Expr> results =
