@@ -152,7 +152,7 @@ static LogicalResult lowerDFT(Lowering &lower, Node node,
   bool inverse = node.getInt("inverse", 0), onesided = node.getInt("onesided", 0);
   OpFoldResult size = x.size(*position), length = size;
   if (Value operand = lower.operand(node, 1))
-    length = lower.indexValues(operand).front();
+    length = sizeOf({lower, operand});
   else if (inverse && onesided)
     length = lower.mulSizes(lower.subSizes(size, lower.index(1)),
                             lower.index(2));
@@ -198,11 +198,11 @@ static LogicalResult lowerSTFT(Lowering &lower, Node node,
   bool onesided = node.getInt("onesided", 1);
   if (onesided && signal->imaginary)
     return lower.fail(node, "'onesided' is set for a complex signal");
-  OpFoldResult step = lower.indexValues(lower.operand(node, 1)).front();
+  OpFoldResult step = sizeOf({lower, lower.operand(node, 1)});
   Value window = lower.operand(node, 2);
   OpFoldResult size = x.size(1);
   if (Value operand = lower.operand(node, 3))
-    size = lower.indexValues(operand).front();
+    size = sizeOf({lower, operand});
   else if (window)
     size = lower.size(window, 0);
   OpFoldResult frames = lower.addSizes(
@@ -227,7 +227,7 @@ static LogicalResult lowerSTFT(Lowering &lower, Node node,
 static LogicalResult lowerWindow(Lowering &lower, Node node,
                                  SmallVectorImpl<Value> &results, double a,
                                  double b, double c) {
-  OpFoldResult size = lower.indexValues(lower.operand(node, 0)).front();
+  OpFoldResult size = sizeOf({lower, lower.operand(node, 0)});
   Type f64 = lower.b.getF64Type();
   Expr count = sizeTerm(lower, size, f64);
   if (!node.getInt("periodic", 1))
@@ -263,8 +263,8 @@ static LogicalResult lowerBlackmanWindow(Lowering &lower, Node node,
 static LogicalResult lowerMelWeightMatrix(Lowering &lower, Node node,
                                           SmallVectorImpl<Value> &results) {
   Type f64 = lower.b.getF64Type();
-  OpFoldResult bins = lower.indexValues(lower.operand(node, 0)).front();
-  OpFoldResult length = lower.indexValues(lower.operand(node, 1)).front();
+  OpFoldResult bins = sizeOf({lower, lower.operand(node, 0)});
+  OpFoldResult length = sizeOf({lower, lower.operand(node, 1)});
   auto scalar = [&](unsigned index) {
     return Expr(lower, lower.operand(node, index))
         .reshape(ArrayRef<int64_t>())
