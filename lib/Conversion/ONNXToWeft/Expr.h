@@ -105,7 +105,6 @@ inline Expr operator-(double a, Expr b) { return b.number(a) - b; }
 inline Expr operator*(double a, Expr b) { return b.number(a) * b; }
 inline Expr operator/(double a, Expr b) { return b.number(a) / b; }
 inline Expr operator-(Expr a) { return unaryExpr<NegOp>(a); }
-inline Expr operator!(Expr a) { return unaryExpr<NotOp>(a); }
 
 inline Expr operator<(Expr a, Expr b) {
   return compareExpr(ComparePredicate::lt, a, b);
@@ -144,6 +143,7 @@ inline Expr ceil(Expr a) { return unaryExpr<CeilOp>(a); }
 inline Expr cos(Expr a) { return unaryExpr<CosOp>(a); }
 inline Expr exp(Expr a) { return unaryExpr<ExpOp>(a); }
 inline Expr floor(Expr a) { return unaryExpr<FloorOp>(a); }
+inline Expr inverted(Expr a) { return unaryExpr<NotOp>(a); }
 inline Expr isNan(Expr a) { return unaryExpr<IsNanOp>(a); }
 inline Expr log(Expr a) { return unaryExpr<LogOp>(a); }
 inline Expr logistic(Expr a) { return unaryExpr<LogisticOp>(a); }

@@ -28,15 +28,15 @@ static FailureOr<SmallVector<Grams>> readPool(Lowering &lower, Node node) {
   SmallVector<Grams> result;
   size_t number = 0;
   for (auto [index, start] : llvm::enumerate(starts)) {
-    int64_t length = index + 1;
+    int64_t length = index + 1, next = start;
     int64_t end = index + 1 < starts.size() ? starts[index + 1] : pool.size();
     if (start < 0 || start > end || end > int64_t(pool.size()))
       return lower.fail(node, "'ngram_counts' does not fit 'pool_int64s'");
     std::map<SmallVector<int64_t>, int64_t> known;
-    for (; start + length <= end; start += length, ++number) {
+    for (; next + length <= end; next += length, ++number) {
       if (number >= outputs.size())
         return lower.fail(node, "'ngram_indexes' has too few elements");
-      ArrayRef<int64_t> gram = ArrayRef(pool).slice(start, length);
+      ArrayRef<int64_t> gram = ArrayRef(pool).slice(next, length);
       known[SmallVector<int64_t>(gram)] = outputs[number];
     }
     if (length < least || length > most || known.empty())

@@ -44,7 +44,8 @@ static FailureOr<Expr> spread(Lowering &lower, Node node, Expr parameter,
                                   ", without 'block_size' at most 1 is wanted");
     SmallVector<OpFoldResult> shape(x.rank(), lower.index(1));
     shape[*axis] = parameter.size(0);
-    return parameter.reshape(shape);
+    // A list of symbolic length may turn out to be a single number.
+    return parameter.reshape(shape).broadcast(x.sizes());
   }
   if (block < 0 || parameter.rank() != x.rank())
     return lower.fail(node, "blocked scale and zero point have rank " +
@@ -179,7 +180,7 @@ static Expr widen(Lowering &lower, Expr x, Value zeroPoint, int64_t axis) {
   if (shift.rank() == 1) {
     SmallVector<OpFoldResult> shape(x.rank(), lower.index(1));
     shape[axis] = shift.size(0);
-    shift = shift.reshape(shape);
+    shift = shift.reshape(shape).broadcast(x.sizes());
   }
   return result - shift;
 }
@@ -214,7 +215,10 @@ static LogicalResult lowerMatMulInteger(Lowering &lower, Node node,
 /// A sum of products of quantized numbers in the scale of the result.
 static Expr requantize(Expr sum, Expr factor, Expr zeroPoint, Type type) {
   Type compute = sum.getLowering().b.getF32Type();
-  Expr scaled = sum.cast(compute) * factor;
+  // A list of scales may turn out to be a single one.
+  Expr scaled = sum.cast(compute) * factor.broadcast(sum.sizes());
+  if (zeroPoint)
+    zeroPoint = zeroPoint.broadcast(sum.sizes());
   return isa<IntegerType>(type) ? quantize(scaled, zeroPoint, type)
                                 : scaled.castSaturated(type);
 }
@@ -239,15 +243,16 @@ static LogicalResult lowerQLinearMatMul(Lowering &lower, Node node,
   int64_t rank = product.rank();
   if (rank == 0)
     return lower.unsupported(node, "the product of two vectors");
-  Expr factor = scaleAlong(lower, lower.operand(node, 1),
-                           std::max<int64_t>(rank - 2, 0), rank) *
-                scaleAlong(lower, lower.operand(node, 4), rank - 1, rank) /
-                scaleAlong(lower, lower.operand(node, 6),
-                           std::max<int64_t>(rank - 2, 0), rank);
+  auto scaleAt = [&](unsigned index, int64_t axis) {
+    return scaleAlong(lower, lower.operand(node, index), axis, rank)
+        .broadcast(product.sizes());
+  };
+  int64_t rows = std::max<int64_t>(rank - 2, 0);
+  Expr factor = scaleAt(1, rows) * scaleAt(4, rank - 1) / scaleAt(6, rows);
   Expr zeroPoint(lower, lower.operand(node, 7));
   if (zeroPoint.rank() == 1) {
     SmallVector<OpFoldResult> shape(rank, lower.index(1));
-    shape[std::max<int64_t>(rank - 2, 0)] = zeroPoint.size(0);
+    shape[rows] = zeroPoint.size(0);
     zeroPoint = zeroPoint.reshape(shape);
   }
   results.push_back(

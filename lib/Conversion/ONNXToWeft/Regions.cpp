@@ -264,7 +264,7 @@ static SmallVector<Expr> takeBoxes(Lowering &lower, Expr boxes, Expr scores,
                              Value(into), ValueRange{round},
                              ArrayRef<int64_t>(offsets)));
     };
-    return SmallVector<Expr>{left & !struck, put(index, taken),
+    return SmallVector<Expr>{left & inverted(struck), put(index, taken),
                              put(isFound, found)};
   };
   SmallVector<Expr> results =
@@ -279,7 +279,7 @@ weft::lowerNonMaxSuppression(Lowering &lower, Node node,
   Type i64 = lower.b.getI64Type();
   OpFoldResult rounds = lower.index(0);
   if (Value most = lower.operand(node, 2))
-    rounds = lower.maxSizes(lower.indexValues(most).front(), rounds);
+    rounds = lower.maxSizes(sizeOf({lower, most}), rounds);
   rounds = lower.minSizes(rounds, scores.size(2));
   if (isConstantIntValue(rounds, 0)) {
     results.push_back(full(lower, 0, i64, {rounds, lower.index(3)}));

@@ -67,6 +67,18 @@ static Expr elementAt(Lowering &lower, Value value, int64_t index) {
   return Expr(lower, value).at(0, index).cast(lower.b.getF64Type());
 }
 
+/// A tensor of rank one that must have `size` elements, whether its type says
+/// so or not.
+static FailureOr<Value> readList(Lowering &lower, Node node, Value list,
+                                 StringRef name, int64_t size) {
+  auto type = Lowering::typeOf(list);
+  if (type.getRank() != 1 ||
+      (type.hasStaticShape() && type.getNumElements() != size))
+    return lower.fail(node, "'" + name + "' does not have " + Twine(size) +
+                                " elements");
+  return lower.reshape(list, {lower.index(size)});
+}
+
 static bool isPresent(Value operand) {
   return operand && !Lowering::typeOf(operand).getShape().equals({0});
 }
@@ -76,10 +88,10 @@ static LogicalResult planFromSizes(Lowering &lower, Node node, Expr x,
                                    Value sizes,
                                    MutableArrayRef<AxisPlan> plans) {
   Type f64 = lower.b.getF64Type();
-  SmallVector<OpFoldResult> wanted = lower.indexValues(sizes);
-  if (wanted.size() != plans.size())
-    return lower.fail(node, "'sizes' has " + Twine(wanted.size()) +
-                                " elements, wanted " + Twine(plans.size()));
+  FailureOr<Value> list = readList(lower, node, sizes, "sizes", plans.size());
+  if (llvm::failed(list))
+    return failure();
+  SmallVector<OpFoldResult> wanted = lower.indexValues(*list);
   for (auto [plan, size] : llvm::zip_equal(plans, wanted)) {
     plan.size = size;
     plan.scale = sizeTerm(lower, size, f64) /
@@ -105,12 +117,12 @@ static LogicalResult planFromSizes(Lowering &lower, Node node, Expr x,
 static LogicalResult planFromScales(Lowering &lower, Node node, Expr x,
                                     Value scales,
                                     MutableArrayRef<AxisPlan> plans) {
-  if (Lowering::typeOf(scales).getShape() !=
-      ArrayRef<int64_t>(int64_t(plans.size())))
-    return lower.fail(node, "'scales' does not have " + Twine(plans.size()) +
-                                " elements");
+  FailureOr<Value> list =
+      readList(lower, node, scales, "scales", plans.size());
+  if (llvm::failed(list))
+    return failure();
   for (auto [index, plan] : llvm::enumerate(plans)) {
-    plan.scale = elementAt(lower, scales, index);
+    plan.scale = elementAt(lower, *list, index);
     plan.size = sizeOf(floor(
         sizeTerm(lower, x.size(plan.axis), lower.b.getF64Type()) * plan.scale));
   }
@@ -346,9 +358,13 @@ static LogicalResult planAxes(Lowering &lower, Node node,
   Value roi = lower.operand(node, 1);
   if (!isPresent(roi))
     return lower.fail(node, "'tf_crop_and_resize' needs 'roi'");
+  FailureOr<Value> list =
+      readList(lower, node, roi, "roi", 2 * plans.size());
+  if (llvm::failed(list))
+    return failure();
   for (auto [index, plan] : llvm::enumerate(plans)) {
-    plan.roiStart = elementAt(lower, roi, index);
-    plan.roiEnd = elementAt(lower, roi, plans.size() + index);
+    plan.roiStart = elementAt(lower, *list, index);
+    plan.roiEnd = elementAt(lower, *list, plans.size() + index);
   }
   return success();
 }

@@ -13,24 +13,24 @@ using onnx::Node;
 
 namespace {
 /// Cosines and sines of `2 pi i k / length`: the real and imaginary part of a
-/// Fourier matrix, of shape [rows, columns].
+/// Fourier matrix, of shape [rows, columns], f64.
 struct FourierMatrix {
   Expr cosine, sine;
 };
 } // namespace
 
-static FourierMatrix makeFourierMatrix(Lowering &lower, Type type,
-                                       OpFoldResult length, OpFoldResult rows,
+static FourierMatrix makeFourierMatrix(Lowering &lower, OpFoldResult length,
+                                       OpFoldResult rows,
                                        OpFoldResult columns) {
   // The product is reduced first, in integers, so that large angles lose no
-  // precision; angles are f64.
+  // precision.
   Type i64 = lower.b.getI64Type(), f64 = lower.b.getF64Type();
   Expr n = sizeTerm(lower, length, i64);
   Expr row = iota(lower, i64, rows).unsqueeze({1});
   Expr column = iota(lower, i64, columns).unsqueeze({0});
   Expr turns = (row * column % n).cast(f64) / n.cast(f64);
   Expr angle = turns * (2 * M_PI);
-  return {cos(angle).cast(type), sin(angle).cast(type)};
+  return {cos(angle), sin(angle)};
 }
 
 /// `x` with dimension `axis` cut or padded with zeros to `size`.
@@ -55,7 +55,8 @@ static Expr applyMatrix(Expr x, Expr matrix) {
 }
 
 namespace {
-/// The parts of a complex signal; `imaginary` is null for a real one.
+/// The parts of a complex signal, f64: a sum of many terms that cancel would
+/// lose too much in f32. `imaginary` is null for a real one.
 struct Signal {
   Expr real, imaginary;
 };
@@ -70,9 +71,8 @@ static Signal transform(Signal x, OpFoldResult length, bool onesided,
   if (onesided)
     outputs = lower.addSizes(lower.divSizes(length, lower.index(2)),
                              lower.index(1));
-  Type type = x.real.element();
   FourierMatrix matrix = makeFourierMatrix(
-      lower, type, length, x.real.size(x.real.rank() - 1), outputs);
+      lower, length, x.real.size(x.real.rank() - 1), outputs);
   // e^(-i a) forwards, e^(i a) back.
   Expr sine = inverse ? matrix.sine : -matrix.sine;
   Expr real = applyMatrix(x.real, matrix.cosine);
@@ -82,7 +82,7 @@ static Signal transform(Signal x, OpFoldResult length, bool onesided,
     imaginary = imaginary + applyMatrix(x.imaginary, matrix.cosine);
   }
   if (inverse) {
-    Expr scale = 1.0 / sizeTerm(lower, length, type);
+    Expr scale = 1.0 / sizeTerm(lower, length, real.element());
     real = real * scale;
     imaginary = imaginary * scale;
   }
@@ -97,7 +97,7 @@ static Expr transformToReal(Signal x, OpFoldResult length) {
   OpFoldResult inputs = lower.addSizes(
       lower.divSizes(length, lower.index(2)), lower.index(1));
   Expr real = resizeAxis(x.real, last, inputs);
-  FourierMatrix matrix = makeFourierMatrix(lower, type, length, inputs, length);
+  FourierMatrix matrix = makeFourierMatrix(lower, length, inputs, length);
   // Each frequency stands for its mirror image as well, but for the first and,
   // if the length is even, the last.
   Expr k = iota(lower, i64, inputs);
@@ -115,6 +115,7 @@ static Expr transformToReal(Signal x, OpFoldResult length) {
 static FailureOr<Signal> splitParts(Lowering &lower, Node node, Expr x) {
   int64_t last = x.rank() - 1;
   int64_t parts = Lowering::typeOf(x).getDimSize(last);
+  x = x.cast(lower.b.getF64Type());
   if (parts != 1 && parts != 2)
     return lower.unsupported(
         node, "a signal whose last dimension is not known to be 1 or 2");
@@ -151,7 +152,7 @@ static LogicalResult lowerDFT(Lowering &lower, Node node,
   bool inverse = node.getInt("inverse", 0), onesided = node.getInt("onesided", 0);
   OpFoldResult size = x.size(*position), length = size;
   if (Value operand = lower.operand(node, 1))
-    length = lower.indexValues(operand).front();
+    length = sizeOf({lower, operand});
   else if (inverse && onesided)
     length = lower.mulSizes(lower.subSizes(size, lower.index(1)),
                             lower.index(2));
@@ -163,7 +164,7 @@ static LogicalResult lowerDFT(Lowering &lower, Node node,
       *part = part->transpose(swap);
   if (inverse && onesided) {
     Expr real = transformToReal(*signal, length).transpose(swap);
-    results.push_back(real.unsqueeze({real.rank()}));
+    results.push_back(real.unsqueeze({real.rank()}).cast(x.element()));
     return success();
   }
   for (Expr *part : {&signal->real, &signal->imaginary})
@@ -171,7 +172,8 @@ static LogicalResult lowerDFT(Lowering &lower, Node node,
       *part = resizeAxis(*part, last, length);
   Signal spectrum = transform(*signal, length, onesided, inverse);
   results.push_back(stackLast({spectrum.real.transpose(swap),
-                               spectrum.imaginary.transpose(swap)}));
+                               spectrum.imaginary.transpose(swap)})
+                        .cast(x.element()));
   return success();
 }
 
@@ -196,11 +198,11 @@ static LogicalResult lowerSTFT(Lowering &lower, Node node,
   bool onesided = node.getInt("onesided", 1);
   if (onesided && signal->imaginary)
     return lower.fail(node, "'onesided' is set for a complex signal");
-  OpFoldResult step = lower.indexValues(lower.operand(node, 1)).front();
+  OpFoldResult step = sizeOf({lower, lower.operand(node, 1)});
   Value window = lower.operand(node, 2);
   OpFoldResult size = x.size(1);
   if (Value operand = lower.operand(node, 3))
-    size = lower.indexValues(operand).front();
+    size = sizeOf({lower, operand});
   else if (window)
     size = lower.size(window, 0);
   OpFoldResult frames = lower.addSizes(
@@ -210,10 +212,10 @@ static LogicalResult lowerSTFT(Lowering &lower, Node node,
       continue;
     *part = cutFrames(*part, step, frames, size);
     if (window)
-      *part = *part * Expr(lower, window).cast(x.element());
+      *part = *part * Expr(lower, window).cast(part->element());
   }
   Signal spectrum = transform(*signal, size, onesided, /*inverse=*/false);
-  results.push_back(stackLast({spectrum.real, spectrum.imaginary}));
+  results.push_back(stackLast({spectrum.real, spectrum.imaginary}).cast(x.element()));
   return success();
 }
 
@@ -225,7 +227,7 @@ static LogicalResult lowerSTFT(Lowering &lower, Node node,
 static LogicalResult lowerWindow(Lowering &lower, Node node,
                                  SmallVectorImpl<Value> &results, double a,
                                  double b, double c) {
-  OpFoldResult size = lower.indexValues(lower.operand(node, 0)).front();
+  OpFoldResult size = sizeOf({lower, lower.operand(node, 0)});
   Type f64 = lower.b.getF64Type();
   Expr count = sizeTerm(lower, size, f64);
   if (!node.getInt("periodic", 1))
@@ -261,8 +263,8 @@ static LogicalResult lowerBlackmanWindow(Lowering &lower, Node node,
 static LogicalResult lowerMelWeightMatrix(Lowering &lower, Node node,
                                           SmallVectorImpl<Value> &results) {
   Type f64 = lower.b.getF64Type();
-  OpFoldResult bins = lower.indexValues(lower.operand(node, 0)).front();
-  OpFoldResult length = lower.indexValues(lower.operand(node, 1)).front();
+  OpFoldResult bins = sizeOf({lower, lower.operand(node, 0)});
+  OpFoldResult length = sizeOf({lower, lower.operand(node, 1)});
   auto scalar = [&](unsigned index) {
     return Expr(lower, lower.operand(node, index))
         .reshape(ArrayRef<int64_t>())

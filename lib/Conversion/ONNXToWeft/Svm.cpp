@@ -140,7 +140,7 @@ static Expr countVotes(Expr scores, int64_t classes) {
                     {0});
   };
   Expr isFirst = scores > 0.0;
-  return count(isFirst, first) + count(!isFirst, second);
+  return count(isFirst, first) + count(inverted(isFirst), second);
 }
 
 /// Column `column` of [N, k], kept as [N, 1].

@@ -154,7 +154,7 @@ static Expr stepDown(const Forest &forest, const ForestTables &tables, Expr x,
   for (int64_t used : tables.usedModes) {
     Expr holds = compareByMode(value, threshold, used);
     if (used == neq && forest.missingIsEqual)
-      holds = holds & !isNan(value);
+      holds = holds & inverted(isNan(value));
     isTrue = isTrue ? select(equal(mode, double(used)), holds, isTrue) : holds;
   }
   if (tables.hasMissing)
