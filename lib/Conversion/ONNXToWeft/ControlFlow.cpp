@@ -12,7 +12,8 @@ namespace weft {
 static LogicalResult inlineBranch(Lowering &lower, onnx::Node node,
                                   Region &branch,
                                   SmallVectorImpl<Value> &results) {
-  FailureOr<SmallVector<GraphValue>> values = lowerNested(lower, branch, {});
+  FailureOr<SmallVector<GraphValue>> values =
+      lowerNested(lower, node, branch, {});
   if (failed(values))
     return failure();
   for (auto [i, value] : llvm::enumerate(*values)) {
@@ -90,7 +91,8 @@ static LogicalResult emitIf(Lowering &lower, onnx::Node node, Value condition,
   for (auto [block, graph] : llvm::zip_equal(drafts, graphs)) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(block->getTerminator());
-    FailureOr<SmallVector<GraphValue>> values = lowerNested(lower, *graph, {});
+    FailureOr<SmallVector<GraphValue>> values =
+        lowerNested(lower, node, *graph, {});
     if (failed(values))
       return failure();
     branches.push_back(*values);

@@ -7,12 +7,17 @@ using namespace mlir;
 
 namespace weft {
 
-FailureOr<GraphValue> readValue(Lowering &lower, Value from) {
+FailureOr<GraphValue> readValue(Lowering &lower, onnx::Node node, Value from) {
   if (std::optional<SmallVector<Value>> elements = lower.sequenceOf(from))
     return GraphValue{{}, std::move(elements)};
-  if (Value tensor = lower.lookup(from))
-    return GraphValue{tensor, std::nullopt};
-  return failure();
+  Value tensor = lower.lookup(from);
+  if (!tensor)
+    return failure();
+  if (!isa<RankedTensorType>(tensor.getType()))
+    return lower.unsupported(node,
+                             "a sequence, an optional or a tensor without "
+                             "a rank as input of the model");
+  return GraphValue{tensor, std::nullopt};
 }
 
 void bindValue(Lowering &lower, Value from, const GraphValue &to) {
@@ -22,7 +27,8 @@ void bindValue(Lowering &lower, Value from, const GraphValue &to) {
     lower.map(from, to.tensor);
 }
 
-FailureOr<SmallVector<GraphValue>> lowerNested(Lowering &lower, Region &graph,
+FailureOr<SmallVector<GraphValue>> lowerNested(Lowering &lower, onnx::Node node,
+                                               Region &graph,
                                                ArrayRef<GraphValue> arguments) {
   Block &block = graph.front();
   for (auto [argument, value] : llvm::zip(block.getArguments(), arguments))
@@ -30,7 +36,7 @@ FailureOr<SmallVector<GraphValue>> lowerNested(Lowering &lower, Region &graph,
   lower.lowerBlock(block);
   SmallVector<GraphValue> results;
   for (Value yielded : block.getTerminator()->getOperands()) {
-    FailureOr<GraphValue> value = readValue(lower, yielded);
+    FailureOr<GraphValue> value = readValue(lower, node, yielded);
     if (failed(value))
       return failure();
     results.push_back(*value);
@@ -77,8 +83,9 @@ LoopBody::Fit LoopBody::buildOnce(Bind bind, unsigned firstCarried) {
     scf::YieldOp::create(b, loop.getRegionIterArgs());
   b.setInsertionPoint(loop.getBody()->getTerminator());
 
-  FailureOr<SmallVector<GraphValue>> results = lowerNested(
-      lower, graph, bind(loop.getInductionVar(), loop.getRegionIterArgs()));
+  FailureOr<SmallVector<GraphValue>> results =
+      lowerNested(lower, node, graph,
+                  bind(loop.getInductionVar(), loop.getRegionIterArgs()));
   if (failed(results))
     return Fit::Failed;
   yields.clear();

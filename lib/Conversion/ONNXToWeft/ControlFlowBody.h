@@ -14,15 +14,17 @@ struct GraphValue {
   std::optional<llvm::SmallVector<mlir::Value>> elements;
 };
 
-/// The lowered form of `from`; fails if there is none.
-llvm::FailureOr<GraphValue> readValue(Lowering &lower, mlir::Value from);
+/// The lowered form of `from`, for use by `node`; fails if there is none. That
+/// has been reported already, or is reported here.
+llvm::FailureOr<GraphValue> readValue(Lowering &lower, onnx::Node node,
+                                      mlir::Value from);
 /// Makes `to` the lowered form of `from`.
 void bindValue(Lowering &lower, mlir::Value from, const GraphValue &to);
 
 /// Lowers a sub-graph, at the builder's insertion point, with `arguments` for
 /// its block's arguments; returns what it yields.
 llvm::FailureOr<llvm::SmallVector<GraphValue>>
-lowerNested(Lowering &lower, mlir::Region &graph,
+lowerNested(Lowering &lower, onnx::Node node, mlir::Region &graph,
             llvm::ArrayRef<GraphValue> arguments);
 
 /// `value`, a tensor of one element, in the shape that `argument` declares.
@@ -50,9 +52,10 @@ public:
     Grows,
   };
 
-  LoopBody(Lowering &lower, mlir::Region &graph, mlir::OpFoldResult trips,
-           llvm::SmallVector<mlir::Value> inits)
-      : lower(lower), graph(graph), trips(trips), inits(std::move(inits)) {}
+  LoopBody(Lowering &lower, onnx::Node node, mlir::Region &graph,
+           mlir::OpFoldResult trips, llvm::SmallVector<mlir::Value> inits)
+      : lower(lower), node(node), graph(graph), trips(trips),
+        inits(std::move(inits)) {}
 
   /// Lowers the graph. Result number `firstCarried` and what follows it are the
   /// next values of the carried tensors.
@@ -76,6 +79,7 @@ private:
   Fit buildOnce(Bind bind, unsigned firstCarried);
 
   Lowering &lower;
+  onnx::Node node;
   mlir::Region &graph;
   mlir::OpFoldResult trips;
   llvm::SmallVector<mlir::Value> inits, yields;

@@ -76,11 +76,12 @@ LogicalResult LoopRule::readOperands() {
     constantCondition = true;
   }
   for (unsigned i = 2; i < node.getNumOperands(); ++i) {
-    FailureOr<GraphValue> value = failure();
-    if (Value from = node.getOperand(i))
-      value = readValue(lower, from);
-    if (failed(value))
+    Value from = node.getOperand(i);
+    if (!from)
       return lower.unsupported(node, "a carried value that is absent at first");
+    FailureOr<GraphValue> value = readValue(lower, node, from);
+    if (failed(value))
+      return failure();
     inits.push_back(*value);
   }
   Block &block = graph.front();
@@ -123,7 +124,7 @@ bool LoopRule::appendIteration(int64_t iteration,
                                bool &goesOn) {
   Value number = lower.splat(iteration, lower.b.getI64Type());
   FailureOr<SmallVector<GraphValue>> yields =
-      lowerNested(lower, graph, bind(number, carried));
+      lowerNested(lower, node, graph, bind(number, carried));
   if (failed(yields))
     return false;
   for (auto [i, value] : llvm::enumerate(*yields)) {
@@ -305,7 +306,7 @@ LogicalResult LoopRule::run(SmallVectorImpl<Value> &results) {
     tensors.push_back(init.tensor);
   }
   // The body is the same whatever the number of iterations.
-  LoopBody body(lower, graph, limit.value_or(lower.index(1)), tensors);
+  LoopBody body(lower, node, graph, limit.value_or(lower.index(1)), tensors);
   LoopBody::Fit fit = body.build(
       [&](Value iteration, ValueRange carried) {
         SmallVector<GraphValue> values;
@@ -470,7 +471,7 @@ void ScanRule::emit(LoopBody &body, ArrayRef<int64_t> axes,
 LogicalResult ScanRule::run(SmallVectorImpl<Value> &results) {
   if (failed(readOperands()))
     return failure();
-  LoopBody body(lower, graph, trips, states);
+  LoopBody body(lower, node, graph, trips, states);
   LoopBody::Fit fit = body.build(
       [&](Value iteration, ValueRange carried) {
         SmallVector<GraphValue> values;

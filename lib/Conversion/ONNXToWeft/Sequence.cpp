@@ -247,7 +247,7 @@ static LogicalResult lowerMap(Lowering &lower, onnx::Node node,
     return failure();
   SmallVector<GraphValue> operands;
   for (unsigned i = 0; i < node.getNumOperands(); ++i) {
-    FailureOr<GraphValue> operand = readValue(lower, node.getOperand(i));
+    FailureOr<GraphValue> operand = readValue(lower, node, node.getOperand(i));
     if (failed(operand))
       return failure();
     if (operand->elements && operand->elements->size() != first->size())
@@ -263,7 +263,7 @@ static LogicalResult lowerMap(Lowering &lower, onnx::Node node,
       arguments.push_back(
           {operand.elements ? (*operand.elements)[i] : operand.tensor, {}});
     FailureOr<SmallVector<GraphValue>> yields =
-        lowerNested(lower, *graph, arguments);
+        lowerNested(lower, node, *graph, arguments);
     if (failed(yields))
       return failure();
     for (auto [elements, value] : llvm::zip(mapped, *yields))
@@ -282,7 +282,7 @@ static LogicalResult lowerOptional(Lowering &lower, onnx::Node node,
                                    SmallVectorImpl<Value> &results) {
   Elements elements{Value()};
   if (Value from = node.getOperand(0)) {
-    FailureOr<GraphValue> held = readValue(lower, from);
+    FailureOr<GraphValue> held = readValue(lower, node, from);
     if (failed(held))
       return failure();
     elements = held->elements ? *held->elements : Elements{held->tensor};
@@ -295,7 +295,7 @@ static LogicalResult lowerHasElement(Lowering &lower, onnx::Node node,
                                      SmallVectorImpl<Value> &results) {
   bool holds = false;
   if (Value from = node.getOperand(0)) {
-    FailureOr<GraphValue> value = readValue(lower, from);
+    FailureOr<GraphValue> value = readValue(lower, node, from);
     if (failed(value))
       return failure();
     holds = !value->elements || !isEmptyOptional(*value->elements);
@@ -308,7 +308,7 @@ static LogicalResult lowerGetElement(Lowering &lower, onnx::Node node,
                                      SmallVectorImpl<Value> &results) {
   Value from = node.getOperand(0);
   FailureOr<GraphValue> value =
-      from ? readValue(lower, from) : FailureOr<GraphValue>(GraphValue{});
+      from ? readValue(lower, node, from) : FailureOr<GraphValue>(GraphValue{});
   if (failed(value))
     return failure();
   if (!from || (value->elements && isEmptyOptional(*value->elements)))
