@@ -85,11 +85,9 @@ static Value transposeFilter(Lowering &lower, Value filter, int64_t groups) {
   return lower.reshape(swapped, merged);
 }
 
-/// The transpose of a convolution by `windows`, whose result is enlarged at the
-/// end by `extra`.
-static Value convTranspose(Lowering &lower, Value input, Value filter,
-                           const Windows &windows, ArrayRef<int64_t> extra,
-                           int64_t groups) {
+Value weft::convTranspose(Lowering &lower, Value input, Value filter,
+                          const Windows &windows, ArrayRef<int64_t> extra,
+                          int64_t groups) {
   SmallVector<int64_t> low = windows.constantLow();
   SmallVector<int64_t> high = windows.constantHigh();
   for (int64_t dim = 0; dim < int64_t(low.size()); ++dim) {
@@ -161,68 +159,8 @@ static LogicalResult lowerConvTranspose(Lowering &lower, onnx::Node node,
   return success();
 }
 
-//===----------------------------------------------------------------------===//
-// Col2Im
-//===----------------------------------------------------------------------===//
-
-/// The filter [channels * window, 1, window...] that puts each column of a
-/// window's elements to its place: one where the position is the column's own.
-static Value placingFilter(Lowering &lower, Terms &f, OpFoldResult channels,
-                           ArrayRef<int64_t> window, Type type) {
-  SmallVector<OpFoldResult> shape = {lower.index(1)}, merged;
-  OpFoldResult count = lower.index(1);
-  for (int64_t size : window)
-    count = lower.mulSizes(count, lower.index(size));
-  Value identity = f.compare(
-      ComparePredicate::eq, lower.iota(lower.b.getI64Type(), {count, count}, 0),
-      lower.iota(lower.b.getI64Type(), {count, count}, 1));
-  Value filter = lower.broadcastInDims(lower.cast(identity, type),
-                                       {channels, count, count}, {1, 2});
-  merged = {lower.mulSizes(channels, count), lower.index(1)};
-  for (int64_t size : window)
-    merged.push_back(lower.index(size));
-  return lower.reshape(filter, merged);
-}
-
-// A transposed convolution in groups of one channel each, whose filter places
-// every column where it came from.
-static LogicalResult lowerCol2Im(Lowering &lower, onnx::Node node,
-                                 SmallVectorImpl<Value> &results) {
-  Value input = lower.operand(node, 0);
-  auto image = lower.constantInts(lower.operand(node, 1));
-  auto window = lower.constantInts(lower.operand(node, 2));
-  if (!image || !window)
-    return lower.unsupported(node, "image and block shape are not constant");
-  SmallVector<OpFoldResult> spatial, sizes = lower.sizes(input);
-  for (int64_t size : *image)
-    spatial.push_back(lower.index(size));
-  FailureOr<Windows> windows = Windows::read(lower, node, spatial, *window);
-  if (failed(windows))
-    return failure();
-  OpFoldResult channels =
-      lower.divSizes(sizes[1], lower.index(windows->numElements()));
-  std::optional<int64_t> groups = getConstantIntValue(channels);
-  if (!groups)
-    return lower.unsupported(node, "the number of channels is symbolic");
-
-  SmallVector<int64_t> low = windows->constantLow();
-  SmallVector<int64_t> high = windows->constantHigh(), extra;
-  SmallVector<OpFoldResult> shape = {sizes[0], sizes[1]};
-  for (auto [dim, size] : llvm::enumerate(*image)) {
-    int64_t room = size + low[dim] + high[dim] - windows->extent(dim);
-    shape.push_back(lower.index(room / windows->strides[dim] + 1));
-    extra.push_back(room % windows->strides[dim]);
-  }
-  Terms f(lower, node);
-  Value filter = placingFilter(lower, f, channels, windows->kernel,
-                               Lowering::elementOf(input));
-  results.push_back(convTranspose(lower, lower.reshape(input, shape), filter,
-                                  *windows, extra, *groups));
-  return success();
-}
-
 void weft::addConvolutionLowerings(LoweringTable &table) {
-  table["Col2Im"] = lowerCol2Im;
   table["Conv"] = lowerConv;
   table["ConvTranspose"] = lowerConvTranspose;
+  addCol2ImLowerings(table);
 }

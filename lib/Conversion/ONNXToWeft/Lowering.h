@@ -277,6 +277,7 @@ void addReductionLowerings(LoweringTable &table);
 void addContractionLowerings(LoweringTable &table);
 void addEinsumLowerings(LoweringTable &table);
 void addConvolutionLowerings(LoweringTable &table);
+void addCol2ImLowerings(LoweringTable &table);
 void addPoolingLowerings(LoweringTable &table);
 void addNormalizationLowerings(LoweringTable &table);
 void addAttentionLowerings(LoweringTable &table);

@@ -30,6 +30,17 @@ static LoweringTable createTable() {
       addConvolutionLowerings,
       addPoolingLowerings,
       addNormalizationLowerings,
+      addAttentionLowerings,
+      addRecurrentLowerings,
+      addControlFlowLowerings,
+      addLossLowerings,
+      addQuantizationLowerings,
+      addRandomLowerings,
+      addImageLowerings,
+      addSignalLowerings,
+      addSequenceLowerings,
+      addClassicalLowerings,
+      addOptimizerLowerings,
   };
   LoweringTable table;
   for (auto *family : families)
@@ -115,9 +126,11 @@ static void reportUnsupported(ModuleOp module, Lowering &lowering) {
   if (lowering.unsupportedNodes.empty())
     return;
   module->setAttr(kUnsupportedAttr, UnitAttr::get(module.getContext()));
-  InFlightDiagnostic diag = emitError(module.getLoc())
-                            << "WFT2003: " << lowering.unsupportedNodes.size()
-                            << " nodes can't be compiled";
+  InFlightDiagnostic diag =
+      emitError(module.getLoc())
+      << "WFT2003: " << lowering.unsupportedNodes.size()
+      << (lowering.unsupportedNodes.size() == 1 ? " node" : " nodes")
+      << " can't be compiled";
   for (const Lowering::Unsupported &node : lowering.unsupportedNodes)
     diag.attachNote(node.loc) << "node '" << node.name << "' (" << node.opType
                               << "): " << node.message;

@@ -54,6 +54,13 @@ static LogicalResult lowerSplit(Lowering &lower, onnx::Node node,
   return success();
 }
 
+/// An axis known at run time, counted from the front.
+static OpFoldResult fromFront(Lowering &lower, OpFoldResult axis,
+                              int64_t rank) {
+  return lower.selectSize(CmpI::slt, axis, lower.index(0),
+                          lower.addSizes(axis, lower.index(rank)), axis);
+}
+
 //===----------------------------------------------------------------------===//
 // Slice
 //===----------------------------------------------------------------------===//
@@ -150,9 +157,7 @@ static FailureOr<SmallVector<Cut>> collectCuts(Lowering &lower, onnx::Node node,
       continue;
     }
     // Which axis is meant shows at run time.
-    OpFoldResult axis =
-        lower.selectSize(CmpI::slt, given, lower.index(0),
-                         lower.addSizes(given, lower.index(rank)), given);
+    OpFoldResult axis = fromFront(lower, given, rank);
     for (auto [dim, cut] : llvm::enumerate(cuts)) {
       OpFoldResult here = lower.index(dim);
       cut.start = lower.selectSize(CmpI::eq, axis, here, starts[i], cut.start);
@@ -244,13 +249,12 @@ static LogicalResult collectPads(Lowering &lower, onnx::Node node, int64_t rank,
                                  SmallVectorImpl<OpFoldResult> &low,
                                  SmallVectorImpl<OpFoldResult> &high) {
   SmallVector<OpFoldResult> pads = lower.indexValues(lower.operand(node, 1));
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  if (Value operand = lower.operand(node, 3)) {
-    std::optional<SmallVector<int64_t>> list = lower.constantInts(operand);
-    if (!list)
-      return lower.unsupported(node, "the axes are not constant");
-    axes = *list;
-  }
+  SmallVector<OpFoldResult> axes;
+  if (Value operand = lower.operand(node, 3))
+    axes = lower.indexValues(operand);
+  else
+    for (int64_t dim = 0; dim < rank; ++dim)
+      axes.push_back(lower.index(dim));
   if (pads.size() != 2 * axes.size())
     return lower.fail(node, "there are " + Twine(pads.size()) +
                                 " paddings for " + Twine(axes.size()) +
@@ -258,11 +262,22 @@ static LogicalResult collectPads(Lowering &lower, onnx::Node node, int64_t rank,
   low.assign(rank, lower.index(0));
   high.assign(rank, lower.index(0));
   for (auto [i, given] : llvm::enumerate(axes)) {
-    FailureOr<int64_t> axis = lower.axis(node, given, rank);
-    if (failed(axis))
-      return failure();
-    low[*axis] = pads[i];
-    high[*axis] = pads[axes.size() + i];
+    OpFoldResult before = pads[i], after = pads[axes.size() + i];
+    if (std::optional<int64_t> constant = getConstantIntValue(given)) {
+      FailureOr<int64_t> axis = lower.axis(node, *constant, rank);
+      if (failed(axis))
+        return failure();
+      low[*axis] = before;
+      high[*axis] = after;
+      continue;
+    }
+    // Which axis is meant shows at run time.
+    OpFoldResult axis = fromFront(lower, given, rank);
+    for (int64_t dim = 0; dim < rank; ++dim) {
+      OpFoldResult here = lower.index(dim);
+      low[dim] = lower.selectSize(CmpI::eq, axis, here, before, low[dim]);
+      high[dim] = lower.selectSize(CmpI::eq, axis, here, after, high[dim]);
+    }
   }
   return success();
 }

@@ -21,6 +21,7 @@ public:
   mlir::Value sub(mlir::Value a, mlir::Value b) { return binary<SubOp>(a, b); }
   mlir::Value mul(mlir::Value a, mlir::Value b) { return binary<MulOp>(a, b); }
   mlir::Value div(mlir::Value a, mlir::Value b) { return binary<DivOp>(a, b); }
+  mlir::Value rem(mlir::Value a, mlir::Value b) { return binary<RemOp>(a, b); }
   mlir::Value min(mlir::Value a, mlir::Value b) { return binary<MinOp>(a, b); }
   mlir::Value max(mlir::Value a, mlir::Value b) { return binary<MaxOp>(a, b); }
   mlir::Value both(mlir::Value a, mlir::Value b) { return binary<AndOp>(a, b); }

@@ -36,6 +36,13 @@ struct Windows {
   mlir::Value padNow(Lowering &lower, mlir::Value value, mlir::Value padding);
 };
 
+/// The transpose of a convolution by `windows`, of `input` [N, C, ...] and
+/// `filter` [C, O / groups, ...], whose result is enlarged at the end by
+/// `extra`. The paddings must be constant.
+mlir::Value convTranspose(Lowering &lower, mlir::Value input,
+                          mlir::Value filter, const Windows &windows,
+                          llvm::ArrayRef<int64_t> extra, int64_t groups);
+
 } // namespace weft
 
 #endif // WEFT_LIB_CONVERSION_ONNXTOWEFT_WINDOWS_H
