@@ -21,9 +21,7 @@ public:
   Lowering &getLowering() const { return *lower; }
   int64_t rank() const { return Lowering::rankOf(value); }
   mlir::Type element() const { return Lowering::elementOf(value); }
-  mlir::OpFoldResult size(int64_t dim) const {
-    return lower->size(value, dim);
-  }
+  mlir::OpFoldResult size(int64_t dim) const { return lower->size(value, dim); }
   llvm::SmallVector<mlir::OpFoldResult> sizes() const {
     return lower->sizes(value);
   }
@@ -32,7 +30,9 @@ public:
   Expr number(double number) const {
     return {*lower, lower->splat(number, element())};
   }
-  Expr cast(mlir::Type type) const { return {*lower, lower->cast(value, type)}; }
+  Expr cast(mlir::Type type) const {
+    return {*lower, lower->cast(value, type)};
+  }
   /// The conversion that clamps floats to the range of the new type.
   Expr castSaturated(mlir::Type type) const;
   Expr reshape(llvm::ArrayRef<mlir::OpFoldResult> shape) const {
@@ -72,8 +72,7 @@ private:
 };
 
 /// The shape that terms broadcast to.
-llvm::SmallVector<mlir::OpFoldResult>
-commonShape(llvm::ArrayRef<Expr> terms);
+llvm::SmallVector<mlir::OpFoldResult> commonShape(llvm::ArrayRef<Expr> terms);
 /// The terms, all of that shape.
 llvm::SmallVector<Expr> unify(llvm::ArrayRef<Expr> terms);
 
@@ -190,10 +189,11 @@ Expr table(Lowering &lower, llvm::ArrayRef<float> values, mlir::Type type,
 
 /// Emits a loop of `trips` iterations; `step` gets the iteration's number and
 /// the carried terms and returns the next ones.
-llvm::SmallVector<Expr> loop(
-    Lowering &lower, mlir::OpFoldResult trips, llvm::ArrayRef<Expr> inits,
-    llvm::function_ref<llvm::SmallVector<Expr>(mlir::Value, llvm::ArrayRef<Expr>)>
-        step);
+llvm::SmallVector<Expr>
+loop(Lowering &lower, mlir::OpFoldResult trips, llvm::ArrayRef<Expr> inits,
+     llvm::function_ref<llvm::SmallVector<Expr>(mlir::Value,
+                                                llvm::ArrayRef<Expr>)>
+         step);
 
 /// The element type that the model declares for a result.
 mlir::Type declaredElement(onnx::Node node, unsigned result = 0);

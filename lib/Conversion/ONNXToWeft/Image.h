@@ -15,9 +15,8 @@ lowerGridSample(Lowering &lower, onnx::Node node,
 llvm::LogicalResult
 lowerDeformConv(Lowering &lower, onnx::Node node,
                 llvm::SmallVectorImpl<mlir::Value> &results);
-llvm::LogicalResult
-lowerRoiAlign(Lowering &lower, onnx::Node node,
-              llvm::SmallVectorImpl<mlir::Value> &results);
+llvm::LogicalResult lowerRoiAlign(Lowering &lower, onnx::Node node,
+                                  llvm::SmallVectorImpl<mlir::Value> &results);
 llvm::LogicalResult
 lowerMaxRoiPool(Lowering &lower, onnx::Node node,
                 llvm::SmallVectorImpl<mlir::Value> &results);
