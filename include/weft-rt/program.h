@@ -149,7 +149,10 @@ typedef void (*weft_task)(weft_run *run, void *const *args, int64_t begin,
 
 /// Runs `count` iterations of `task` on the threads of the run, in contiguous
 /// parts whose bounds depend on nothing but `count` and the number of threads.
-/// Returns when all are done: 0, or non-zero if a fault was reported.
+/// Returns when all are done: 0, or non-zero if a fault was reported. One
+/// iteration runs on the calling thread; two or more are handed to threads,
+/// which takes a microsecond or more, so iterations should be worth as much.
+/// Tasks do not launch.
 int32_t weft_rt_launch(weft_run *run, int32_t kernel, weft_task task,
                        void *const *args, int64_t count);
 

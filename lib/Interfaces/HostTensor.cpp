@@ -189,6 +189,9 @@ double HostTensor::getFloat(int64_t index) const {
     return llvm::bit_cast<double>(bits);
   if (auto floatType = dyn_cast<FloatType>(elementType)) {
     APFloat value(floatType.getFloatSemantics(), APInt(width, bits));
+    // Not all of these types have a payload that makes a NaN of f64.
+    if (value.isNaN())
+      return std::numeric_limits<double>::quiet_NaN();
     bool losesInfo;
     value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
                   &losesInfo);

@@ -20,8 +20,7 @@ protected:
     weft_model *broken = nullptr;
     EXPECT_EQ(weft_model_wrap(&program, WEFT_TEST_FOLDER, &broken), status);
     EXPECT_EQ(broken, nullptr);
-    EXPECT_EQ(weft_last_error(),
-              "WFT" + std::to_string(status) + ": " + message);
+    EXPECT_EQ(weft_last_error(), messageOf(status, message));
     weft_model_release(broken);
   }
 
@@ -316,6 +315,33 @@ TEST_F(ConstantTest, mustHaveAllItsElements) {
   expectBroken("constant \"c\" is packed to 3 bits, wanted 2 or 4");
   constant.name = nullptr;
   expectBroken("constant 0 has no name");
+}
+
+// The pages between the first and the last of an unaligned constant are given
+// back to the file once they have been copied.
+TEST_F(ConstantTest, mayBeLargeAndUnaligned) {
+  std::string bytes(100003, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>(i * 7 + i / 256);
+  writeFile(WEFT_TEST_FOLDER "/large.bin", bytes);
+  static const void *address;
+  const weft_constant constants[] = {
+      {"first", WEFT_CONSTANT_FILE, nullptr, "large.bin", 1, 100001, 0, 100001},
+      {"again", WEFT_CONSTANT_FILE, nullptr, "large.bin", 3, 100000, 0, 100000},
+  };
+  program = fixture_program;
+  program.num_inputs = program.num_outputs = program.num_symbols = 0;
+  program.arena_bytes = [](const int64_t *) { return int64_t(0); };
+  program.constants = constants;
+  program.num_constants = 2;
+  program.run = [](weft_run *run) {
+    address = weft_rt_constant(run, 1);
+    return 0;
+  };
+  ASSERT_EQ(weft_model_wrap(&program, WEFT_TEST_FOLDER, &model), WEFT_OK);
+  ASSERT_EQ(weft_session_create(model, nullptr, &session), WEFT_OK);
+  ASSERT_EQ(weft_session_run(session, 0, nullptr, 0, nullptr), WEFT_OK);
+  EXPECT_EQ(memcmp(address, &bytes[3], 100000), 0);
 }
 
 // What the program gets, as its address tells.

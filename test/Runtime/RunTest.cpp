@@ -181,6 +181,34 @@ TEST_F(RunTest, sessionsAreIndependent) {
     thread.join();
 }
 
+TEST_F(RunTest, tasksMayAllocate) {
+  static weft_program program = fixture_program;
+  program.num_inputs = program.num_outputs = program.num_symbols = 0;
+  program.arena_bytes = [](const int64_t *) { return int64_t(0); };
+  program.run = [](weft_run *run) {
+    return weft_rt_launch(
+        run, 2,
+        [](weft_run *inner, void *const *, int64_t begin, int64_t end, void *) {
+          for (int64_t i = begin; i < end; ++i) {
+            void *memory = weft_rt_allocate(inner, i);
+            if (!memory || reinterpret_cast<uintptr_t>(memory) % 64)
+              weft_rt_fault(inner, 2, WEFT_FAULT_SIZE_MISMATCH, i);
+            else
+              memset(memory, 1, i);
+          }
+        },
+        nullptr, 500);
+  };
+  ASSERT_EQ(weft_model_wrap(&program, WEFT_TEST_FOLDER, &model), WEFT_OK);
+  weft_session_options options;
+  weft_session_options_init(&options);
+  options.threads = 4;
+  ASSERT_EQ(weft_session_create(model, &options, &session), WEFT_OK);
+  for (int repeat = 0; repeat < 5; ++repeat)
+    ASSERT_EQ(weft_session_run(session, 0, nullptr, 0, nullptr), WEFT_OK)
+        << weft_last_error();
+}
+
 TEST_F(RunTest, usesAllProcessorsByDefault) {
   weft_model *own = nullptr;
   ASSERT_EQ(weft_model_wrap(&fixture_program, WEFT_TEST_FOLDER, &own), WEFT_OK);

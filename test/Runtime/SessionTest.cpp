@@ -37,6 +37,13 @@ Inputs::Inputs(int64_t n, int64_t m, int64_t mode, size_t offset)
              tensorOf(this->mode.data(), WEFT_I64, {})};
 }
 
+std::string messageOf(weft_status status, const std::string &text) {
+  std::string message = "WFT";
+  message += std::to_string(status);
+  message += ": ";
+  return message + text;
+}
+
 // Tests that run at the same time write the same files, and read them.
 void writeFile(const std::string &path, const std::string &bytes) {
   std::string beside = path + "." + std::to_string(getpid());
@@ -94,7 +101,7 @@ weft_status SessionTest::run(const Inputs &inputs) {
 void SessionTest::expectFailure(const Inputs &inputs, weft_status status,
                                 const std::string &message) {
   EXPECT_EQ(run(inputs), status);
-  EXPECT_EQ(weft_last_error(), "WFT" + std::to_string(status) + ": " + message);
+  EXPECT_EQ(weft_last_error(), messageOf(status, message));
   for (const weft_tensor &output : outputs)
     EXPECT_EQ(output.data, nullptr);
 }

@@ -76,6 +76,9 @@ protected:
   std::vector<weft_tensor> outputs = std::vector<weft_tensor>(4);
 };
 
+/// The message of an error, with its code before it.
+std::string messageOf(weft_status status, const std::string &text);
+
 /// Writes `bytes` to a file.
 void writeFile(const std::string &path, const std::string &bytes);
 

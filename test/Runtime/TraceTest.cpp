@@ -27,7 +27,7 @@ std::string withoutTimes(std::string text) {
          at = text.find(key, at + 1)) {
       size_t begin = at + key.size();
       size_t end = text.find_first_not_of("0123456789.", begin);
-      text.replace(begin, end - begin, "T");
+      text.replace(begin, end - begin, 1, 'T');
     }
   return text;
 }

@@ -1,26 +1,27 @@
 //===- weft-opt.cpp - Runs passes on IR -----------------------------------===//
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
-#include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
-#include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "weft/Import/Import.h"
+#include "weft/Pipelines/Pipelines.h"
 
 using namespace mlir;
 
 namespace weft {
+void registerTestEmitPass();
 void registerTestEvaluatePass();
 } // namespace weft
 
 int main(int argc, char **argv) {
   DialectRegistry registry;
-  registry.insert<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
-                  math::MathDialect, scf::SCFDialect, tensor::TensorDialect,
-                  vector::VectorDialect, weft::WeftDialect,
-                  weft::dispatch::DispatchDialect>();
+  weft::registerDialects(registry);
+  weft::registerONNXDialect(registry);
   registerTransformsPasses();
+  weft::registerPasses();
+  weft::registerTestEmitPass();
+  // Shows in tests what ops tell of the sizes of their results.
+  memref::registerResolveRankedShapeTypeResultDimsPass();
   weft::registerTestEvaluatePass();
   return failed(MlirOptMain(argc, argv, "Weft's optimizer driver\n", registry));
 }

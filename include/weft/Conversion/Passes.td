@@ -73,9 +73,11 @@ def ConvertHostToLLVMPass
 def HostEmitTablesPass : Pass<"host-emit-tables", "::mlir::ModuleOp"> {
   let summary = "Emit the tables that describe a compiled program";
   let description = [{
-    Emits the `weft_program` of the module and `weft_program_query`, and makes
-    all else internal. The bytes of a `#weft.extern` constant stay where they
-    are: the table refers to an external global that carries the attribute.
+    Emits the `weft_program` of the module and `weft_program_query`, gives the
+    functions of the runtime bodies that go through the table of the run
+    (weft-rt/entry.h), and makes all else internal. The bytes of a `#weft.extern` constant stay where they
+    are: the table refers to an external global that carries the attribute, or
+    to the file by its path.
 
     Requires: functions lowered to the LLVM dialect.
     Ensures: the module holds nothing but the LLVM dialect.
@@ -85,7 +87,10 @@ def HostEmitTablesPass : Pass<"host-emit-tables", "::mlir::ModuleOp"> {
     Option<"target", "target", "std::string", "\"cpu\"",
            "What the program says it was compiled for">,
     Option<"producer", "producer", "std::string", "\"weft\"",
-           "What the program says it was compiled by">
+           "What the program says it was compiled by">,
+    Option<"filesByPath", "files-by-path", "bool", "false",
+           "Let the runtime map the files of constants, for a program that "
+           "stays on this machine">
   ];
 }
 

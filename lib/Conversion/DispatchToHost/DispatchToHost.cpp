@@ -188,7 +188,8 @@ LogicalResult Converter::convertLaunch(dispatch::LaunchOp op) {
   ValueRange left = resultSizes;
   for (Value result : op.getResults()) {
     auto type = cast<RankedTensorType>(result.getType());
-    Buffer &buffer = buffers[result];
+    // Loops may be converted more than once.
+    Buffer &buffer = buffers[result] = {};
     for (int64_t size : type.getShape()) {
       if (ShapedType::isStatic(size)) {
         buffer.sizes.push_back(b.getIndexAttr(size));
@@ -296,7 +297,7 @@ LogicalResult Converter::convertCast(tensor::CastOp op) {
 }
 
 LogicalResult Converter::convertEmpty(tensor::EmptyOp op) {
-  Buffer &buffer = buffers[op.getResult()];
+  Buffer &buffer = buffers[op.getResult()] = {};
   for (OpFoldResult size : op.getMixedSizes())
     buffer.sizes.push_back(
         isa<Value>(size)

@@ -1,6 +1,6 @@
 //===- EmitTables.cpp - The tables that describe a compiled program -------===//
 
-#include "weft-rt/program.h"
+#include "weft-rt/entry.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "weft/Conversion/HostToLLVM.h"
@@ -60,8 +60,8 @@ namespace {
 /// in the initializer.
 class TableBuilder {
 public:
-  explicit TableBuilder(ModuleOp module)
-      : module(module), b(module.getLoc(), module.getBodyRegion()),
+  TableBuilder(ModuleOp module, bool filesByPath)
+      : module(module), filesByPath(filesByPath), b(module.getLoc(), module.getBodyRegion()),
         ptr(LLVM::LLVMPointerType::get(module.getContext())),
         i32(b.getI32Type()), i64(b.getI64Type()) {
     b.setInsertionPointToEnd(module.getBody());
@@ -71,6 +71,12 @@ public:
 
 private:
   using Fields = SmallVector<Value>;
+
+  /// An entry of the table of constants.
+  struct Constant {
+    Operation *name = nullptr, *data = nullptr, *file = nullptr;
+    int64_t offset = 0, size = 0, packed = 0, count = 0;
+  };
 
   Value constant(Type type, int64_t value) {
     return LLVM::ConstantOp::create(b, type, b.getIntegerAttr(type, value));
@@ -90,13 +96,18 @@ private:
                    llvm::function_ref<Fields(size_t)> entry);
   Operation *ports(StringRef name, ArrayAttr attrs);
   Operation *symbols(ArrayAttr attrs);
+  Constant constantOf(size_t number, DataOp op);
   Operation *constants(ArrayRef<DataOp> data);
   Operation *kernels(ArrayRef<dispatch::KernelOp> kernels);
   void program(StringRef target, StringRef producer);
+  /// Gives the functions of the runtime bodies that go through the table at
+  /// the front of the run (weft-rt/entry.h), so that nothing is to be linked.
+  void entryPoints();
   void query();
   LogicalResult check();
 
   ModuleOp module;
+  bool filesByPath;
   ImplicitLocOpBuilder b;
   LLVM::LLVMPointerType ptr;
   Type i32, i64;
@@ -186,48 +197,58 @@ Operation *TableBuilder::symbols(ArrayAttr attrs) {
                });
 }
 
-Operation *TableBuilder::constants(ArrayRef<DataOp> data) {
-  SmallVector<Operation *> names, contents;
-  SmallVector<std::array<int64_t, 3>> sizes;
-  for (auto [number, op] : llvm::enumerate(data)) {
-    names.push_back(string(op.getName()));
-    auto type = cast<RankedTensorType>(op.getValue().getType());
-    if (auto attr = dyn_cast<ExternAttr>(op.getValue())) {
-      auto global = LLVM::GlobalOp::create(
-          b, LLVM::LLVMArrayType::get(b.getI8Type(), attr.getSize()),
-          /*isConstant=*/true, LLVM::Linkage::External,
-          ("weft_constant_" + Twine(number)).str(), Attribute(),
-          WEFT_BUFFER_ALIGNMENT);
-      global.setVisibility_(LLVM::Visibility::Hidden);
-      global->setAttr(kExternAttr, attr);
-      contents.push_back(global);
-      int64_t packed = attr.getPacked() ? type.getElementTypeBitWidth() : 0;
-      sizes.push_back({attr.getSize(), packed, type.getNumElements()});
-      continue;
+TableBuilder::Constant TableBuilder::constantOf(size_t number, DataOp op) {
+  auto type = cast<RankedTensorType>(op.getValue().getType());
+  Constant entry;
+  entry.name = string(op.getName());
+  entry.count = type.getNumElements();
+  if (auto attr = dyn_cast<ExternAttr>(op.getValue())) {
+    entry.size = attr.getSize();
+    entry.packed = attr.getPacked() ? type.getElementTypeBitWidth() : 0;
+    if (filesByPath && !attr.getFile().starts_with("memory:")) {
+      entry.file = string(attr.getFile());
+      entry.offset = attr.getOffset();
+      return entry;
     }
-    HostTensor tensor =
-        HostTensor::fromAttr(cast<DenseElementsAttr>(op.getValue()));
-    ArrayRef<char> raw = tensor.getBytes();
-    auto global = cast<LLVM::GlobalOp>(
-        bytes(("weft_data_" + Twine(number)).str(),
-              StringRef(raw.data(), raw.size())));
-    global.setAlignment(WEFT_BUFFER_ALIGNMENT);
-    contents.push_back(global);
-    sizes.push_back({static_cast<int64_t>(raw.size()), 0,
-                     type.getNumElements()});
+    auto global = LLVM::GlobalOp::create(
+        b, LLVM::LLVMArrayType::get(b.getI8Type(), entry.size),
+        /*isConstant=*/true, LLVM::Linkage::External,
+        ("weft_constant_" + Twine(number)).str(), Attribute(),
+        WEFT_BUFFER_ALIGNMENT);
+    global.setVisibility_(LLVM::Visibility::Hidden);
+    global->setAttr(kExternAttr, attr);
+    entry.data = global;
+    return entry;
   }
+  HostTensor tensor =
+      HostTensor::fromAttr(cast<DenseElementsAttr>(op.getValue()));
+  ArrayRef<char> raw = tensor.getBytes();
+  auto global =
+      cast<LLVM::GlobalOp>(bytes(("weft_data_" + Twine(number)).str(),
+                                 StringRef(raw.data(), raw.size())));
+  global.setAlignment(WEFT_BUFFER_ALIGNMENT);
+  entry.data = global;
+  entry.size = raw.size();
+  return entry;
+}
+
+Operation *TableBuilder::constants(ArrayRef<DataOp> data) {
+  SmallVector<Constant> entries;
+  for (auto [number, op] : llvm::enumerate(data))
+    entries.push_back(constantOf(number, op));
   return table(
       "weft_constants", {ptr, i32, ptr, ptr, i64, i64, i32, i64}, data.size(),
       [&](size_t number) {
-        auto [size, packed, count] = sizes[number];
-        return Fields{addressOf(names[number]),
-                      constant(i32, WEFT_CONSTANT_EMBEDDED),
-                      addressOf(contents[number]),
-                      addressOf(nullptr),
-                      constant(i64, 0),
-                      constant(i64, size),
-                      constant(i32, packed),
-                      constant(i64, count)};
+        const Constant &entry = entries[number];
+        return Fields{addressOf(entry.name),
+                      constant(i32, entry.file ? WEFT_CONSTANT_FILE
+                                               : WEFT_CONSTANT_EMBEDDED),
+                      addressOf(entry.data),
+                      addressOf(entry.file),
+                      constant(i64, entry.offset),
+                      constant(i64, entry.size),
+                      constant(i32, entry.packed),
+                      constant(i64, entry.count)};
       });
 }
 
@@ -283,6 +304,35 @@ void TableBuilder::program(StringRef target, StringRef producer) {
   });
 }
 
+/// The functions of the runtime, in the order of weft_run_table.
+static constexpr StringLiteral runtimeFunctions[] = {
+    "weft_rt_launch",   "weft_rt_symbols", "weft_rt_arena",
+    "weft_rt_constant", "weft_rt_input",   "weft_rt_output",
+    "weft_rt_allocate", "weft_rt_fault",
+};
+static_assert(sizeof(weft_run_table) ==
+              std::size(runtimeFunctions) * sizeof(void *));
+
+void TableBuilder::entryPoints() {
+  for (auto [number, name] : llvm::enumerate(runtimeFunctions)) {
+    auto func = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
+    if (!func)
+      continue;
+    OpBuilder::InsertionGuard guard(b);
+    Block *block = func.addEntryBlock(b);
+    b.setInsertionPointToStart(block);
+    Value table = LLVM::LoadOp::create(b, ptr, block->getArgument(0));
+    Value slot = LLVM::GEPOp::create(b, ptr, ptr, table,
+                                     ArrayRef<LLVM::GEPArg>(number));
+    SmallVector<Value> operands{LLVM::LoadOp::create(b, ptr, slot)};
+    llvm::append_range(operands, block->getArguments());
+    auto call =
+        LLVM::CallOp::create(b, func.getFunctionType(), operands);
+    LLVM::ReturnOp::create(b, call.getResults());
+    func.setSymVisibility(std::nullopt);
+  }
+}
+
 void TableBuilder::query() {
   auto func = LLVM::LLVMFuncOp::create(b, "weft_program_query",
                                        LLVM::LLVMFunctionType::get(ptr, i32));
@@ -327,6 +377,7 @@ LogicalResult TableBuilder::check() {
 LogicalResult TableBuilder::emit(StringRef target, StringRef producer) {
   if (failed(check()))
     return failure();
+  entryPoints();
   for (auto func : module.getOps<LLVM::LLVMFuncOp>())
     if (!func.isExternal())
       func.setLinkage(LLVM::Linkage::Internal);
@@ -347,7 +398,8 @@ struct HostEmitTablesPass
   using HostEmitTablesPassBase::HostEmitTablesPassBase;
 
   void runOnOperation() override {
-    if (failed(TableBuilder(getOperation()).emit(target, producer)))
+    if (failed(TableBuilder(getOperation(), filesByPath)
+                   .emit(target, producer)))
       signalPassFailure();
   }
 };

@@ -22,7 +22,8 @@ using namespace weft::host;
 
 namespace {
 
-/// Lowers one function of the host program.
+/// Lowers one function of the host program. While it is at it, operands of the
+/// ops may be pointers already, which the ops' typed accessors would refuse.
 class FunctionLowering {
 public:
   FunctionLowering(ModuleOp module, func::FuncOp func)
@@ -80,18 +81,18 @@ private:
 //===----------------------------------------------------------------------===//
 
 Value FunctionLowering::call(StringRef name, Type result, ValueRange operands) {
-  auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
+  auto callee = module.lookupSymbol<func::FuncOp>(name);
   if (!callee) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module.getBody());
-    Type type = result ? result : LLVM::LLVMVoidType::get(b.getContext());
-    callee = LLVM::LLVMFuncOp::create(
+    callee = func::FuncOp::create(
         b, name,
-        LLVM::LLVMFunctionType::get(type,
-                                    llvm::to_vector(operands.getTypes())));
+        b.getFunctionType(operands.getTypes(),
+                          result ? TypeRange(result) : TypeRange()));
+    callee.setPrivate();
   }
-  auto op = LLVM::CallOp::create(b, callee, operands);
-  return result ? op.getResult() : Value();
+  auto op = func::CallOp::create(b, callee, operands);
+  return result ? op.getResult(0) : Value();
 }
 
 Value FunctionLowering::once(Value &value, llvm::function_ref<Value()> make) {
@@ -251,7 +252,7 @@ Value FunctionLowering::lowerLoad(LoadOp op) {
   Type type = op.getType(), carrier = getCarrier(type);
   Type stored = carrier ? carrier : type;
   Value value = LLVM::LoadOp::create(
-      b, stored, element(op.getBuffer(), stored, toI64(op.getIndex())));
+      b, stored, element(op->getOperand(0), stored, toI64(op.getIndex())));
   if (!carrier)
     return value;
   auto bits = b.getIntegerType(type.getIntOrFloatBitWidth());
@@ -276,7 +277,7 @@ void FunctionLowering::lowerStore(StoreOp op) {
       value = arith::ExtSIOp::create(b, carrier, value);
   }
   LLVM::StoreOp::create(
-      b, value, element(op.getBuffer(), stored, toI64(op.getIndex())));
+      b, value, element(op->getOperand(1), stored, toI64(op.getIndex())));
 }
 
 void FunctionLowering::lowerOp(Operation &op) {
@@ -321,7 +322,7 @@ void FunctionLowering::lowerOp(Operation &op) {
       .Case([&](StoreOp op) { lowerStore(op); })
       .Case([&](RequireOp op) { lowerRequire(op); })
       .Case([&](CopyOp op) {
-        LLVM::MemcpyOp::create(b, op.getTo(), op.getFrom(),
+        LLVM::MemcpyOp::create(b, op->getOperand(1), op->getOperand(0),
                                toI64(op.getBytes()), /*isVolatile=*/false);
       });
   op.erase();

@@ -261,8 +261,13 @@ static LogicalResult lowerCastLike(Lowering &lower, onnx::Node node,
 static LogicalResult lowerBitCast(Lowering &lower, onnx::Node node,
                                   SmallVectorImpl<Value> &results) {
   Value value = lower.operand(node, 0);
-  results.push_back(lower.make<BitcastOp>(
-      Lowering::typeOf(value).clone(getResultElement(node)), value));
+  Type from = Lowering::elementOf(value), to = getResultElement(node);
+  // A boolean takes a byte in ONNX, which is 0 or 1.
+  if (from.isInteger(1) || to.isInteger(1) || from == to)
+    results.push_back(lower.cast(value, to));
+  else
+    results.push_back(
+        lower.make<BitcastOp>(Lowering::typeOf(value).clone(to), value));
   return success();
 }
 

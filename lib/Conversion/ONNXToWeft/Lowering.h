@@ -165,6 +165,15 @@ public:
   mlir::Value matmul(mlir::Value lhs, mlir::Value rhs,
                      mlir::Type elementType = {});
 
+  /// `condition ? yes() : no()`, both of the same type, where only the chosen
+  /// side runs.
+  mlir::Value choose(mlir::Value condition,
+                     llvm::function_ref<mlir::Value()> yes,
+                     llvm::function_ref<mlir::Value()> no);
+  /// Whether `given`, which may count from the end of `rank` dimensions, means
+  /// dimension `axis` (i1).
+  mlir::Value equalsAxis(mlir::OpFoldResult given, int64_t axis, int64_t rank);
+
   //===--------------------------------------------------------------------===//
   // Nested graphs and other rules
   //===--------------------------------------------------------------------===//
@@ -266,6 +275,7 @@ void addSelectionLowerings(LoweringTable &table);
 void addGatherScatterLowerings(LoweringTable &table);
 void addReductionLowerings(LoweringTable &table);
 void addContractionLowerings(LoweringTable &table);
+void addEinsumLowerings(LoweringTable &table);
 void addConvolutionLowerings(LoweringTable &table);
 void addPoolingLowerings(LoweringTable &table);
 void addNormalizationLowerings(LoweringTable &table);

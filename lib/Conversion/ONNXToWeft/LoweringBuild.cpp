@@ -238,3 +238,40 @@ Value Lowering::matmul(Value lhs, Value rhs, Type elementType) {
                           ArrayRef<int64_t>({batches + 1}),
                           ArrayRef<int64_t>({batches}), elementType);
 }
+
+//===----------------------------------------------------------------------===//
+// Choices at run time
+//===----------------------------------------------------------------------===//
+
+Value Lowering::choose(Value condition, function_ref<Value()> yes,
+                       function_ref<Value()> no) {
+  auto ifOp = scf::IfOp::create(b, TypeRange(), condition, /*else=*/true);
+  auto fill = [&](Block *block, function_ref<Value()> side) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(block);
+    if (block->mightHaveTerminator())
+      b.setInsertionPoint(block->getTerminator());
+    Value value = side();
+    if (block->mightHaveTerminator())
+      block->getTerminator()->erase();
+    b.setInsertionPointToEnd(block);
+    scf::YieldOp::create(b, value);
+    return value.getType();
+  };
+  Type type = fill(ifOp.thenBlock(), yes);
+  fill(ifOp.elseBlock(), no);
+  // The type of the result is known only now.
+  auto typed = scf::IfOp::create(b, type, condition);
+  typed.getThenRegion().takeBody(ifOp.getThenRegion());
+  typed.getElseRegion().takeBody(ifOp.getElseRegion());
+  ifOp.erase();
+  return typed.getResult(0);
+}
+
+Value Lowering::equalsAxis(OpFoldResult given, int64_t axis, int64_t rank) {
+  auto equals = [&](int64_t place) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, sizeValue(given),
+                                 sizeValue(index(place)));
+  };
+  return arith::OrIOp::create(b, equals(axis), equals(axis - rank));
+}

@@ -185,7 +185,12 @@ OpFoldResult Lowering::divSizes(OpFoldResult lhs, OpFoldResult rhs) {
     top = mulSizes(top, symbol);
   for (Value symbol : below)
     bottom = mulSizes(bottom, symbol);
-  return getConstantIntValue(bottom) == 1 ? top : binary("div", top, bottom);
+  if (getConstantIntValue(bottom) == 1)
+    return top;
+  // Whatever a quotient by zero means, it must not stop the program.
+  if (isa<Value>(bottom))
+    bottom = maxSizes(bottom, index(1));
+  return binary("div", top, bottom);
 }
 
 OpFoldResult Lowering::maxSizes(OpFoldResult lhs, OpFoldResult rhs) {
@@ -231,6 +236,8 @@ OpFoldResult Lowering::ceilDivSizes(OpFoldResult lhs, OpFoldResult rhs) {
     return index(llvm::divideCeilSigned(*left, *right));
   if (right == 1)
     return lhs;
+  // A step of zero is the model's mistake, but must not stop the program.
+  rhs = selectSize(arith::CmpIPredicate::eq, rhs, index(0), index(1), rhs);
   return arith::CeilDivSIOp::create(b, sizeValue(lhs), sizeValue(rhs))
       .getResult();
 }
@@ -408,6 +415,8 @@ SmallVector<OpFoldResult> Lowering::indexValues(Value value) {
 
 std::optional<SmallVector<int64_t>> Lowering::constantInts(Value value) {
   SmallVector<int64_t> ints;
+  if (typeOf(value).hasStaticShape() && typeOf(value).getNumElements() == 0)
+    return ints;
   if (std::optional<HostTensor> tensor = constantOf(value)) {
     for (int64_t i = 0; i < tensor->getNumElements(); ++i)
       ints.push_back(tensor->getInt(i));

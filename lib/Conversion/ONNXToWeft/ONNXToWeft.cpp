@@ -18,16 +18,18 @@ using namespace weft;
 
 static LoweringTable createTable() {
   static constexpr void (*families[])(LoweringTable &) = {
-      addElementwiseLowerings,   addActivationLowerings,
-      addMovementLowerings,      addGatherScatterLowerings,
-      addReductionLowerings,     addContractionLowerings,
-      addConvolutionLowerings,   addPoolingLowerings,
-      addNormalizationLowerings, addAttentionLowerings,
-      addRecurrentLowerings,     addControlFlowLowerings,
-      addLossLowerings,          addSequenceLowerings,
-      addQuantizationLowerings,  addRandomLowerings,
-      addImageLowerings,         addSignalLowerings,
-      addClassicalLowerings,     addOptimizerLowerings,
+      addElementwiseLowerings,
+      addActivationLowerings,
+      addMovementLowerings,
+      addPartLowerings,
+      addSourceLowerings,
+      addSelectionLowerings,
+      addGatherScatterLowerings,
+      addReductionLowerings,
+      addContractionLowerings,
+      addConvolutionLowerings,
+      addPoolingLowerings,
+      addNormalizationLowerings,
   };
   LoweringTable table;
   for (auto *family : families)

@@ -1,8 +1,10 @@
 //===- pool.c - Threads that run the parts of parallel loops --------------===//
 //
-// Each worker waits for its own word, its ticket, to change, so a loop of two
-// parts disturbs one worker only, and no worker reads the loop's description
-// but those for whom the caller waits.
+// Each worker waits for its own word to say that it is called, so a loop of two
+// parts disturbs one worker only. It must claim its part, for the caller takes
+// the parts back that nobody has claimed when it is done with its own: a small
+// loop does not wait for threads that sleep or that have no CPU. Only who has
+// claimed a part reads the loop's description, and for those the caller waits.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,39 +15,48 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { CACHE_LINE = 64 };
 
-// A ticket of a worker is the number of loops it was called for, in the lower
-// 31 bits.
+// What a worker's word says, but for WEFT_WAIT_ASLEEP.
+enum { IDLE = 0, CALLED = 1 };
+
 typedef struct worker {
-  _Alignas(CACHE_LINE) _Atomic uint32_t ticket;
+  _Alignas(CACHE_LINE) _Atomic uint32_t call;
   int32_t index;
   pthread_t thread;
   weft_pool *pool;
 } worker;
 
 struct weft_pool {
-  // The loop: written by the caller before it hands out tickets.
+  // The loop: written before workers are called.
   weft_parallel_body body; ///< NULL: end
   void *context;
   int64_t spin_nanoseconds;
   int32_t threads; ///< those that have been started, and the caller
   worker *workers; ///< [0] is unused: the caller
-  // The parts that others have not finished.
+  // The parts, but the first, that are not finished.
   _Alignas(CACHE_LINE) _Atomic uint32_t pending;
 };
+
+// True for the one who shall run the worker's part.
+static bool claim(worker *self) {
+  uint32_t called = CALLED;
+  return atomic_compare_exchange_strong_explicit(
+      &self->call, &called, IDLE, memory_order_acquire, memory_order_relaxed);
+}
 
 static void *work(void *argument) {
   worker *self = argument;
   weft_pool *pool = self->pool;
-  uint32_t ticket = 0;
   for (;;) {
-    weft_wait(&self->ticket, ticket, false, pool->spin_nanoseconds);
-    ticket = (ticket + 1) & ~WEFT_WAIT_ASLEEP;
+    weft_wait(&self->call, CALLED, pool->spin_nanoseconds);
+    if (!claim(self))
+      continue;
     weft_parallel_body body = pool->body;
     if (!body)
       return NULL;
@@ -59,11 +70,10 @@ static void *work(void *argument) {
 
 // Makes the worker look at the loop.
 static void call_worker(worker *self) {
-  uint32_t last = atomic_load_explicit(&self->ticket, memory_order_relaxed);
-  uint32_t next = (last + 1) & ~WEFT_WAIT_ASLEEP;
-  last = atomic_exchange_explicit(&self->ticket, next, memory_order_acq_rel);
-  if (last & WEFT_WAIT_ASLEEP)
-    weft_wait_wake(&self->ticket);
+  uint32_t before =
+      atomic_exchange_explicit(&self->call, CALLED, memory_order_acq_rel);
+  if (before & WEFT_WAIT_ASLEEP)
+    weft_wait_wake(&self->call);
 }
 
 // Signals are for the application's threads: workers start with all blocked.
@@ -102,7 +112,7 @@ weft_status weft_pool_create(int32_t threads, int32_t spin_microseconds,
   for (int32_t i = 1; i < threads; ++i) {
     worker *self = &workers[i];
     *self = (worker){.index = i, .pool = pool};
-    atomic_init(&self->ticket, 0);
+    atomic_init(&self->call, IDLE);
     int error = start_worker(self);
     if (error) {
       weft_pool_destroy(pool);
@@ -130,17 +140,21 @@ void weft_pool_destroy(weft_pool *pool) {
 void weft_pool_parallel_for(void *user, int64_t parts, weft_parallel_body body,
                             void *context) {
   weft_pool *pool = user;
-  if (parts > 1) {
-    pool->body = body;
-    pool->context = context;
-    atomic_store_explicit(&pool->pending, (uint32_t)parts - 1,
-                          memory_order_relaxed);
-    for (int64_t i = 1; i < parts; ++i)
-      call_worker(&pool->workers[i]);
-  }
+  pool->body = body;
+  pool->context = context;
+  atomic_store_explicit(&pool->pending, (uint32_t)parts - 1,
+                        memory_order_relaxed);
+  for (int64_t i = 1; i < parts; ++i)
+    call_worker(&pool->workers[i]);
   body(context, 0);
-  if (parts > 1)
-    weft_wait(&pool->pending, 0, true, pool->spin_nanoseconds);
+  // Those called last are the least likely to have begun.
+  for (int64_t i = parts - 1; i > 0; --i) {
+    if (!claim(&pool->workers[i]))
+      continue;
+    body(context, i);
+    atomic_fetch_sub_explicit(&pool->pending, 1, memory_order_relaxed);
+  }
+  weft_wait(&pool->pending, 0, pool->spin_nanoseconds);
 }
 
 int32_t weft_pool_available_cpus(void) {

@@ -17,8 +17,9 @@ weft_status weft_pool_create(int32_t threads, int32_t spin_microseconds,
 /// Ends the threads. NULL is let pass.
 void weft_pool_destroy(weft_pool *pool);
 
-/// A weft_parallel_for_fn whose `user` is a pool with at least `parts` threads:
-/// the caller runs part 0, the pool's thread number i part i.
+/// A weft_parallel_for_fn whose `user` is a pool with at least `parts` threads.
+/// The caller runs part 0, and the pool's thread number i part i unless the
+/// caller is free before that thread has begun.
 void weft_pool_parallel_for(void *user, int64_t parts, weft_parallel_body body,
                             void *context);
 

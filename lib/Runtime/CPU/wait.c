@@ -1,8 +1,9 @@
-//===- wait.c - Waiting for a word to change ------------------------------===//
+//===- wait.c - Waiting for a word to take a value ------------------------===//
 
 #define _GNU_SOURCE // syscall
 #include "wait.h"
 #include <linux/futex.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -22,21 +23,19 @@ static int64_t now(void) {
   return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
-static bool is_over(uint32_t word, uint32_t value, bool until_equal) {
-  return ((word & ~WEFT_WAIT_ASLEEP) == value) == until_equal;
+static bool is_over(uint32_t word, uint32_t value) {
+  return (word & ~WEFT_WAIT_ASLEEP) == value;
 }
 
 // True if the wait was over before the time was.
-static bool spin(_Atomic uint32_t *word, uint32_t value, bool until_equal,
-                 int64_t nanoseconds) {
+static bool spin(_Atomic uint32_t *word, uint32_t value, int64_t nanoseconds) {
   if (nanoseconds <= 0)
     return false;
   int64_t end = now() + nanoseconds;
   do {
     // Reading the clock takes about as long as this many pauses.
     for (int i = 0; i < 16; ++i) {
-      uint32_t seen = atomic_load_explicit(word, memory_order_acquire);
-      if (is_over(seen, value, until_equal))
+      if (is_over(atomic_load_explicit(word, memory_order_acquire), value))
         return true;
       pause_cpu();
     }
@@ -44,14 +43,13 @@ static bool spin(_Atomic uint32_t *word, uint32_t value, bool until_equal,
   return false;
 }
 
-void weft_wait(_Atomic uint32_t *word, uint32_t value, bool until_equal,
+void weft_wait(_Atomic uint32_t *word, uint32_t value,
                int64_t spin_nanoseconds) {
   uint32_t seen = atomic_load_explicit(word, memory_order_acquire);
-  if (is_over(seen, value, until_equal) ||
-      spin(word, value, until_equal, spin_nanoseconds))
+  if (is_over(seen, value) || spin(word, value, spin_nanoseconds))
     return;
   seen = atomic_load_explicit(word, memory_order_acquire);
-  while (!is_over(seen, value, until_equal)) {
+  while (!is_over(seen, value)) {
     // Say that a wake is needed; if the word changed meanwhile, look again.
     uint32_t asleep = seen | WEFT_WAIT_ASLEEP;
     if (seen == asleep ||

@@ -1,6 +1,6 @@
 //===- constants.c - Where a program's constants lie in memory ------------===//
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE // madvise
 #include "constants.h"
 #include "memory.h"
 #include "status.h"
@@ -106,6 +106,16 @@ static void unpack(const unsigned char *from, int32_t bits, int64_t count,
     to[i] = (unsigned char)(from[i / per_byte] >> (i % per_byte * bits) & mask);
 }
 
+// Gives back the pages that hold nothing but the `size` bytes at `bytes`, which
+// have been copied; who touches them again reads them from the file again.
+static void drop_pages(const unsigned char *bytes, int64_t size) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t begin = ((uintptr_t)bytes + page - 1) & ~(page - 1);
+  uintptr_t end = ((uintptr_t)bytes + (size_t)size) & ~(page - 1);
+  if (begin < end)
+    madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 static weft_status load_constant(weft_constants *constants, const char *folder,
                                  const weft_constant *constant, int32_t index) {
   const unsigned char *bytes = NULL;
@@ -127,6 +137,8 @@ static weft_status load_constant(weft_constants *constants, const char *folder,
     unpack(bytes, constant->packed, size, copy);
   else if (size)
     memcpy(copy, bytes, (size_t)size);
+  if (bytes && constant->source == WEFT_CONSTANT_FILE)
+    drop_pages(bytes, constant->size);
   constants->data[index] = constants->owned[index] = copy;
   return WEFT_OK;
 }

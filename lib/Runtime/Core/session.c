@@ -175,7 +175,7 @@ static weft_status run_session(weft_session *session, int32_t num_inputs,
                      num_outputs, program->num_outputs);
   if (num_outputs && !outputs)
     return weft_fail(WEFT_ERROR_ARGUMENT, "the list of outputs is NULL");
-  int64_t bytes;
+  int64_t bytes = 0;
   weft_status status =
       weft_binding_bind(&session->binding, program, num_inputs, inputs);
   if (!status)

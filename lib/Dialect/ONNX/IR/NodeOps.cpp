@@ -208,6 +208,9 @@ static void printNode(Operation *op, OpAsmPrinter &printer) {
 
 void ONNXDialect::registerNodes(ArrayRef<NodeSchema> schemas) {
   for (const NodeSchema &schema : schemas) {
+    std::string opName = "onnx." + schema.name;
+    if (RegisteredOperationName::lookup(opName, getContext()))
+      continue;
     registerDynamicOp(DynamicOpDefinition::get(
         schema.name, this,
         [schema](Operation *op) { return verifyNode(op, schema); },
@@ -218,8 +221,7 @@ void ONNXDialect::registerNodes(ArrayRef<NodeSchema> schemas) {
         [](Operation *op, OpAsmPrinter &printer, StringRef) {
           printNode(op, printer);
         }));
-    std::optional<RegisteredOperationName> name =
-        RegisteredOperationName::lookup("onnx." + schema.name, getContext());
-    name->attachInterface<NoEffects>();
+    RegisteredOperationName::lookup(opName, getContext())
+        ->attachInterface<NoEffects>();
   }
 }

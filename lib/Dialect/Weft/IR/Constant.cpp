@@ -1,8 +1,8 @@
 //===- Constant.cpp - Ops that make tensors from nothing ------------------===//
 
-#include "weft/Dialect/Weft/IR/WeftDialect.h"
 #include "Elementwise.h"
 #include "Movement.h"
+#include "weft/Dialect/Weft/IR/WeftDialect.h"
 #include "weft/Support/DataStore.h"
 
 using namespace mlir;
@@ -33,19 +33,16 @@ LogicalResult ConstantOp::verify() {
     return emitOpError("value is neither dense elements nor '#weft.extern'");
   int64_t expected = getFileBytes(type, external.getPacked());
   if (external.getSize() != expected)
-    return emitOpError("value names ")
-           << external.getSize() << " bytes, but " << type << " takes "
-           << expected;
+    return emitOpError("value names ") << external.getSize() << " bytes, but "
+                                       << type << " takes " << expected;
   return success();
 }
 
-LogicalResult ConstantOp::inferReturnTypes(MLIRContext *,
-                                           std::optional<Location> location,
-                                           ValueRange operands,
-                                           DictionaryAttr attributes,
-                                           OpaqueProperties properties,
-                                           RegionRange regions,
-                                           SmallVectorImpl<Type> &types) {
+LogicalResult
+ConstantOp::inferReturnTypes(MLIRContext *, std::optional<Location> location,
+                             ValueRange operands, DictionaryAttr attributes,
+                             OpaqueProperties properties, RegionRange regions,
+                             SmallVectorImpl<Type> &types) {
   ConstantOp::Adaptor adaptor(operands, attributes, properties, regions);
   if (!adaptor.getValue())
     return failure();
@@ -148,8 +145,8 @@ IotaOp::evaluate(ArrayRef<HostTensor> operands) {
 Value IotaOp::emitElement(ElementEmitter &emitter, ArrayRef<Value> indices) {
   ImplicitLocOpBuilder &b = emitter.builder();
   Type elementType = getResult().getType().getElementType();
-  Value index = arith::IndexCastOp::create(b, b.getI64Type(),
-                                           indices[getAxis()]);
+  Value index =
+      arith::IndexCastOp::create(b, b.getI64Type(), indices[getAxis()]);
   return detail::castElement(b, b.getLoc(), index, b.getI64Type(), elementType,
                              /*saturate=*/false);
 }

@@ -5,8 +5,9 @@
 using namespace mlir;
 using namespace weft;
 
-LogicalResult weft::detail::reifyElementwise(Operation *op, OpBuilder &builder,
-                                       ReifiedRankedShapedTypeDims &shapes) {
+LogicalResult
+weft::detail::reifyElementwise(Operation *op, OpBuilder &builder,
+                               ReifiedRankedShapedTypeDims &shapes) {
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   SmallVector<OpFoldResult> sizes;
   for (auto [dim, size] : llvm::enumerate(type.getShape())) {
@@ -21,8 +22,9 @@ LogicalResult weft::detail::reifyElementwise(Operation *op, OpBuilder &builder,
   return success();
 }
 
-Value weft::detail::emitElementwise(ScalarOpInterface op, ElementEmitter &emitter,
-                              ArrayRef<Value> indices) {
+Value weft::detail::emitElementwise(ScalarOpInterface op,
+                                    ElementEmitter &emitter,
+                                    ArrayRef<Value> indices) {
   SmallVector<Value> elements;
   for (Value operand : op->getOperands())
     elements.push_back(emitter.element(operand, indices));
@@ -36,7 +38,8 @@ static Type getBoolTensor(Value input) {
   return type.clone(IntegerType::get(type.getContext(), 1));
 }
 
-LogicalResult CompareOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+LogicalResult CompareOp::inferReturnTypes(MLIRContext *,
+                                          std::optional<Location>,
                                           ValueRange operands, DictionaryAttr,
                                           OpaqueProperties, RegionRange,
                                           SmallVectorImpl<Type> &types) {

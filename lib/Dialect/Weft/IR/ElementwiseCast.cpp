@@ -104,8 +104,7 @@ Value CastBuilder::decode(Value value, SmallFloat format) {
     bits = select(isSpecial, intConstant(i32, 0x7f800000), bits);
     bits = select(isNan, nan, bits);
   } else if (format.nanCode >= 0) {
-    Value isNan =
-        compare(arith::CmpIPredicate::eq, magnitude, format.nanCode);
+    Value isNan = compare(arith::CmpIPredicate::eq, magnitude, format.nanCode);
     bits = select(isNan, nan, bits);
   }
   bits = arith::OrIOp::create(b, bits, sign);
@@ -140,9 +139,9 @@ Value CastBuilder::encode(Value value, Type type, SmallFloat format,
   Value bits = bitcast(value, b.getI32Type());
   Value magnitude = bitAnd(bits, 0x7fffffff);
   Value lowest = bitAnd(shiftRight(magnitude, drop), 1);
-  Value rounded = arith::AddIOp::create(
-      b, arith::AddIOp::create(b, magnitude, lowest),
-      intConstant(i32, (int64_t(1) << (drop - 1)) - 1));
+  Value rounded =
+      arith::AddIOp::create(b, arith::AddIOp::create(b, magnitude, lowest),
+                            intConstant(i32, (int64_t(1) << (drop - 1)) - 1));
   Value normal = arith::SubIOp::create(
       b, shiftRight(rounded, drop),
       intConstant(i32, static_cast<int64_t>(127 - format.bias) << m));
@@ -153,8 +152,8 @@ Value CastBuilder::encode(Value value, Type type, SmallFloat format,
   Value shifted = arith::AddFOp::create(b, bitcast(magnitude, b.getF32Type()),
                                         floatConstant(f32, magic));
   Value magicBits = bitcast(floatConstant(f32, magic), b.getI32Type());
-  Value subnormal = arith::SubIOp::create(b, bitcast(shifted, b.getI32Type()),
-                                          magicBits);
+  Value subnormal =
+      arith::SubIOp::create(b, bitcast(shifted, b.getI32Type()), magicBits);
   Value isNormal = compare(arith::CmpIPredicate::uge, magnitude,
                            static_cast<int64_t>(128 - format.bias) << 23);
   Value code = select(isNormal, normal, subnormal);
@@ -165,8 +164,7 @@ Value CastBuilder::encode(Value value, Type type, SmallFloat format,
   // Types without infinity and NaN have nothing to overflow to.
   if (saturate || beyond == 0)
     beyond = format.maxCode;
-  Value overflows =
-      compare(arith::CmpIPredicate::sgt, code, format.maxCode);
+  Value overflows = compare(arith::CmpIPredicate::sgt, code, format.maxCode);
   code = select(overflows, intConstant(i32, beyond), code);
 
   int signShift = format.getWidth() - 1;
@@ -250,13 +248,13 @@ Value CastBuilder::toInt(Value value, Type to, bool saturate) {
   // not represent; compare instead of clamping with it.
   double low = unsign ? 0.0 : -std::ldexp(1.0, width - 1);
   double end = std::ldexp(1.0, unsign ? width : width - 1);
-  Value isLow = compare(arith::CmpFPredicate::OLE, value,
-                        floatConstant(type, low));
-  Value isHigh = compare(arith::CmpFPredicate::OGE, value,
-                         floatConstant(type, end));
+  Value isLow =
+      compare(arith::CmpFPredicate::OLE, value, floatConstant(type, low));
+  Value isHigh =
+      compare(arith::CmpFPredicate::OGE, value, floatConstant(type, end));
   Value isNan = compare(arith::CmpFPredicate::UNO, value, value);
-  Value outside = arith::OrIOp::create(
-      b, arith::OrIOp::create(b, isLow, isHigh), isNan);
+  Value outside =
+      arith::OrIOp::create(b, arith::OrIOp::create(b, isLow, isHigh), isNan);
   Value safe = select(outside, floatConstant(type, 0), value);
   Value result = unsign ? arith::FPToUIOp::create(b, target, safe).getResult()
                         : arith::FPToSIOp::create(b, target, safe).getResult();
@@ -307,9 +305,8 @@ Value CastBuilder::fromInt(Value value, Type from, Type to, bool saturate) {
     bool isWide = to.isF64() || (width > 16 && !to.isF32());
     Type type =
         typeLike(value, isWide ? Type(b.getF64Type()) : Type(b.getF32Type()));
-    Value wide = unsign
-                     ? arith::UIToFPOp::create(b, type, value).getResult()
-                     : arith::SIToFPOp::create(b, type, value).getResult();
+    Value wide = unsign ? arith::UIToFPOp::create(b, type, value).getResult()
+                        : arith::SIToFPOp::create(b, type, value).getResult();
     return fromFloat(wide, getElementTypeOrSelf(type), to, saturate);
   }
   unsigned toWidth = to.getIntOrFloatBitWidth();

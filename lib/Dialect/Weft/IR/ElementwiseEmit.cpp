@@ -11,7 +11,7 @@ using namespace weft::detail;
 //===----------------------------------------------------------------------===//
 
 Value weft::detail::createConstant(OpBuilder &builder, Location loc, Type type,
-                             double value) {
+                                   double value) {
   Type scalar = getElementTypeOrSelf(type);
   if (!isa<FloatType>(scalar))
     return createIntConstant(builder, loc, type, static_cast<int64_t>(value));
@@ -21,8 +21,8 @@ Value weft::detail::createConstant(OpBuilder &builder, Location loc, Type type,
   return arith::ConstantOp::create(builder, loc, attr);
 }
 
-Value weft::detail::createIntConstant(OpBuilder &builder, Location loc, Type type,
-                                int64_t value) {
+Value weft::detail::createIntConstant(OpBuilder &builder, Location loc,
+                                      Type type, int64_t value) {
   Type scalar = getElementTypeOrSelf(type);
   unsigned width = scalar.getIntOrFloatBitWidth();
   TypedAttr attr = builder.getIntegerAttr(
@@ -388,7 +388,8 @@ Value PowOp::buildScalar(OpBuilder &b, Location loc, ValueRange x) {
 
 /// Whether a shift amount, read as unsigned, is below the width.
 static Value isShiftInRange(OpBuilder &b, Location loc, Value amount) {
-  unsigned width = getElementTypeOrSelf(amount.getType()).getIntOrFloatBitWidth();
+  unsigned width =
+      getElementTypeOrSelf(amount.getType()).getIntOrFloatBitWidth();
   return compareInts(b, loc, arith::CmpIPredicate::ule, amount,
                      static_cast<int64_t>(width) - 1);
 }

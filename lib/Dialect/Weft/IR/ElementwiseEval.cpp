@@ -56,9 +56,8 @@ static Results mapFloats(Operation *op, Operands x, double (*f)(double)) {
 }
 
 static Results mapInts(Operation *op, Operands x, int64_t (*f)(int64_t)) {
-  return mapElements(op, x, [&](HostTensor &y, int64_t i) {
-    y.setInt(i, f(x[0].getInt(i)));
-  });
+  return mapElements(
+      op, x, [&](HostTensor &y, int64_t i) { y.setInt(i, f(x[0].getInt(i))); });
 }
 
 static Results mapFloats(Operation *op, Operands x,
@@ -78,7 +77,8 @@ static Results mapInts(Operation *op, Operands x, Int (*f)(Int, Int)) {
 }
 
 /// A binary op for which unsigned integers differ from signed ones.
-static Results mapNumbers(Operation *op, Operands x, double (*f)(double, double),
+static Results mapNumbers(Operation *op, Operands x,
+                          double (*f)(double, double),
                           int64_t (*s)(int64_t, int64_t),
                           uint64_t (*u)(uint64_t, uint64_t)) {
   Type elementType = x[0].getElementType();
@@ -137,8 +137,7 @@ Results RoundOp::evaluate(Operands x) {
 }
 
 Results LogisticOp::evaluate(Operands x) {
-  return mapFloats(
-      *this, x, +[](double x) { return 1 / (1 + std::exp(-x)); });
+  return mapFloats(*this, x, +[](double x) { return 1 / (1 + std::exp(-x)); });
 }
 
 Results AbsOp::evaluate(Operands x) {
@@ -147,20 +146,17 @@ Results AbsOp::evaluate(Operands x) {
     return mapFloats(*this, x, std::fabs);
   if (isUnsigned(elementType))
     return SmallVector<HostTensor>{x[0]};
-  return mapInts(
-      *this, x, +[](int64_t x) { return x < 0 ? negate(x) : x; });
+  return mapInts(*this, x, +[](int64_t x) { return x < 0 ? negate(x) : x; });
 }
 
 Results NegOp::evaluate(Operands x) {
   if (isa<FloatType>(x[0].getElementType()))
-    return mapFloats(
-        *this, x, +[](double x) { return -x; });
+    return mapFloats(*this, x, +[](double x) { return -x; });
   return mapInts(*this, x, negate);
 }
 
 Results NotOp::evaluate(Operands x) {
-  return mapInts(
-      *this, x, +[](int64_t x) { return ~x; });
+  return mapInts(*this, x, +[](int64_t x) { return ~x; });
 }
 
 Results SignOp::evaluate(Operands x) {
@@ -170,8 +166,7 @@ Results SignOp::evaluate(Operands x) {
           return std::isnan(x) ? x : double((x > 0) - (x < 0));
         });
   if (isUnsigned(x[0].getElementType()))
-    return mapInts(
-        *this, x, +[](int64_t x) { return int64_t(x != 0); });
+    return mapInts(*this, x, +[](int64_t x) { return int64_t(x != 0); });
   return mapInts(
       *this, x, +[](int64_t x) { return int64_t((x > 0) - (x < 0)); });
 }
@@ -199,18 +194,15 @@ Results MulOp::evaluate(Operands x) {
 }
 
 Results AndOp::evaluate(Operands x) {
-  return mapInts(
-      *this, x, +[](uint64_t a, uint64_t b) { return a & b; });
+  return mapInts(*this, x, +[](uint64_t a, uint64_t b) { return a & b; });
 }
 
 Results OrOp::evaluate(Operands x) {
-  return mapInts(
-      *this, x, +[](uint64_t a, uint64_t b) { return a | b; });
+  return mapInts(*this, x, +[](uint64_t a, uint64_t b) { return a | b; });
 }
 
 Results XorOp::evaluate(Operands x) {
-  return mapInts(
-      *this, x, +[](uint64_t a, uint64_t b) { return a ^ b; });
+  return mapInts(*this, x, +[](uint64_t a, uint64_t b) { return a ^ b; });
 }
 
 static double maximum(double a, double b) {
@@ -222,17 +214,23 @@ static double maximum(double a, double b) {
   return a > b ? a : b;
 }
 
+static double minimum(double a, double b) {
+  if (std::isnan(a) || std::isnan(b))
+    return std::numeric_limits<double>::quiet_NaN();
+  if (a == b)
+    return std::signbit(a) ? a : b;
+  return a < b ? a : b;
+}
+
 Results MaxOp::evaluate(Operands x) {
   return mapNumbers(
-      *this, x, maximum,
-      +[](int64_t a, int64_t b) { return std::max(a, b); },
+      *this, x, maximum, +[](int64_t a, int64_t b) { return std::max(a, b); },
       +[](uint64_t a, uint64_t b) { return std::max(a, b); });
 }
 
 Results MinOp::evaluate(Operands x) {
   return mapNumbers(
-      *this, x, +[](double a, double b) { return -maximum(-a, -b); },
-      +[](int64_t a, int64_t b) { return std::min(a, b); },
+      *this, x, minimum, +[](int64_t a, int64_t b) { return std::min(a, b); },
       +[](uint64_t a, uint64_t b) { return std::min(a, b); });
 }
 
@@ -428,15 +426,14 @@ Results CastOp::evaluate(Operands x) {
   return mapElements(*this, x, [&](HostTensor &y, int64_t i) {
     bool isFloat = isa<FloatType>(from);
     if (to.isInteger(1))
-      return y.setInt(i, isFloat ? x[0].getFloat(i) != 0
-                                 : x[0].getInt(i) != 0);
+      return y.setInt(i, isFloat ? x[0].getFloat(i) != 0 : x[0].getInt(i) != 0);
     if (isa<FloatType>(to)) {
       // An i64 is rounded once on its way to f32.
       if (to.isF32() && !isFloat && !isUnsigned(from))
         return y.setFloat(i, static_cast<float>(x[0].getInt(i)));
       if (to.isF32() && !isFloat)
-        return y.setFloat(i, static_cast<float>(
-                                 static_cast<uint64_t>(x[0].getInt(i))));
+        return y.setFloat(
+            i, static_cast<float>(static_cast<uint64_t>(x[0].getInt(i))));
       return castToFloat(y, i, x[0].getFloat(i), saturate);
     }
     if (!isFloat)

@@ -31,7 +31,10 @@ private:
   Results runDim(tensor::DimOp op);
   Results runExtract(tensor::ExtractOp op);
   Results runFromElements(tensor::FromElementsOp op);
+  Results runGenerate(tensor::GenerateOp op);
   Results runCast(tensor::CastOp op);
+  Results runSignCast(UnrealizedConversionCastOp op);
+  Results runTruncate(arith::TruncFOp op);
   Results runFold(Operation *op);
 
   SmallVector<HostTensor> get(ValueRange range) const {
@@ -80,7 +83,10 @@ Results Evaluation::run(Operation *op) {
       .Case([&](tensor::DimOp dim) { return runDim(dim); })
       .Case([&](tensor::ExtractOp extract) { return runExtract(extract); })
       .Case([&](tensor::FromElementsOp from) { return runFromElements(from); })
+      .Case([&](tensor::GenerateOp generate) { return runGenerate(generate); })
       .Case([&](tensor::CastOp cast) { return runCast(cast); })
+      .Case([&](UnrealizedConversionCastOp cast) { return runSignCast(cast); })
+      .Case([&](arith::TruncFOp truncate) { return runTruncate(truncate); })
       .Default([&](Operation *other) { return runFold(other); });
 }
 
@@ -189,6 +195,56 @@ Results Evaluation::runCast(tensor::CastOp op) {
     return op.emitOpError("casts ")
            << source.getType() << " to " << op.getType();
   return SmallVector<HostTensor>{source};
+}
+
+Results Evaluation::runGenerate(tensor::GenerateOp op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  auto extent = op.getDynamicExtents().begin();
+  for (int64_t &size : shape) {
+    if (ShapedType::isDynamic(size))
+      size = getInt(*extent++);
+    if (size < 0)
+      return op.emitOpError("size ") << size << " is negative";
+  }
+  HostTensor result(type.clone(shape));
+  int64_t position = 0;
+  bool isValid = true;
+  forEachIndex(shape, [&](ArrayRef<int64_t> index) {
+    if (!isValid)
+      return;
+    SmallVector<HostTensor> arguments;
+    for (int64_t i : index)
+      arguments.push_back(HostTensor::fromIndex(op.getContext(), i));
+    Results element = runBlock(op.getBody().front(), arguments);
+    isValid = succeeded(element);
+    if (isValid)
+      result.copyElement(position++, element->front(), 0);
+  });
+  if (!isValid)
+    return failure();
+  return SmallVector<HostTensor>{result};
+}
+
+Results Evaluation::runSignCast(UnrealizedConversionCastOp op) {
+  if (op.getNumOperands() != 1 || op.getNumResults() != 1)
+    return op.emitOpError("can't be evaluated");
+  Type from = op.getOperand(0).getType(), to = op.getResult(0).getType();
+  if (!isa<IntegerType>(from) || !isa<IntegerType>(to) ||
+      from.getIntOrFloatBitWidth() != to.getIntOrFloatBitWidth())
+    return op.emitOpError("can't be evaluated");
+  HostTensor result(RankedTensorType::get({}, to));
+  result.setInt(0, values.at(op.getOperand(0)).getInt(0));
+  return SmallVector<HostTensor>{result};
+}
+
+/// Its folder only takes values that lose nothing.
+Results Evaluation::runTruncate(arith::TruncFOp op) {
+  if (isa<ShapedType>(op.getType()))
+    return op.emitOpError("can't be evaluated");
+  HostTensor result(getScalarTensor(op.getType()));
+  result.setFloat(0, values.at(op.getIn()).getFloat(0));
+  return SmallVector<HostTensor>{result};
 }
 
 /// The attribute that stands for a constant operand of type `type`.

@@ -20,9 +20,9 @@ LogicalResult weft::detail::verifySizes(Operation *op, RankedTensorType type,
   return success();
 }
 
-SmallVector<OpFoldResult>
-weft::detail::getMixedSizes(Builder &builder, RankedTensorType type,
-                            ValueRange sizes) {
+SmallVector<OpFoldResult> weft::detail::getMixedSizes(Builder &builder,
+                                                      RankedTensorType type,
+                                                      ValueRange sizes) {
   SmallVector<OpFoldResult> mixed;
   for (int64_t size : type.getShape()) {
     if (!ShapedType::isDynamic(size)) {
@@ -62,23 +62,26 @@ static Value getValue(OpBuilder &builder, Location loc, OpFoldResult size) {
                                         *getConstantIntValue(size));
 }
 
-/// The sum of two sizes, as an attribute if both are static.
-static OpFoldResult addSizes(OpBuilder &builder, Location loc,
-                             OpFoldResult lhs, OpFoldResult rhs) {
+/// The sum of two sizes, as an attribute if both are constant.
+static OpFoldResult addSizes(OpBuilder &builder, Location loc, OpFoldResult lhs,
+                             OpFoldResult rhs) {
   std::optional<int64_t> left = getConstantIntValue(lhs);
   std::optional<int64_t> right = getConstantIntValue(rhs);
   if (left && right)
     return builder.getIndexAttr(*left + *right);
-  return builder.createOrFold<arith::AddIOp>(
-      loc, getValue(builder, loc, lhs), getValue(builder, loc, rhs));
+  return builder.createOrFold<arith::AddIOp>(loc, getValue(builder, loc, lhs),
+                                             getValue(builder, loc, rhs));
 }
 
-/// Makes each size that `type` knows an attribute, as reification promises.
-static SmallVector<OpFoldResult> useStaticSizes(OpBuilder &builder,
-                                                RankedTensorType type,
-                                                SmallVector<OpFoldResult> sizes) {
+/// Makes each size that `type` knows an attribute, and any other a value, as
+/// reification promises.
+static SmallVector<OpFoldResult> followType(OpBuilder &builder, Location loc,
+                                            RankedTensorType type,
+                                            SmallVector<OpFoldResult> sizes) {
   for (auto [size, known] : llvm::zip_equal(sizes, type.getShape()))
-    if (!ShapedType::isDynamic(known))
+    if (ShapedType::isDynamic(known))
+      size = getValue(builder, loc, size);
+    else
       size = builder.getIndexAttr(known);
   return sizes;
 }
@@ -125,8 +128,7 @@ LogicalResult ReshapeOp::verify() {
   if (from.hasStaticShape() && to.hasStaticShape() &&
       from.getNumElements() != to.getNumElements())
     return emitOpError("makes ")
-           << to.getNumElements() << " elements from "
-           << from.getNumElements();
+           << to.getNumElements() << " elements from " << from.getNumElements();
   return success();
 }
 
@@ -167,13 +169,11 @@ static LogicalResult checkPermutation(ArrayRef<int64_t> permutation,
   return success();
 }
 
-LogicalResult TransposeOp::inferReturnTypes(MLIRContext *,
-                                            std::optional<Location> location,
-                                            ValueRange operands,
-                                            DictionaryAttr attributes,
-                                            OpaqueProperties properties,
-                                            RegionRange regions,
-                                            SmallVectorImpl<Type> &types) {
+LogicalResult
+TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Location> location,
+                              ValueRange operands, DictionaryAttr attributes,
+                              OpaqueProperties properties, RegionRange regions,
+                              SmallVectorImpl<Type> &types) {
   TransposeOp::Adaptor adaptor(operands, attributes, properties, regions);
   auto type = cast<RankedTensorType>(adaptor.getInput().getType());
   ArrayRef<int64_t> permutation = adaptor.getPermutation();
@@ -216,8 +216,8 @@ LogicalResult BroadcastOp::verify() {
       failed(detail::verifySizes(*this, to, getSizes())))
     return failure();
   if (static_cast<int64_t>(dims.size()) != from.getRank())
-    return emitOpError("has ") << dims.size() << " dims for an input of rank "
-                               << from.getRank();
+    return emitOpError("has ")
+           << dims.size() << " dims for an input of rank " << from.getRank();
   int64_t last = -1;
   for (auto [i, dim] : llvm::enumerate(dims)) {
     if (dim <= last || dim >= to.getRank())
@@ -310,8 +310,8 @@ LogicalResult SliceOp::verify() {
       failed(verifyList(*this, "offsets", getStaticOffsets(), getOffsets(),
                         rank)) ||
       failed(verifyList(*this, "sizes", getStaticSizes(), getSizes(), rank)) ||
-      failed(verifyList(*this, "strides", getStaticStrides(), getStrides(),
-                        rank)))
+      failed(
+          verifyList(*this, "strides", getStaticStrides(), getStrides(), rank)))
     return failure();
   for (int64_t dim = 0; dim < rank; ++dim)
     if (failed(verifySliceDim(*this, dim)))
@@ -353,8 +353,8 @@ LogicalResult UpdateSliceOp::verify() {
     return emitOpError("source of rank ")
            << source.getRank() << " does not fit a tensor of rank " << rank;
   if (failed(verifyElementTypes(*this, source, dest)) ||
-      failed(verifyList(*this, "offsets", getStaticOffsets(), getOffsets(),
-                        rank)))
+      failed(
+          verifyList(*this, "offsets", getStaticOffsets(), getOffsets(), rank)))
     return failure();
   for (int64_t dim = 0; dim < rank; ++dim) {
     int64_t offset = getStaticOffsets()[dim];
@@ -367,8 +367,8 @@ LogicalResult UpdateSliceOp::verify() {
     if (!ShapedType::isDynamic(size) && !ShapedType::isDynamic(whole) &&
         offset + size > whole)
       return emitOpError("source ends at ")
-             << offset + size << " in dimension " << dim
-             << ", beyond its size " << whole;
+             << offset + size << " in dimension " << dim << ", beyond its size "
+             << whole;
   }
   return success();
 }
@@ -420,13 +420,11 @@ static RankedTensorType inferConcat(std::optional<Location> location,
   return type.clone(shape);
 }
 
-LogicalResult ConcatOp::inferReturnTypes(MLIRContext *,
-                                         std::optional<Location> location,
-                                         ValueRange operands,
-                                         DictionaryAttr attributes,
-                                         OpaqueProperties properties,
-                                         RegionRange regions,
-                                         SmallVectorImpl<Type> &types) {
+LogicalResult
+ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> location,
+                           ValueRange operands, DictionaryAttr attributes,
+                           OpaqueProperties properties, RegionRange regions,
+                           SmallVectorImpl<Type> &types) {
   ConcatOp::Adaptor adaptor(operands, attributes, properties, regions);
   if (operands.empty())
     return emitOptionalError(location, "'weft.concat' op has no inputs");
@@ -454,18 +452,14 @@ LogicalResult ConcatOp::reifyResultShapes(OpBuilder &builder,
   RankedTensorType type = getResult().getType();
   SmallVector<OpFoldResult> sizes;
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    if (!type.isDynamicDim(dim)) {
-      sizes.push_back(builder.getIndexAttr(type.getDimSize(dim)));
-      continue;
-    }
     OpFoldResult size = getSize(builder, getLoc(), getInputs().front(), dim);
-    if (dim == static_cast<int64_t>(getAxis()))
+    if (dim == static_cast<int64_t>(getAxis()) && type.isDynamicDim(dim))
       for (Value input : getInputs().drop_front())
         size = addSizes(builder, getLoc(), size,
                         getSize(builder, getLoc(), input, dim));
     sizes.push_back(size);
   }
-  shapes.push_back(std::move(sizes));
+  shapes.push_back(followType(builder, getLoc(), type, sizes));
   return success();
 }
 
@@ -511,13 +505,12 @@ SmallVector<OpFoldResult> PadOp::getMixedHigh() {
 LogicalResult PadOp::verify() {
   RankedTensorType from = getInput().getType(), to = getResult().getType();
   RankedTensorType value = getValue().getType();
-  if (value.getRank() != 0 ||
-      value.getElementType() != from.getElementType())
+  if (value.getRank() != 0 || value.getElementType() != from.getElementType())
     return emitOpError("value of type ")
            << value << " is not a single " << from.getElementType();
   if (failed(verifyElementTypes(*this, from, to)) ||
-      failed(verifyList(*this, "low", getStaticLow(), getLow(),
-                        from.getRank())) ||
+      failed(
+          verifyList(*this, "low", getStaticLow(), getLow(), from.getRank())) ||
       failed(verifyList(*this, "high", getStaticHigh(), getHigh(),
                         from.getRank())))
     return failure();
@@ -528,8 +521,8 @@ LogicalResult PadOp::verify() {
   SmallVector<int64_t> shape =
       getPaddedShape(from.getShape(), getStaticLow(), getStaticHigh());
   if (to.getShape() != ArrayRef<int64_t>(shape))
-    return emitOpError("result ") << to << " does not have the sizes "
-                                  << from.clone(shape);
+    return emitOpError("result ")
+           << to << " does not have the sizes " << from.clone(shape);
   return success();
 }
 
@@ -551,7 +544,6 @@ LogicalResult PadOp::reifyResultShapes(OpBuilder &builder,
     size = addSizes(builder, loc, size, low);
     sizes.push_back(addSizes(builder, loc, size, high));
   }
-  shapes.push_back(
-      useStaticSizes(builder, getResult().getType(), std::move(sizes)));
+  shapes.push_back(followType(builder, loc, getResult().getType(), sizes));
   return success();
 }

@@ -13,9 +13,9 @@ mlir::LogicalResult verifySizes(mlir::Operation *op,
                                 mlir::ValueRange sizes);
 
 /// The sizes of `type`, those that are symbolic taken from `sizes` in order.
-llvm::SmallVector<mlir::OpFoldResult>
-getMixedSizes(mlir::Builder &builder, mlir::RankedTensorType type,
-              mlir::ValueRange sizes);
+llvm::SmallVector<mlir::OpFoldResult> getMixedSizes(mlir::Builder &builder,
+                                                    mlir::RankedTensorType type,
+                                                    mlir::ValueRange sizes);
 
 /// `type` with its symbolic sizes replaced by the values of `sizes` in order.
 /// Fails, after an error, if one is negative.

@@ -117,8 +117,9 @@ bool ReshapeGroups::isSameSize(int64_t fromDim, int64_t toDim) {
     return fromSize == toSize;
   if (equalSymbols == std::pair(fromDim, toDim))
     return true;
-  return weft::detail::isSizeOf(weft::detail::getSizeOperand(to, op.getSizes(), toDim),
-                          op.getInput(), fromDim);
+  return weft::detail::isSizeOf(
+      weft::detail::getSizeOperand(to, op.getSizes(), toDim), op.getInput(),
+      fromDim);
 }
 
 /// Takes one group off the front of what is left, if sizes known to be equal,
@@ -195,9 +196,9 @@ static void emitGroup(ElementEmitter &emitter, ReshapeOp op,
     if (to.getDimSize(dim) == 1)
       continue;
     if (position)
-      position = add(emitter,
-                     mul(emitter, position, getResultSize(emitter, op, dim)),
-                     indices[dim]);
+      position =
+          add(emitter, mul(emitter, position, getResultSize(emitter, op, dim)),
+              indices[dim]);
     else
       position = indices[dim];
   }
@@ -255,8 +256,9 @@ Value BroadcastOp::emitElement(ElementEmitter &emitter,
     bool isSame =
         !ShapedType::isDynamic(size) || resultType.getDimSize(dim) == 1 ||
         (resultType.isDynamicDim(dim) &&
-         weft::detail::isSizeOf(weft::detail::getSizeOperand(resultType, getSizes(), dim),
-                          getInput(), i));
+         weft::detail::isSizeOf(
+             weft::detail::getSizeOperand(resultType, getSizes(), dim),
+             getInput(), i));
     if (isSame) {
       from.push_back(indices[dim]);
       continue;
@@ -264,8 +266,8 @@ Value BroadcastOp::emitElement(ElementEmitter &emitter,
     Value isOne =
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                               emitter.size(getInput(), i), emitter.index(1));
-    from.push_back(arith::SelectOp::create(b, isOne, emitter.index(0),
-                                           indices[dim]));
+    from.push_back(
+        arith::SelectOp::create(b, isOne, emitter.index(0), indices[dim]));
   }
   return emitter.element(getInput(), from);
 }

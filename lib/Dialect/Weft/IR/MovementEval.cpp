@@ -38,10 +38,10 @@ SmallVector<int64_t> weft::detail::resolveList(ArrayRef<int64_t> list,
 
 /// Fills a tensor of `type` with the elements that `locate` finds: it turns an
 /// index of the result into one of `input`.
-static HostTensor
-moveElements(RankedTensorType type, const HostTensor &input,
-             llvm::function_ref<void(ArrayRef<int64_t>, MutableArrayRef<int64_t>)>
-                 locate) {
+static HostTensor moveElements(
+    RankedTensorType type, const HostTensor &input,
+    llvm::function_ref<void(ArrayRef<int64_t>, MutableArrayRef<int64_t>)>
+        locate) {
   HostTensor result(type);
   SmallVector<int64_t> from(input.getRank());
   int64_t position = 0;
@@ -57,8 +57,8 @@ moveElements(RankedTensorType type, const HostTensor &input,
 //===----------------------------------------------------------------------===//
 
 Results ReshapeOp::evaluate(Operands operands) {
-  FailureOr<RankedTensorType> type = detail::resolveSizes(
-      *this, getResult().getType(), operands.drop_front());
+  FailureOr<RankedTensorType> type =
+      detail::resolveSizes(*this, getResult().getType(), operands.drop_front());
   if (failed(type))
     return failure();
   const HostTensor &input = operands.front();
@@ -82,8 +82,8 @@ Results TransposeOp::evaluate(Operands operands) {
 }
 
 Results BroadcastOp::evaluate(Operands operands) {
-  FailureOr<RankedTensorType> type = detail::resolveSizes(
-      *this, getResult().getType(), operands.drop_front());
+  FailureOr<RankedTensorType> type =
+      detail::resolveSizes(*this, getResult().getType(), operands.drop_front());
   if (failed(type))
     return failure();
   const HostTensor &input = operands.front();
@@ -92,12 +92,12 @@ Results BroadcastOp::evaluate(Operands operands) {
       return emitOpError("input size ")
              << size << " is neither 1 nor the result's "
              << type->getDimSize(dim);
-  return SmallVector<HostTensor>{moveElements(
-      *type, input,
-      [&](ArrayRef<int64_t> index, MutableArrayRef<int64_t> from) {
-        for (auto [i, dim] : llvm::enumerate(getDims()))
-          from[i] = input.getShape()[i] == 1 ? 0 : index[dim];
-      })};
+  return SmallVector<HostTensor>{
+      moveElements(*type, input,
+                   [&](ArrayRef<int64_t> index, MutableArrayRef<int64_t> from) {
+                     for (auto [i, dim] : llvm::enumerate(getDims()))
+                       from[i] = input.getShape()[i] == 1 ? 0 : index[dim];
+                   })};
 }
 
 Results SliceOp::evaluate(Operands operands) {
@@ -118,12 +118,12 @@ Results SliceOp::evaluate(Operands operands) {
              << offset << " to " << last << " of dimension " << dim
              << ", whose size is " << input.getShape()[dim];
   }
-  return SmallVector<HostTensor>{moveElements(
-      input.getType().clone(sizes), input,
-      [&](ArrayRef<int64_t> index, MutableArrayRef<int64_t> from) {
-        for (size_t dim = 0; dim < index.size(); ++dim)
-          from[dim] = offsets[dim] + index[dim] * strides[dim];
-      })};
+  return SmallVector<HostTensor>{
+      moveElements(input.getType().clone(sizes), input,
+                   [&](ArrayRef<int64_t> index, MutableArrayRef<int64_t> from) {
+                     for (size_t dim = 0; dim < index.size(); ++dim)
+                       from[dim] = offsets[dim] + index[dim] * strides[dim];
+                   })};
 }
 
 /// Writes `source` into `dest` with its first element at `offsets`.
@@ -160,8 +160,8 @@ Results ConcatOp::evaluate(Operands operands) {
   for (const HostTensor &operand : operands.drop_front()) {
     for (auto [dim, size] : llvm::enumerate(operand.getShape()))
       if (static_cast<int64_t>(dim) != axis && size != shape[dim])
-        return emitOpError("joins sizes ") << shape[dim] << " and " << size
-                                           << " of dimension " << dim;
+        return emitOpError("joins sizes ")
+               << shape[dim] << " and " << size << " of dimension " << dim;
     shape[axis] += operand.getShape()[axis];
   }
   HostTensor result(operands.front().getType().clone(shape));

@@ -274,9 +274,8 @@ LogicalResult TopKOp::verify() {
   if (failed(checkShape(complain, "the values", values.getShape(), wanted)))
     return failure();
   if (ShapedType::isDynamic(count) != static_cast<bool>(getSize()))
-    return complain("a size must be given exactly where the results' dimension "
-                    "",
-                    axis, " is symbolic");
+    return complain("a size must be given exactly where dimension ", axis,
+                    " of the results is symbolic");
   if (!input.isDynamicDim(axis) && !ShapedType::isDynamic(count) &&
       count > input.getDimSize(axis))
     return complain("cannot take ", count, " elements from ",

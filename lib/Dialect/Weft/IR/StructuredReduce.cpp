@@ -143,10 +143,12 @@ SoftmaxOp::reifyResultShapes(OpBuilder &builder,
 }
 
 LogicalResult NormalizeOp::verify() {
-  double epsilon = getEpsilon().convertToDouble();
   // Written so that NaN is refused too.
-  if (!(epsilon >= 0))
-    return emitOpError("epsilon ") << epsilon << " must not be negative";
+  if (!(getEpsilon().convertToDouble() >= 0)) {
+    SmallString<16> text;
+    getEpsilon().toString(text);
+    return emitOpError("epsilon ") << text << " must not be negative";
+  }
   return checkRisingAxes(getOperation(), "axis", getAxes(), "input",
                          getType().getRank());
 }

@@ -69,7 +69,7 @@ def Dispatch_YieldOp : Dispatch_Op<"yield", [
   let summary = "The results of a region";
   let arguments = (ins Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = "attr-dict ($results^ `:` type($results))?";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ /* nothing to set */ }]>];
 }
 
 def Dispatch_KernelOp : Dispatch_Op<"kernel", [Symbol]> {

@@ -4,6 +4,7 @@
 #define WEFT_DIALECT_ONNX_IR_NODESCHEMA_H
 
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
 #include <string>
 
 namespace weft::onnx {

@@ -42,7 +42,7 @@ def ONNX_Dialect : Dialect {
   let isExtensible = 1;
   let useDefaultTypePrinterParser = 1;
   let extraClassDeclaration = [{
-    /// Registers one op per description. Called when the dialect is loaded.
+    /// Registers one op per schema, leaving out those that are there already.
     void registerNodes(::llvm::ArrayRef<::weft::onnx::NodeSchema> schemas);
   }];
 }

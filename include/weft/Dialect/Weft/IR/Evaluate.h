@@ -11,7 +11,8 @@ namespace weft {
 /// Runs `function` op by op on `inputs`, one for each argument, and returns
 /// what it returns. It may hold ops that implement EvaluableOpInterface,
 /// `scf.if`, `scf.for`, `scf.while`, calls of functions of the same module,
-/// `tensor.dim`, `tensor.from_elements`, `tensor.extract`, `tensor.cast`, and
+/// `tensor.dim`, `tensor.from_elements`, `tensor.generate`, `tensor.extract`,
+/// `tensor.cast`, casts between integers that differ in signedness only, and
 /// any op that folds to a constant when its operands are constant, as those of
 /// `arith` and `math` do. Scalars are tensors of rank 0, those of `index` type
 /// of i64.

@@ -1,0 +1,58 @@
+//===- Import.h - ONNX files to the onnx dialect and back -----------------===//
+
+#ifndef WEFT_IMPORT_IMPORT_H
+#define WEFT_IMPORT_IMPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <memory>
+#include <string>
+
+namespace weft {
+
+struct ImportOptions {
+  /// Tensors of up to this many bytes become dense elements; larger ones become
+  /// `#weft.extern`.
+  int64_t inlineBytes = 1024;
+  /// Makes tensors whose bytes are in no file (those of text models, of models
+  /// in memory, and packed integers) dense elements whatever their size. For IR
+  /// that another process is to read.
+  bool inlineMemory = false;
+};
+
+/// Registers the `onnx` dialect with the ops of ONNX's schema registry, and the
+/// dialects that imported modules use.
+void registerONNXDialect(mlir::DialectRegistry &registry);
+
+/// The newest version of an operator set, "" for the main one, to which models
+/// are converted.
+int getNewestOpset(llvm::StringRef domain = "");
+
+/// Reads the model at `path`, binary or, if the name ends in `.onnxtxt` or
+/// `.txt` or the content is so, in ONNX's text syntax. The result holds one
+/// function `main`. On failure one or more errors are emitted, each beginning
+/// with its code (`WFT1xxx`); the module is null.
+///
+/// The bytes of large tensors stay in the file, which must not change as long
+/// as the module or what is made of it is in use.
+mlir::OwningOpRef<mlir::ModuleOp>
+importFile(mlir::MLIRContext &context, llvm::StringRef path,
+           const ImportOptions &options = {});
+
+/// Reads a model from memory. External data is looked for in `folder`, refused
+/// if that is empty. `name` stands for the file in messages. The bytes move to
+/// the data store, where large tensors refer to them.
+mlir::OwningOpRef<mlir::ModuleOp>
+importBytes(mlir::MLIRContext &context, std::unique_ptr<char[]> bytes,
+            int64_t size, llvm::StringRef name = "<memory>",
+            llvm::StringRef folder = "", const ImportOptions &options = {});
+
+/// Writes a module of the `onnx` dialect as an ONNX model: text if `path` ends
+/// in `.onnxtxt` or `.txt`, else binary. Weights are copied from where they are.
+/// A model of 2 GiB or more gets its large tensors in `<path>.data` beside it.
+mlir::LogicalResult exportONNX(mlir::ModuleOp module, llvm::StringRef path);
+
+} // namespace weft
+
+#endif // WEFT_IMPORT_IMPORT_H

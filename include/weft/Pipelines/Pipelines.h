@@ -1,0 +1,59 @@
+//===- Pipelines.h - From stage to stage ----------------------------------===//
+
+#ifndef WEFT_PIPELINES_PIPELINES_H
+#define WEFT_PIPELINES_PIPELINES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+#include "weft/Target/Target.h"
+#include <map>
+#include <optional>
+#include <string>
+
+namespace weft {
+
+/// What a module is at a point of its compilation. Each stage's IR can be
+/// printed, parsed back and compiled on from there.
+enum class Stage {
+  Import,   ///< ONNX nodes
+  Tensor,   ///< `weft` ops
+  Dispatch, ///< ops grouped into kernels
+  Kernel,   ///< functions for the processor, and launches
+  Host,     ///< a program on buffers in one arena
+  Object,   ///< the LLVM dialect
+};
+
+llvm::StringRef getStageName(Stage stage);
+/// The stage called `name`, as in `--stop-after=name`.
+std::optional<Stage> getStage(llvm::StringRef name);
+
+/// Everything about a compilation that can be chosen.
+struct PipelineOptions {
+  TargetOptions target;
+  /// Symbolic sizes that are limited: name to smallest and largest.
+  std::map<std::string, std::pair<int64_t, int64_t>> dims;
+  /// Folder that gets the IR of each stage, `1-import.mlir` and so on.
+  std::string dumpStages;
+  /// The program is to run in this process: constants are mapped from the
+  /// files they came from.
+  bool inProcess = false;
+  /// Check the IR after each pass, not only after each stage.
+  bool verifyEach = false;
+};
+
+/// Registers the dialects of all stages, or all passes of Weft.
+void registerDialects(mlir::DialectRegistry &registry);
+void registerPasses();
+
+/// Adds the passes that make a module of stage `to` from the one before.
+void addPassesTo(Stage to, mlir::OpPassManager &pm,
+                 const PipelineOptions &options);
+
+/// Takes `module` from stage `from` to stage `to`. Fails after an error.
+llvm::LogicalResult runStages(mlir::ModuleOp module, Stage from, Stage to,
+                              const PipelineOptions &options);
+
+} // namespace weft
+
+#endif // WEFT_PIPELINES_PIPELINES_H

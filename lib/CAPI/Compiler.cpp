@@ -1,0 +1,194 @@
+//===- Compiler.cpp - The C face of the compiler --------------------------===//
+
+#include "weft-c/compiler.h"
+#include "Session.h"
+#include "mlir/Parser/Parser.h"
+#include "weft/Import/Import.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include <cstring>
+
+using namespace mlir;
+using namespace weft;
+
+struct weft_compiled {
+  std::unique_ptr<JITProgram> program;
+};
+
+extern "C" void weft_compile_options_init(weft_compile_options *options) {
+  *options = {};
+  options->opt_level = 3;
+}
+
+extern "C" void weft_message_free(char *message) { free(message); }
+
+/// Lowers the module to the LLVM dialect and emits an object.
+static FailureOr<CompiledModule> compile(CompileSession &session,
+                                         bool inProcess) {
+  session.pipeline.inProcess = inProcess;
+  if (failed(session.runTo(Stage::Object)))
+    return failure();
+  llvm::Expected<CompiledModule> compiled =
+      CompiledModule::create(*session.module, session.pipeline.target);
+  if (compiled)
+    return std::move(*compiled);
+  return session.fail(compiled.takeError());
+}
+
+static weft_outcome compileInProcess(CompileSession &session,
+                                     weft_compiled **out, char **message) {
+  *out = nullptr;
+  auto run = [&]() -> LogicalResult {
+    FailureOr<CompiledModule> compiled = compile(session, true);
+    if (failed(compiled))
+      return failure();
+    auto object = compiled->emitObject();
+    if (!object)
+      return session.fail(object.takeError());
+    auto program =
+        JITProgram::create(std::move(*object), compiled->getConstants());
+    if (!program)
+      return session.fail(program.takeError());
+    *out = new weft_compiled{std::move(*program)};
+    return success();
+  };
+  bool failedRun = !session.module || failed(run());
+  return session.finish(failedRun, message);
+}
+
+extern "C" weft_outcome weft_compile_file(const char *path,
+                                          const weft_compile_options *options,
+                                          weft_compiled **out,
+                                          char **message) {
+  CompileSession session(options);
+  session.readFile(path);
+  return compileInProcess(session, out, message);
+}
+
+extern "C" weft_outcome weft_compile_bytes(const void *bytes, size_t size,
+                                           const weft_compile_options *options,
+                                           weft_compiled **out,
+                                           char **message) {
+  CompileSession session(options);
+  auto copy = std::make_unique<char[]>(size);
+  memcpy(copy.get(), bytes, size);
+  session.module = importBytes(session.context, std::move(copy), size);
+  return compileInProcess(session, out, message);
+}
+
+extern "C" const weft_program *
+weft_compiled_program(const weft_compiled *compiled) {
+  return compiled->program->getProgram();
+}
+
+extern "C" void weft_compiled_release(weft_compiled *compiled) {
+  delete compiled;
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+/// Writes a file whole or not at all.
+static LogicalResult
+writeFile(CompileSession &session, StringRef path,
+          llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> write) {
+  if (path == "-") {
+    llvm::SmallString<0> text;
+    llvm::raw_svector_ostream os(text);
+    if (failed(write(os)))
+      return failure();
+    llvm::outs() << text;
+    return success();
+  }
+  auto temp = llvm::sys::fs::TempFile::create(path + ".%%%%%%");
+  if (!temp)
+    return session.fail(temp.takeError());
+  llvm::raw_fd_ostream os(temp->FD, /*shouldClose=*/false);
+  LogicalResult result = write(os);
+  os.flush();
+  if (os.has_error()) {
+    session.fail("can't write '" + path + "': " + os.error().message());
+    os.clear_error();
+    result = failure();
+  }
+  if (failed(result)) {
+    llvm::consumeError(temp->discard());
+    return failure();
+  }
+  if (llvm::Error error = temp->keep(path))
+    return session.fail(std::move(error));
+  return success();
+}
+
+static LogicalResult emitFile(CompileSession &session, StringRef emit,
+                              StringRef output) {
+  if (std::optional<Stage> stage = getStage(emit)) {
+    if (failed(session.runTo(*stage)))
+      return failure();
+    return writeFile(session, output, [&](llvm::raw_ostream &os) {
+      OpPrintingFlags flags;
+      flags.enableDebugInfo();
+      session.module->print(os, flags);
+      return success();
+    });
+  }
+  FailureOr<CompiledModule> compiled = compile(session, false);
+  if (failed(compiled))
+    return failure();
+  if (emit == "llvm")
+    return writeFile(session, output, [&](llvm::raw_ostream &os) {
+      compiled->printIR(os);
+      return success();
+    });
+  if (emit == "asm")
+    return writeFile(session, output,
+                     [&](llvm::raw_pwrite_stream &os) -> LogicalResult {
+                       if (llvm::Error error = compiled->emitAssembly(os))
+                         return session.fail(std::move(error));
+                       return success();
+                     });
+  std::optional<Packaging> packaging =
+      llvm::StringSwitch<std::optional<Packaging>>(emit)
+          .Case("obj", Packaging::Object)
+          .Case("lib", Packaging::Archive)
+          .Case("so", Packaging::SharedLibrary)
+          .Default(std::nullopt);
+  if (!packaging)
+    return session.fail("don't know how to emit '" + emit + "'");
+  auto object = compiled->emitObject();
+  if (!object)
+    return session.fail(object.takeError());
+  if (llvm::Error error =
+          packageProgram(**object, compiled->getConstants(),
+                         compiled->getMachine(), *packaging, output))
+    return session.fail(std::move(error));
+  return success();
+}
+
+extern "C" weft_outcome
+weft_compile_to_file(const char *path, const char *emit, const char *output,
+                     const weft_compile_options *options, char **message) {
+  CompileSession session(options);
+  session.readFile(path);
+  bool failedRun = !session.module || failed(emitFile(session, emit, output));
+  return session.finish(failedRun, message);
+}
+
+extern "C" weft_outcome weft_check_file(const char *path, char **message) {
+  CompileSession session(nullptr);
+  session.readFile(path);
+  bool failedRun =
+      !session.module || failed(session.runTo(Stage::Tensor));
+  return session.finish(failedRun, message);
+}
+
+extern "C" weft_outcome weft_inspect_file(const char *path, char **json,
+                                          char **message) {
+  CompileSession session(nullptr);
+  session.readFile(path);
+  *json = nullptr;
+  if (session.module)
+    *json = strdup(describeModel(*session.module).c_str());
+  return session.finish(!session.module, message);
+}

@@ -1,0 +1,143 @@
+//===- Session.cpp - One compilation on behalf of the C API ---------------===//
+
+#include "Session.h"
+#include "mlir/Parser/Parser.h"
+#include "weft/Codegen/CPU/Target.h"
+#include "weft/Conversion/ONNXToWeft.h"
+#include "weft/Import/Import.h"
+#include "llvm/Support/Path.h"
+#include <cstring>
+
+using namespace mlir;
+using namespace weft;
+
+static DialectRegistry createRegistry() {
+  DialectRegistry registry;
+  registerDialects(registry);
+  registerONNXDialect(registry);
+  return registry;
+}
+
+/// Appends a diagnostic and its notes as lines of text. Locations that are names
+/// only are in the text already.
+static void append(std::string &text, Diagnostic &diagnostic) {
+  llvm::raw_string_ostream os(text);
+  auto print = [&](Diagnostic &one) {
+    if (auto file = dyn_cast<FileLineColLoc>(one.getLocation()))
+      os << file.getFilename().getValue() << ':' << file.getLine() << ':'
+         << file.getColumn() << ": ";
+    switch (one.getSeverity()) {
+    case DiagnosticSeverity::Note:
+      os << "note: ";
+      break;
+    case DiagnosticSeverity::Warning:
+      os << "warning: ";
+      break;
+    case DiagnosticSeverity::Remark:
+      os << "remark: ";
+      break;
+    case DiagnosticSeverity::Error:
+      os << "error: ";
+      break;
+    }
+    os << one.str() << '\n';
+  };
+  print(diagnostic);
+  for (Diagnostic &note : diagnostic.getNotes())
+    print(note);
+}
+
+CompileSession::CompileSession(const weft_compile_options *options)
+    : context(createRegistry(), MLIRContext::Threading::DISABLED),
+      handler(&context, [this](Diagnostic &diagnostic) {
+        append(messages, diagnostic);
+        return success();
+      }) {
+  weft_compile_options defaults;
+  weft_compile_options_init(&defaults);
+  if (!options)
+    options = &defaults;
+  if (options->mcpu)
+    pipeline.target.cpu = options->mcpu;
+  pipeline.target.optLevel = options->opt_level;
+  if (options->dump_stages)
+    pipeline.dumpStages = options->dump_stages;
+  if (options->dims)
+    parseDims(options->dims);
+  if (options->start_at) {
+    std::optional<Stage> start = getStage(options->start_at);
+    if (start)
+      stage = *start;
+    else
+      (void)fail("there is no stage called '" + Twine(options->start_at) + "'");
+  }
+  llvm::Expected<TargetOptions> target = resolveTarget(pipeline.target);
+  if (target)
+    pipeline.target = *target;
+  else
+    (void)fail(target.takeError());
+}
+
+void CompileSession::parseDims(StringRef text) {
+  SmallVector<StringRef> parts;
+  text.split(parts, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef part : parts) {
+    auto [name, range] = part.split('=');
+    auto [low, high] = range.split(':');
+    int64_t min, max;
+    if (high.empty())
+      high = low;
+    if (name.empty() || low.getAsInteger(10, min) ||
+        high.getAsInteger(10, max) || min < 0 || max < min) {
+      (void)fail("'" + part + "' is no range of a dimension: wanted NAME=MIN:MAX");
+      continue;
+    }
+    pipeline.dims[name.str()] = {min, max};
+  }
+}
+
+void CompileSession::readFile(StringRef path) {
+  if (!isUsable)
+    return;
+  if (llvm::sys::path::extension(path) == ".mlir")
+    module = parseSourceFile<ModuleOp>(path, &context);
+  else
+    module = importFile(context, path);
+}
+
+LogicalResult CompileSession::runTo(Stage last) {
+  if (last < stage)
+    return success();
+  if (last >= Stage::Kernel && stage < Stage::Kernel) {
+    llvm::Expected<Processor> processor = describeProcessor(pipeline.target);
+    if (!processor)
+      return fail(processor.takeError());
+    cpu::TargetDescription target;
+    target.vectorBytes = processor->vectorBytes;
+    target.vectorRegisters = processor->vectorRegisters;
+    if (processor->l1Bytes)
+      target.l1Bytes = processor->l1Bytes;
+    if (processor->l2Bytes)
+      target.l2Bytes = processor->l2Bytes;
+    target.set(*module);
+  }
+  return runStages(*module, stage, last, pipeline);
+}
+
+LogicalResult CompileSession::fail(const Twine &text) {
+  messages += "error: " + text.str() + "\n";
+  isUsable = false;
+  return failure();
+}
+
+LogicalResult CompileSession::fail(llvm::Error error) {
+  return fail(llvm::toString(std::move(error)));
+}
+
+weft_outcome CompileSession::finish(bool hasFailed, char **message) {
+  *message = messages.empty() ? nullptr : strdup(messages.c_str());
+  if (!hasFailed)
+    return WEFT_OUTCOME_OK;
+  bool isUnsupported = module && (*module)->hasAttr(kUnsupportedAttr);
+  return isUnsupported ? WEFT_OUTCOME_UNSUPPORTED : WEFT_OUTCOME_ERROR;
+}

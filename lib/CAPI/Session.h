@@ -1,0 +1,48 @@
+//===- Session.h - One compilation on behalf of the C API -----------------===//
+
+#ifndef WEFT_LIB_CAPI_SESSION_H
+#define WEFT_LIB_CAPI_SESSION_H
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "weft-c/compiler.h"
+#include "weft/Pipelines/Pipelines.h"
+
+namespace weft {
+
+/// A context, the module that is being compiled in it, and what was said about
+/// it on the way.
+class CompileSession {
+public:
+  /// NULL `options` are the defaults.
+  explicit CompileSession(const weft_compile_options *options);
+
+  /// Reads a model, or IR of some stage; on failure `module` is null.
+  void readFile(llvm::StringRef path);
+  /// Runs the stages from where the module is to `stage`, which may lie before.
+  llvm::LogicalResult runTo(Stage stage);
+
+  llvm::LogicalResult fail(const llvm::Twine &text);
+  llvm::LogicalResult fail(llvm::Error error);
+  /// The outcome, and the messages so far.
+  weft_outcome finish(bool hasFailed, char **message);
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  PipelineOptions pipeline;
+
+private:
+  void parseDims(llvm::StringRef text);
+
+  std::string messages;
+  mlir::ScopedDiagnosticHandler handler;
+  Stage stage = Stage::Import;
+  bool isUsable = true;
+};
+
+/// The model as JSON; see weft_inspect_file.
+std::string describeModel(mlir::ModuleOp module);
+
+} // namespace weft
+
+#endif // WEFT_LIB_CAPI_SESSION_H

@@ -1,0 +1,166 @@
+//===- Import.cpp - ONNX files to the onnx dialect ------------------------===//
+
+#include "weft/Import/Import.h"
+#include "Model.h"
+
+#include "weft/Dialect/ONNX/IR/ONNXDialect.h"
+#include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "weft/Support/DataStore.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::importer;
+
+Report::Report(MLIRContext &context, StringRef file)
+    : loc(FileLineColLoc::get(&context, file, 0, 0)) {}
+
+LogicalResult Report::error(Code code, const Twine &message) {
+  constexpr unsigned maxErrors = 20;
+  if (++count > maxErrors)
+    return failure();
+  std::string text =
+      ("WFT" + Twine(static_cast<int>(code)) + ": " + message).str();
+  // Messages of the ONNX library end in line breaks.
+  return emitError(loc) << StringRef(text).rtrim();
+}
+
+std::string weft::importer::describe(const ::onnx::NodeProto &node) {
+  std::string text = "node ";
+  if (!node.name().empty())
+    text += "'" + node.name() + "' ";
+  text += "(" + (node.domain().empty() ? "" : node.domain() + ".") +
+          node.op_type() + ")";
+  if (node.name().empty() && node.output_size() != 0)
+    text += " that makes '" + node.output(0) + "'";
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Walking
+//===----------------------------------------------------------------------===//
+
+static void
+forEachTensor(::onnx::AttributeProto &attr,
+              llvm::function_ref<void(::onnx::TensorProto &)> visit) {
+  if (attr.has_t())
+    visit(*attr.mutable_t());
+  for (::onnx::TensorProto &tensor : *attr.mutable_tensors())
+    visit(tensor);
+  if (attr.has_g())
+    weft::importer::forEachTensor(*attr.mutable_g(), visit);
+  for (::onnx::GraphProto &graph : *attr.mutable_graphs())
+    weft::importer::forEachTensor(graph, visit);
+}
+
+void weft::importer::forEachTensor(
+    ::onnx::GraphProto &graph,
+    llvm::function_ref<void(::onnx::TensorProto &)> visit) {
+  for (::onnx::TensorProto &tensor : *graph.mutable_initializer())
+    visit(tensor);
+  for (::onnx::NodeProto &node : *graph.mutable_node())
+    for (::onnx::AttributeProto &attr : *node.mutable_attribute())
+      ::forEachTensor(attr, visit);
+}
+
+void weft::importer::forEachTensor(
+    ::onnx::FunctionProto &function,
+    llvm::function_ref<void(::onnx::TensorProto &)> visit) {
+  for (::onnx::AttributeProto &attr : *function.mutable_attribute_proto())
+    ::forEachTensor(attr, visit);
+  for (::onnx::NodeProto &node : *function.mutable_node())
+    for (::onnx::AttributeProto &attr : *node.mutable_attribute())
+      ::forEachTensor(attr, visit);
+}
+
+//===----------------------------------------------------------------------===//
+// The whole way
+//===----------------------------------------------------------------------===//
+
+static bool isText(ArrayRef<char> bytes, StringRef name) {
+  if (name.ends_with(".onnxtxt") || name.ends_with(".txt"))
+    return true;
+  // In a binary model '<' would open a group, which protobuf has no more.
+  StringRef text(bytes.data(), std::min<size_t>(bytes.size(), 4096));
+  return text.ltrim().starts_with("<");
+}
+
+static LogicalResult parseBinary(ArrayRef<char> bytes, StringRef file,
+                                 int64_t limit, Model &model, Report &report) {
+  llvm::Expected<std::string> stripped =
+      stripTensors(bytes, file, limit, model.refs);
+  if (!stripped)
+    return report.error(Code::Syntax, llvm::toString(stripped.takeError()));
+  if (stripped->size() > INT32_MAX)
+    return report.error(Code::Syntax, "the graph without its weights is larger "
+                                      "than the 2 GiB that protobuf can hold");
+  if (!model.proto.ParseFromArray(stripped->data(), stripped->size()))
+    return report.error(Code::Syntax, "not an ONNX model, or damaged");
+  if (!model.proto.has_graph())
+    return report.error(Code::Syntax, "the model has no graph");
+  return success();
+}
+
+/// Imports the model that lies under `file` in the data store.
+static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
+                                    ArrayRef<char> bytes, StringRef file,
+                                    StringRef name, StringRef folder,
+                                    const ImportOptions &options) {
+  DialectRegistry registry;
+  registerONNXDialect(registry);
+  context.appendDialectRegistry(registry);
+  context.loadDialect<func::FuncDialect, weft::onnx::ONNXDialect, WeftDialect>();
+  Report report(context, name);
+  Model model;
+  model.name = name.str();
+  model.folder = folder.str();
+  // What protobuf holds and what becomes dense elements is the same.
+  int64_t limit = std::max<int64_t>(options.inlineBytes, 0);
+  LogicalResult parsed =
+      isText(bytes, name)
+          ? parseText(StringRef(bytes.data(), bytes.size()), model, report)
+          : parseBinary(bytes, file, limit, model, report);
+  if (failed(parsed) || failed(densify(model, report)) ||
+      failed(resolveTensors(model, limit, report)) ||
+      failed(inlineFunctions(model, report)) ||
+      failed(checkModel(model, report)) ||
+      failed(convertToNewest(model, report)) ||
+      failed(inferShapes(model, report)))
+    return nullptr;
+  OwningOpRef<ModuleOp> module = buildModule(model, context, options, report);
+  if (!module || failed(verify(*module)))
+    return nullptr;
+  return module;
+}
+
+OwningOpRef<ModuleOp> weft::importFile(MLIRContext &context, StringRef path,
+                                       const ImportOptions &options) {
+  llvm::sys::fs::file_status status;
+  std::error_code error = llvm::sys::fs::status(path, status);
+  llvm::Expected<ArrayRef<char>> bytes =
+      error ? llvm::errorCodeToError(error)
+            : DataStore::get(path, 0, status.getSize());
+  if (!bytes) {
+    (void)Report(context, path)
+        .error(Code::File, "can't read '" + path +
+                               "': " + llvm::toString(bytes.takeError()));
+    return nullptr;
+  }
+  StringRef folder = llvm::sys::path::parent_path(path);
+  return runImport(context, *bytes, path, path, folder.empty() ? "." : folder,
+                options);
+}
+
+OwningOpRef<ModuleOp> weft::importBytes(MLIRContext &context,
+                                        std::unique_ptr<char[]> bytes,
+                                        int64_t size, StringRef name,
+                                        StringRef folder,
+                                        const ImportOptions &options) {
+  ArrayRef<char> view(bytes.get(), size);
+  std::string file = DataStore::add(std::move(bytes), size);
+  return runImport(context, view, file, name, folder, options);
+}

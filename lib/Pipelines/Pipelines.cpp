@@ -1,0 +1,118 @@
+//===- Pipelines.cpp - The passes of each stage, in order -----------------===//
+
+#include "weft/Pipelines/Pipelines.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/MathToFuncs/MathToFuncs.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Transforms/Passes.h"
+#include "weft/Codegen/CPU/Passes.h"
+#include "weft/Conversion/DispatchToHost.h"
+#include "weft/Conversion/HostToLLVM.h"
+#include "weft/Conversion/ONNXToWeft.h"
+#include "weft/Conversion/WeftToDispatch.h"
+#include "weft/Dialect/Host/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace weft;
+
+static void addPassesToTensor(OpPassManager &pm) {
+  // ONNX nodes become ops with one meaning each; what depends on sizes alone
+  // becomes arithmetic on sizes.
+  pm.addPass(createConvertONNXToWeftPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+static void addPassesToDispatch(OpPassManager &pm) {
+  // Ops that are computed together become one region.
+  pm.addNestedPass<func::FuncOp>(createFormDispatchesPass());
+  pm.addPass(createCSEPass());
+}
+
+static void addPassesToKernel(OpPassManager &pm) {
+  // Regions become functions on scalars and vectors.
+  pm.addPass(createGenerateCPUKernelsPass());
+}
+
+static void addPassesToHost(OpPassManager &pm) {
+  // Tensors become buffers, and equal sizes equal values, so that the plan
+  // knows them to be equal.
+  pm.addPass(createCSEPass());
+  pm.addPass(createConvertDispatchToHostPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(host::createPlanArenaPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+static void addPassesToObject(OpPassManager &pm,
+                              const PipelineOptions &options) {
+  // 1. What processors have no instructions for is spelled out.
+  pm.addPass(createExpandMathPass());
+  pm.addPass(createExpandNarrowFloatsPass());
+
+  // 2. Vectors of rank above one are taken apart, and loops become branches.
+  pm.addPass(createConvertVectorToSCFPass());
+  pm.addPass(createSCFToControlFlowPass());
+
+  // 3. The host program becomes calls of the runtime. Its failures are
+  // branches, which is why it comes after the loops.
+  pm.addPass(createConvertHostToLLVMPass());
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  expand.includeF8E8M0 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expand));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+
+  // 4. Everything becomes the LLVM dialect: functions of libm first, since
+  // they are declared as functions.
+  ConvertMathToLLVMPassOptions math;
+  math.approximateLog1p = false;
+  pm.addPass(createConvertMathToFuncs());
+  pm.addPass(createConvertMathToLLVMPass(math));
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCSEPass());
+
+  // 5. The program describes itself.
+  HostEmitTablesPassOptions tables;
+  tables.target = "cpu " + options.target.cpu;
+  tables.producer = "weft 0.1.0";
+  tables.filesByPath = options.inProcess;
+  pm.addPass(createHostEmitTablesPass(tables));
+}
+
+void weft::addPassesTo(Stage to, OpPassManager &pm,
+                       const PipelineOptions &options) {
+  switch (to) {
+  case Stage::Import:
+    return;
+  case Stage::Tensor:
+    return addPassesToTensor(pm);
+  case Stage::Dispatch:
+    return addPassesToDispatch(pm);
+  case Stage::Kernel:
+    return addPassesToKernel(pm);
+  case Stage::Host:
+    return addPassesToHost(pm);
+  case Stage::Object:
+    return addPassesToObject(pm, options);
+  }
+}

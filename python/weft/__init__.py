@@ -1,0 +1,13 @@
+"""Weft compiles ONNX models to native code.
+
+    import weft
+    f = weft.compile("model.onnx")
+    y = f(x)
+
+Inputs are numpy arrays or anything that has ``__dlpack__`` or
+``__array_interface__``; they are read in place if they are contiguous.
+"""
+
+from weft.function import Error, Function, Port, UnsupportedError, compile, load
+
+__all__ = ["Error", "Function", "Port", "UnsupportedError", "compile", "load"]
