@@ -34,8 +34,8 @@ FailureOr<PostTransform> weft::readPostTransform(Lowering &lower, Node node) {
 static Expr softmaxZero(Expr scores) {
   int64_t last = scores.rank() - 1;
   Expr most = scores.reduce(ReduceKind::max, {last}, /*keepDims=*/true);
-  Expr value = select(abs(scores) > 1e-7, exp(scores - most),
-                      scores * exp(-most));
+  Expr value =
+      select(abs(scores) > 1e-7, exp(scores - most), scores * exp(-most));
   Expr sum = value.sum({last}, /*keepDims=*/true);
   return select(equal(sum, 0.0), 0.5, value / sum);
 }
@@ -77,8 +77,8 @@ LogicalResult weft::checkNumericLabels(Lowering &lower, Node node) {
 
 Expr weft::lookUpLabels(Expr classes, ArrayRef<int64_t> labels) {
   Lowering &lower = classes.getLowering();
-  Expr known = table(lower, labels, lower.b.getI64Type(),
-                     {int64_t(labels.size())});
+  Expr known =
+      table(lower, labels, lower.b.getI64Type(), {int64_t(labels.size())});
   return known.gather(classes, 0);
 }
 
@@ -106,13 +106,11 @@ static FailureOr<Expr> applyLinear(Lowering &lower, Node node, Expr x,
   SmallVector<float> coefficients = node.getFloats("coefficients");
   SmallVector<float> intercepts = node.getFloats("intercepts");
   if (models < 1 || coefficients.empty() || coefficients.size() % models != 0)
-    return lower.fail(node, "'coefficients' has " +
-                                Twine(coefficients.size()) +
+    return lower.fail(node, "'coefficients' has " + Twine(coefficients.size()) +
                                 " elements, wanted a multiple of " +
                                 Twine(models));
   int64_t features = coefficients.size() / models;
-  Expr matrix =
-      table(lower, coefficients, x.element(), {models, features});
+  Expr matrix = table(lower, coefficients, x.element(), {models, features});
   Expr scores = contract(x, matrix, {}, {}, {1}, {1});
   if (intercepts.empty())
     return scores;
@@ -143,16 +141,15 @@ static Expr thresholdLabel(Expr scores, ArrayRef<int64_t> labels,
   Lowering &lower = scores.getLowering();
   Expr isHigh =
       scores.at(1, 0) >= (transform == PostTransform::none ? 0.0 : 0.5);
-  Expr high(lower, lower.splat(labels.empty() ? 1 : labels[0],
-                               lower.b.getI64Type()));
+  Expr high(lower,
+            lower.splat(labels.empty() ? 1 : labels[0], lower.b.getI64Type()));
   return select(isHigh, high, 0.0);
 }
 
 static LogicalResult lowerLinearClassifier(Lowering &lower, Node node,
                                            SmallVectorImpl<Value> &results) {
   FailureOr<PostTransform> transform = readPostTransform(lower, node);
-  if (llvm::failed(transform) ||
-      llvm::failed(checkNumericLabels(lower, node)))
+  if (llvm::failed(transform) || llvm::failed(checkNumericLabels(lower, node)))
     return failure();
   Expr x = readFeatures(lower, node);
   SmallVector<int64_t> labels = node.getInts("classlabels_ints");
@@ -183,8 +180,9 @@ static LogicalResult lowerLinearClassifier(Lowering &lower, Node node,
 // Features
 //===----------------------------------------------------------------------===//
 
-static LogicalResult lowerArrayFeatureExtractor(
-    Lowering &lower, Node node, SmallVectorImpl<Value> &results) {
+static LogicalResult
+lowerArrayFeatureExtractor(Lowering &lower, Node node,
+                           SmallVectorImpl<Value> &results) {
   Expr x(lower, lower.operand(node, 0)), y(lower, lower.operand(node, 1));
   OpFoldResult count = lower.index(1);
   for (OpFoldResult size : y.sizes())
@@ -284,8 +282,8 @@ static LogicalResult lowerNormalizer(Lowering &lower, Node node,
   else if (norm == "L2")
     size = sqrt((x * x).sum({last}, /*keepDims=*/true));
   else
-    return lower.fail(node, "'norm' is '" + norm +
-                                "', wanted 'MAX', 'L1' or 'L2'");
+    return lower.fail(node,
+                      "'norm' is '" + norm + "', wanted 'MAX', 'L1' or 'L2'");
   results.push_back(x / max(size, 1e-30));
   return success();
 }
@@ -304,10 +302,10 @@ static LogicalResult lowerOneHotEncoder(Lowering &lower, Node node,
   // Whether an unknown category occurs (an error if 'zeros' is 0) is known at
   // run time only; it gives zeros always.
   Expr x(lower, lower.operand(node, 0));
-  Expr known = table(lower, categories, x.element(),
-                     {int64_t(categories.size())});
-  results.push_back(equal(x.unsqueeze({x.rank()}), known)
-                        .cast(lower.b.getF32Type()));
+  Expr known =
+      table(lower, categories, x.element(), {int64_t(categories.size())});
+  results.push_back(
+      equal(x.unsqueeze({x.rank()}), known).cast(lower.b.getF32Type()));
   return success();
 }
 
@@ -317,16 +315,14 @@ static Expr readList(Lowering &lower, Node node, StringRef prefix) {
   if (node.hasAttr((prefix + "_tensor").str())) {
     TypedAttr attr = node.getTensor((prefix + "_tensor").str());
     Expr tensor(lower, lower.make<ConstantOp>(attr));
-    return tensor.reshape(
-        {Lowering::typeOf(tensor).getNumElements()});
+    return tensor.reshape({Lowering::typeOf(tensor).getNumElements()});
   }
   SmallVector<int64_t> ints = node.getInts((prefix + "_int64s").str());
   if (!ints.empty())
     return table(lower, ints, lower.b.getI64Type(), {int64_t(ints.size())});
   SmallVector<float> floats = node.getFloats((prefix + "_floats").str());
   if (!floats.empty())
-    return table(lower, floats, lower.b.getF32Type(),
-                 {int64_t(floats.size())});
+    return table(lower, floats, lower.b.getF32Type(), {int64_t(floats.size())});
   return {};
 }
 
@@ -354,8 +350,8 @@ static LogicalResult lowerLabelEncoder(Lowering &lower, Node node,
   Expr isKey = equal(x.unsqueeze({x.rank()}), keys.cast(x.element()));
   // NaN is a key like any other.
   if (isa<FloatType>(x.element()))
-    isKey = isKey | (isNan(x).unsqueeze({x.rank()}) &
-                     isNan(keys.cast(x.element())));
+    isKey = isKey |
+            (isNan(x).unsqueeze({x.rank()}) & isNan(keys.cast(x.element())));
   // Of equal keys the last counts.
   Expr place(lower,
              lower.make<ArgReduceOp>(ReduceKind::max,

@@ -108,9 +108,9 @@ Expr weft::contract(Expr lhs, Expr rhs, ArrayRef<int64_t> lhsBatch,
                     ArrayRef<int64_t> rhsBatch, ArrayRef<int64_t> lhsContract,
                     ArrayRef<int64_t> rhsContract, Type type) {
   Lowering &lower = lhs.getLowering();
-  return {lower, lower.make<ContractOp>(
-                     Value(lhs), Value(rhs), lhsBatch, rhsBatch, lhsContract,
-                     rhsContract, type ? type : lhs.element())};
+  return {lower, lower.make<ContractOp>(Value(lhs), Value(rhs), lhsBatch,
+                                        rhsBatch, lhsContract, rhsContract,
+                                        type ? type : lhs.element())};
 }
 
 Expr weft::concat(ArrayRef<Expr> terms, int64_t axis) {

@@ -20,8 +20,10 @@ static Expr gridAxis(Lowering &lower, OpFoldResult size, bool alignCorners) {
 static LogicalResult lowerAffineGrid(Lowering &lower, Node node,
                                      SmallVectorImpl<Value> &results) {
   Expr theta(lower, lower.operand(node, 0));
-  SmallVector<OpFoldResult> size =
-      lower.indexValues(lower.operand(node, 1));
+  Value list = lower.operand(node, 1);
+  if (!Lowering::typeOf(list).hasStaticShape())
+    return lower.unsupported(node, "'size' of symbolic length");
+  SmallVector<OpFoldResult> size = lower.indexValues(list);
   if (size.size() != 4 && size.size() != 5)
     return lower.fail(node, "'size' has " + Twine(size.size()) +
                                 " elements, wanted 4 or 5");

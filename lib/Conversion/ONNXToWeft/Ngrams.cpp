@@ -66,9 +66,8 @@ static Expr countGrams(Expr x, const Grams &grams, int64_t skip) {
     // Too short a row has no places, wherever these would start.
     OpFoldResult start = lower.minSizes(lower.index(item * skip), x.size(1));
     Expr part = x.narrow(1, start, places).unsqueeze({2});
-    Expr fits =
-        equal(part, table(lower, ArrayRef<int64_t>(wanted), x.element(),
-                          {1, 1, count}));
+    Expr fits = equal(part, table(lower, ArrayRef<int64_t>(wanted), x.element(),
+                                  {1, 1, count}));
     isThere = isThere ? isThere & fits : fits;
   }
   return isThere.cast(lower.b.getF32Type()).sum({1});
@@ -95,16 +94,14 @@ static FailureOr<Expr> weigh(Lowering &lower, Node node, Expr frequencies) {
     return lower.fail(node, "'mode' is '" + mode + "'");
   int64_t outputs = Lowering::typeOf(frequencies).getDimSize(1);
   if (mode == "IDF")
-    frequencies =
-        (frequencies > 0.0).cast(frequencies.element());
+    frequencies = (frequencies > 0.0).cast(frequencies.element());
   if (mode == "TF" || weights.empty())
     return frequencies;
   if (int64_t(weights.size()) != outputs)
     return lower.fail(node, "'weights' has " + Twine(weights.size()) +
                                 " elements, wanted " + Twine(outputs));
-  return frequencies *
-         table(lower, ArrayRef<float>(weights), frequencies.element(),
-               {1, outputs});
+  return frequencies * table(lower, ArrayRef<float>(weights),
+                             frequencies.element(), {1, outputs});
 }
 
 LogicalResult weft::lowerTfIdfVectorizer(Lowering &lower, Node node,
@@ -124,14 +121,14 @@ LogicalResult weft::lowerTfIdfVectorizer(Lowering &lower, Node node,
   int64_t outputs = 0;
   for (int64_t index : node.getInts("ngram_indexes"))
     outputs = std::max(outputs, index + 1);
-  Expr frequencies = full(lower, 0, lower.b.getF32Type(),
-                          {x.size(0), lower.index(outputs)});
+  Expr frequencies =
+      full(lower, 0, lower.b.getF32Type(), {x.size(0), lower.index(outputs)});
   int64_t skips = node.getInt("max_skip_count", 0);
   for (const Grams &grams : *pool)
     // One item does not skip anything.
     for (int64_t skip = 1; skip <= (grams.length == 1 ? 1 : skips + 1); ++skip)
-      frequencies = addCounts(frequencies, countGrams(x, grams, skip),
-                              grams.outputs);
+      frequencies =
+          addCounts(frequencies, countGrams(x, grams, skip), grams.outputs);
   FailureOr<Expr> result = weigh(lower, node, frequencies);
   if (llvm::failed(result))
     return failure();

@@ -75,13 +75,12 @@ static LogicalResult lowerAdam(Lowering &lower, Node node,
   return lowerSteps(lower, node, 2, results, [&](Step step) {
     Expr gradient = regularized(step, norm);
     Expr mean = step.states[0] * alpha + gradient * (1 - alpha);
-    Expr squares =
-        step.states[1] * beta + gradient * gradient * (1 - beta);
+    Expr squares = step.states[1] * beta + gradient * gradient * (1 - beta);
     // The corrections undo the bias of starting from zero.
     Expr first = 1.0 - pow(step.count.number(alpha), step.count);
     Expr second = 1.0 - pow(step.count.number(beta), step.count);
-    Expr rate = select(step.count > 0.0, step.rate * sqrt(second) / first,
-                       step.rate);
+    Expr rate =
+        select(step.count > 0.0, step.rate * sqrt(second) / first, step.rate);
     Expr x = step.x - rate * (mean / (sqrt(squares) + epsilon));
     return SmallVector<Expr>{x * (1 - normPost), mean, squares};
   });
@@ -99,8 +98,7 @@ static LogicalResult lowerMomentum(Lowering &lower, Node node,
     Expr gradient = regularized(step, norm);
     // In the first step the gradient counts in full.
     Expr factor =
-        select(step.count > 0.0, step.count.number(beta),
-               step.count.number(1));
+        select(step.count > 0.0, step.count.number(beta), step.count.number(1));
     Expr momentum = step.states[0] * alpha + factor * gradient;
     Expr direction =
         mode == "nesterov" ? gradient + momentum * alpha : momentum;

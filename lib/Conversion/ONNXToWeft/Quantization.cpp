@@ -32,8 +32,7 @@ static FailureOr<Expr> spread(Lowering &lower, Node node, Expr parameter,
     return parameter;
   if (type.hasStaticShape() && type.getNumElements() == 1)
     return parameter.reshape(ArrayRef<int64_t>());
-  FailureOr<int64_t> axis =
-      lower.axis(node, node.getInt("axis", 1), x.rank());
+  FailureOr<int64_t> axis = lower.axis(node, node.getInt("axis", 1), x.rank());
   if (llvm::failed(axis))
     return failure();
   int64_t block = node.getInt("block_size", 0);
@@ -142,8 +141,8 @@ static LogicalResult lowerDequantizeLinear(Lowering &lower, Node node,
     value = x.cast(wide) - shift->cast(wide);
   }
   Type compute = lower.b.getF32Type();
-  results.push_back((value.cast(compute) * scale->cast(compute))
-                        .cast(declaredElement(node)));
+  results.push_back(
+      (value.cast(compute) * scale->cast(compute)).cast(declaredElement(node)));
   return success();
 }
 
@@ -281,7 +280,9 @@ static FailureOr<Window> readWindow(Lowering &lower, Node node, Expr x,
                                     Expr filter) {
   size_t spatial = x.rank() - 2;
   Window window{intsOr(node, "strides", spatial, 1),
-                intsOr(node, "dilations", spatial, 1), {}, {}};
+                intsOr(node, "dilations", spatial, 1),
+                {},
+                {}};
   StringRef mode = node.getString("auto_pad", "NOTSET");
   SmallVector<int64_t> pads = intsOr(node, "pads", 2 * spatial, 0);
   if (mode == "NOTSET" || mode == "VALID") {
@@ -315,16 +316,16 @@ static FailureOr<Expr> convolve(Lowering &lower, Node node, Expr x,
   if (llvm::failed(window))
     return failure();
   SmallVector<int64_t> ones(x.rank() - 2, 1);
-  return Expr(lower, lower.make<ConvOp>(
-                         Value(x), Value(filter), window->strides, window->low,
-                         window->high, ones, window->dilations,
-                         node.getInt("group", 1), x.element()));
+  return Expr(lower, lower.make<ConvOp>(Value(x), Value(filter),
+                                        window->strides, window->low,
+                                        window->high, ones, window->dilations,
+                                        node.getInt("group", 1), x.element()));
 }
 
 static LogicalResult lowerConvInteger(Lowering &lower, Node node,
                                       SmallVectorImpl<Value> &results) {
-  Expr x = widen(lower, {lower, lower.operand(node, 0)},
-                 lower.operand(node, 2), /*axis=*/1);
+  Expr x = widen(lower, {lower, lower.operand(node, 0)}, lower.operand(node, 2),
+                 /*axis=*/1);
   Expr filter = widen(lower, {lower, lower.operand(node, 1)},
                       lower.operand(node, 3), /*axis=*/0);
   FailureOr<Expr> sum = convolve(lower, node, x, filter);
@@ -336,8 +337,8 @@ static LogicalResult lowerConvInteger(Lowering &lower, Node node,
 
 static LogicalResult lowerQLinearConv(Lowering &lower, Node node,
                                       SmallVectorImpl<Value> &results) {
-  Expr x = widen(lower, {lower, lower.operand(node, 0)},
-                 lower.operand(node, 2), /*axis=*/1);
+  Expr x = widen(lower, {lower, lower.operand(node, 0)}, lower.operand(node, 2),
+                 /*axis=*/1);
   Expr filter = widen(lower, {lower, lower.operand(node, 3)},
                       lower.operand(node, 5), /*axis=*/0);
   FailureOr<Expr> product = convolve(lower, node, x, filter);
@@ -359,8 +360,7 @@ static LogicalResult lowerQLinearConv(Lowering &lower, Node node,
   if (Lowering::rankOf(filterScale) == 1)
     filterScale = perChannel(filterScale);
   Expr factor = scalar(1) * Expr(lower, filterScale) / scalar(6);
-  results.push_back(
-      requantize(sum, factor, scalar(7), declaredElement(node)));
+  results.push_back(requantize(sum, factor, scalar(7), declaredElement(node)));
   return success();
 }
 

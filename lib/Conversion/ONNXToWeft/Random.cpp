@@ -64,9 +64,8 @@ static Expr drawNormal(Lowering &lower, Node node,
 static SmallVector<OpFoldResult> getShape(Lowering &lower, Node node) {
   if (Value like = lower.operand(node, 0))
     return lower.sizes(like);
-  return llvm::map_to_vector(node.getInts("shape"), [&](int64_t size) {
-    return lower.index(size);
-  });
+  return llvm::map_to_vector(node.getInts("shape"),
+                             [&](int64_t size) { return lower.index(size); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -77,8 +76,7 @@ static LogicalResult lowerRandomUniform(Lowering &lower, Node node,
                                         SmallVectorImpl<Value> &results) {
   double low = node.getFloat("low", 0), high = node.getFloat("high", 1);
   Expr draw = drawUniform(lower, node, getShape(lower, node));
-  results.push_back(
-      (draw * (high - low) + low).cast(declaredElement(node)));
+  results.push_back((draw * (high - low) + low).cast(declaredElement(node)));
   return success();
 }
 
@@ -142,9 +140,8 @@ static LogicalResult lowerDropout(Lowering &lower, Node node,
     return success();
   }
   Type f32 = lower.b.getF32Type();
-  Expr ratio(lower, node.hasOperand(1)
-                        ? lower.cast(lower.operand(node, 1), f32)
-                        : lower.splat(0.5, f32));
+  Expr ratio(lower, node.hasOperand(1) ? lower.cast(lower.operand(node, 1), f32)
+                                       : lower.splat(0.5, f32));
   ratio = ratio.reshape(ArrayRef<int64_t>());
   Expr kept = drawUniform(lower, node, data.sizes()) >= ratio;
   Expr scale = (1.0 / (1.0 - ratio)).cast(data.element());

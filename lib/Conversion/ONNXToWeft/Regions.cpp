@@ -106,19 +106,19 @@ LogicalResult weft::lowerRoiAlign(Lowering &lower, Node node,
   }
   Expr scaled = rois * double(node.getFloat("spatial_scale", 1)) -
                 (halfPixel ? 0.5 : 0.0);
-  AxisSamples rows = sampleAxis(lower, node, scaled.at(1, 1), scaled.at(1, 3),
-                                x.size(2), node.getInt("output_height", 1),
-                                halfPixel);
-  AxisSamples columns = sampleAxis(
-      lower, node, scaled.at(1, 0), scaled.at(1, 2), x.size(3),
-      node.getInt("output_width", 1), halfPixel);
+  AxisSamples rows =
+      sampleAxis(lower, node, scaled.at(1, 1), scaled.at(1, 3), x.size(2),
+                 node.getInt("output_height", 1), halfPixel);
+  AxisSamples columns =
+      sampleAxis(lower, node, scaled.at(1, 0), scaled.at(1, 2), x.size(3),
+                 node.getInt("output_width", 1), halfPixel);
   Expr batch = Expr(lower, lower.operand(node, 2))
                    .cast(lower.b.getI64Type())
                    .unsqueeze({1, 2, 3, 4});
   SmallVector<Expr> corners =
       readCorners(x.transpose({0, 2, 3, 1}), batch, rows, columns);
-  Expr isUsed = (vertical(rows.isUsed) & horizontal(columns.isUsed))
-                    .unsqueeze({5});
+  Expr isUsed =
+      (vertical(rows.isUsed) & horizontal(columns.isUsed)).unsqueeze({5});
   Expr y;
   if (mode == "avg") {
     Expr samples = corners[0] + corners[1] + corners[2] + corners[3];
@@ -168,20 +168,19 @@ LogicalResult weft::lowerMaxRoiPool(Lowering &lower, Node node,
   SmallVector<int64_t> bins = node.getInts("pooled_shape");
   if (bins.size() != 2)
     return lower.fail(node, "'pooled_shape' does not have 2 elements");
-  Expr scaled =
-      roundAway(rois.narrow(1, lower.index(1), lower.index(4)) *
-                double(node.getFloat("spatial_scale", 1)));
-  Expr rows = selectBins(lower, scaled.at(1, 1), scaled.at(1, 3), x.size(2),
-                         bins[0]);
-  Expr columns = selectBins(lower, scaled.at(1, 0), scaled.at(1, 2), x.size(3),
-                            bins[1]);
+  Expr scaled = roundAway(rois.narrow(1, lower.index(1), lower.index(4)) *
+                          double(node.getFloat("spatial_scale", 1)));
+  Expr rows =
+      selectBins(lower, scaled.at(1, 1), scaled.at(1, 3), x.size(2), bins[0]);
+  Expr columns =
+      selectBins(lower, scaled.at(1, 0), scaled.at(1, 2), x.size(3), bins[1]);
   Expr batch = rois.at(1, 0).cast(lower.b.getI64Type());
   double lowest = -std::numeric_limits<double>::infinity();
   // [regions, channels, height, column bins]
   Expr images = x.gather(batch, 0);
-  Expr inColumns = select(columns.unsqueeze({1, 2}), images.unsqueeze({3}),
-                          lowest)
-                       .reduce(ReduceKind::max, {4});
+  Expr inColumns =
+      select(columns.unsqueeze({1, 2}), images.unsqueeze({3}), lowest)
+          .reduce(ReduceKind::max, {4});
   // [regions, channels, row bins, column bins]
   Expr inRows = select(rows.unsqueeze({1, 4}), inColumns.unsqueeze({2}), lowest)
                     .reduce(ReduceKind::max, {3});
@@ -267,15 +266,14 @@ static SmallVector<Expr> takeBoxes(Lowering &lower, Expr boxes, Expr scores,
     return SmallVector<Expr>{left & inverted(struck), put(index, taken),
                              put(isFound, found)};
   };
-  SmallVector<Expr> results =
-      loop(lower, rounds, {alive, taken, found}, step);
+  SmallVector<Expr> results = loop(lower, rounds, {alive, taken, found}, step);
   return {results[1], results[2]};
 }
 
-LogicalResult
-weft::lowerNonMaxSuppression(Lowering &lower, Node node,
-                             SmallVectorImpl<Value> &results) {
-  Expr boxes(lower, lower.operand(node, 0)), scores(lower, lower.operand(node, 1));
+LogicalResult weft::lowerNonMaxSuppression(Lowering &lower, Node node,
+                                           SmallVectorImpl<Value> &results) {
+  Expr boxes(lower, lower.operand(node, 0)),
+      scores(lower, lower.operand(node, 1));
   Type i64 = lower.b.getI64Type();
   OpFoldResult rounds = lower.index(0);
   if (Value most = lower.operand(node, 2))
@@ -285,8 +283,7 @@ weft::lowerNonMaxSuppression(Lowering &lower, Node node,
     results.push_back(full(lower, 0, i64, {rounds, lower.index(3)}));
     return success();
   }
-  Expr threshold =
-      scalarOr(lower, lower.operand(node, 3), 0, scores.element());
+  Expr threshold = scalarOr(lower, lower.operand(node, 3), 0, scores.element());
   Expr alive = full(lower, 1, lower.b.getI1Type(), scores.sizes());
   if (Value least = lower.operand(node, 4))
     alive = scores > scalarOr(lower, least, 0, scores.element());
@@ -300,7 +297,7 @@ weft::lowerNonMaxSuppression(Lowering &lower, Node node,
   Expr places(lower, NonZeroOp::create(lower.b, type, Value(found), count));
   places = places.transpose({1, 0});
   Expr index = taken.gatherND(places, 0).unsqueeze({1});
-  results.push_back(concat(
-      {places.narrow(1, lower.index(0), lower.index(2)), index}, 1));
+  results.push_back(
+      concat({places.narrow(1, lower.index(0), lower.index(2)), index}, 1));
   return success();
 }

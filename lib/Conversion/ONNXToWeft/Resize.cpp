@@ -30,7 +30,7 @@ struct AxisPlan {
 /// (null if that does not matter).
 struct Taps {
   Expr first, weights, outside;
-  int64_t count;
+  OpFoldResult count;
 };
 } // namespace
 
@@ -49,8 +49,8 @@ static LogicalResult checkOptions(Lowering &lower, Node node,
   static constexpr StringRef modes[] = {"nearest", "linear", "cubic"};
   if (!llvm::is_contained(modes, options.mode))
     return lower.fail(node, "'mode' is '" + options.mode + "'");
-  static constexpr StringRef rounding[] = {"round_prefer_floor",
-                                           "round_prefer_ceil", "floor", "ceil"};
+  static constexpr StringRef rounding[] = {
+      "round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
   if (!llvm::is_contained(rounding, options.nearestMode))
     return lower.fail(node, "'nearest_mode' is '" + options.nearestMode + "'");
   static constexpr StringRef transformations[] = {
@@ -94,8 +94,8 @@ static LogicalResult planFromSizes(Lowering &lower, Node node, Expr x,
   SmallVector<OpFoldResult> wanted = lower.indexValues(*list);
   for (auto [plan, size] : llvm::zip_equal(plans, wanted)) {
     plan.size = size;
-    plan.scale = sizeTerm(lower, size, f64) /
-                 sizeTerm(lower, x.size(plan.axis), f64);
+    plan.scale =
+        sizeTerm(lower, size, f64) / sizeTerm(lower, x.size(plan.axis), f64);
   }
   StringRef policy = node.getString("keep_aspect_ratio_policy", "stretch");
   if (policy == "stretch")
@@ -117,8 +117,7 @@ static LogicalResult planFromSizes(Lowering &lower, Node node, Expr x,
 static LogicalResult planFromScales(Lowering &lower, Node node, Expr x,
                                     Value scales,
                                     MutableArrayRef<AxisPlan> plans) {
-  FailureOr<Value> list =
-      readList(lower, node, scales, "scales", plans.size());
+  FailureOr<Value> list = readList(lower, node, scales, "scales", plans.size());
   if (llvm::failed(list))
     return failure();
   for (auto [index, plan] : llvm::enumerate(plans)) {
@@ -178,52 +177,36 @@ static Expr linearWeight(Expr distance) {
   return max(1.0 - abs(distance), 0.0);
 }
 
-/// How many inputs make up one output; fails if a window that is widened
-/// against aliasing depends on a scale that is not constant.
-static FailureOr<int64_t> countTaps(Lowering &lower, Node node,
-                                    const Options &options,
-                                    const AxisPlan &plan, double &shrink) {
-  bool isCubic = options.mode == "cubic";
-  if (!options.antialias)
-    return isCubic ? 4 : 2;
-  std::optional<HostTensor> scale = lower.constantOf(plan.scale);
-  if (!scale)
-    return lower.unsupported(node,
-                             "'antialias' with a scale that is not constant");
-  shrink = std::min(scale->getFloat(0), 1.0);
-  double radius = isCubic ? 2 : 1;
-  int64_t start = int64_t(std::floor(-radius / shrink)) + 1;
-  return 2 - 2 * start;
-}
-
-static FailureOr<Taps> computeTaps(Lowering &lower, Node node,
-                                   const Options &options, Expr x,
-                                   const AxisPlan &plan) {
+static Taps computeTaps(Lowering &lower, const Options &options, Expr x,
+                        const AxisPlan &plan) {
   Type f64 = lower.b.getF64Type();
   Expr origin = computeOrigins(lower, options, x, plan);
   Expr input = sizeTerm(lower, x.size(plan.axis), f64);
   Expr outside;
   if (options.coordinates == "tf_crop_and_resize")
     outside = (origin < 0.0) | (origin > input - 1.0);
-  double shrink = 1;
-  FailureOr<int64_t> count = countTaps(lower, node, options, plan, shrink);
-  if (llvm::failed(count))
-    return failure();
-  // The window starts so that the origin lies in (n/2 - 1, n/2] of it.
-  Expr first = ceil(origin) - double(*count / 2);
-  Expr tap = iota(lower, f64, lower.index(*count));
+  // Half of the window, which is widened against aliasing.
+  double radius = options.mode == "cubic" ? 2 : 1;
+  Expr shrink = plan.scale.number(1), half = plan.scale.number(radius);
+  if (options.antialias) {
+    shrink = min(plan.scale, 1.0);
+    half = ceil(radius / shrink);
+  }
+  OpFoldResult count = sizeOf(half * 2.0);
+  // The window starts so that the origin lies in (half - 1, half] of it.
+  Expr first = ceil(origin) - half;
+  Expr tap = iota(lower, f64, count);
   Expr position = first.unsqueeze({1}) + tap.unsqueeze({0});
   Expr distance = (position - origin.unsqueeze({1})) * shrink;
-  Expr weights = options.mode == "cubic"
-                     ? cubicWeight(distance, options.cubicA)
-                     : linearWeight(distance);
+  Expr weights = options.mode == "cubic" ? cubicWeight(distance, options.cubicA)
+                                         : linearWeight(distance);
   if (options.excludeOutside)
     weights = select((position >= 0.0) & (position < input), weights, 0.0);
   if (options.excludeOutside || options.antialias) {
     Expr total = weights.sum({1}, /*keepDims=*/true);
     weights = weights / select(equal(total, 0.0), 1.0, total);
   }
-  return Taps{first, weights, outside, *count};
+  return {first, weights, outside, count};
 }
 
 static Expr clampIndex(Expr position, Expr size) {
@@ -269,33 +252,31 @@ static Expr resizeNearest(Lowering &lower, const Options &options, Expr x,
   return extrapolate(options, y, outside, plan.axis);
 }
 
-static FailureOr<Expr> resizeAxis(Lowering &lower, Node node,
-                                  const Options &options, Expr x,
-                                  const AxisPlan &plan) {
-  FailureOr<Taps> taps = computeTaps(lower, node, options, x, plan);
-  if (llvm::failed(taps))
-    return failure();
+static Expr resizeAxis(Lowering &lower, const Options &options, Expr x,
+                       const AxisPlan &plan) {
+  Taps taps = computeTaps(lower, options, x, plan);
   int64_t axis = plan.axis, rank = x.rank();
   Expr size = sizeTerm(lower, x.size(axis), lower.b.getF64Type());
   Expr y;
   // A few taps are written out; they join the kernel that uses the result.
-  if (taps->count <= 4) {
-    for (int64_t tap = 0; tap < taps->count; ++tap) {
-      Expr part = x.gather(clampIndex(taps->first + double(tap), size), axis);
-      Expr weight = taps->weights.at(1, tap).cast(x.element());
+  std::optional<int64_t> count = getConstantIntValue(taps.count);
+  if (count && *count <= 4) {
+    for (int64_t tap = 0; tap < *count; ++tap) {
+      Expr part = x.gather(clampIndex(taps.first + double(tap), size), axis);
+      Expr weight = taps.weights.at(1, tap).cast(x.element());
       Expr term = part * alongAxis(weight, axis, rank);
       y = y ? y + term : term;
     }
-    return extrapolate(options, y, taps->outside, axis);
+    return extrapolate(options, y, taps.outside, axis);
   }
-  Expr tap = iota(lower, size.element(), lower.index(taps->count));
-  Expr position = taps->first.unsqueeze({1}) + tap.unsqueeze({0});
+  Expr tap = iota(lower, size.element(), taps.count);
+  Expr position = taps.first.unsqueeze({1}) + tap.unsqueeze({0});
   SmallVector<OpFoldResult> shape(rank + 1, lower.index(1));
   shape[axis] = plan.size;
-  shape[axis + 1] = lower.index(taps->count);
-  Expr weights = taps->weights.cast(x.element()).reshape(shape);
+  shape[axis + 1] = taps.count;
+  Expr weights = taps.weights.cast(x.element()).reshape(shape);
   y = (x.gather(clampIndex(position, size), axis) * weights).sum({axis + 1});
-  return extrapolate(options, y, taps->outside, axis);
+  return extrapolate(options, y, taps.outside, axis);
 }
 
 /// Whether nothing happens to the axis.
@@ -308,9 +289,8 @@ static bool isIdentity(Lowering &lower, const Options &options, Expr x,
   return scale && std::abs(scale->getFloat(0) - 1) < 1e-9;
 }
 
-static FailureOr<Expr> applyPlans(Lowering &lower, Node node,
-                                  const Options &options, Expr x,
-                                  ArrayRef<AxisPlan> plans) {
+static Expr applyPlans(Lowering &lower, const Options &options, Expr x,
+                       ArrayRef<AxisPlan> plans) {
   Type type = x.element();
   bool isNearest = options.mode == "nearest";
   if (!isNearest && !isa<Float32Type, Float64Type>(type))
@@ -322,10 +302,7 @@ static FailureOr<Expr> applyPlans(Lowering &lower, Node node,
       x = resizeNearest(lower, options, x, plan);
       continue;
     }
-    FailureOr<Expr> y = resizeAxis(lower, node, options, x, plan);
-    if (llvm::failed(y))
-      return failure();
-    x = *y;
+    x = resizeAxis(lower, options, x, plan);
   }
   if (x.element() == type)
     return x;
@@ -358,8 +335,7 @@ static LogicalResult planAxes(Lowering &lower, Node node,
   Value roi = lower.operand(node, 1);
   if (!isPresent(roi))
     return lower.fail(node, "'tf_crop_and_resize' needs 'roi'");
-  FailureOr<Value> list =
-      readList(lower, node, roi, "roi", 2 * plans.size());
+  FailureOr<Value> list = readList(lower, node, roi, "roi", 2 * plans.size());
   if (llvm::failed(list))
     return failure();
   for (auto [index, plan] : llvm::enumerate(plans)) {
@@ -377,9 +353,6 @@ LogicalResult weft::lowerResize(Lowering &lower, Node node,
   if (llvm::failed(checkOptions(lower, node, options)) ||
       llvm::failed(planAxes(lower, node, options, x, plans)))
     return failure();
-  FailureOr<Expr> y = applyPlans(lower, node, options, x, plans);
-  if (llvm::failed(y))
-    return failure();
-  results.push_back(*y);
+  results.push_back(applyPlans(lower, options, x, plans));
   return success();
 }

@@ -50,8 +50,9 @@ static Expr reflect(Expr x, const SampledAxis &axis) {
   Expr turns = floor(distance / safe);
   Expr rest = distance - turns * safe;
   Expr isEven = equal(turns - floor(turns / 2.0) * 2.0, 0.0);
-  Expr inward = select(x < axis.low, select(isEven, axis.low + rest, axis.high - rest),
-                       select(isEven, axis.high - rest, axis.low + rest));
+  Expr inward =
+      select(x < axis.low, select(isEven, axis.low + rest, axis.high - rest),
+             select(isEven, axis.high - rest, axis.low + rest));
   Expr isOutside = (x < axis.low) | (x > axis.high);
   return select(range > 0.0, select(isOutside, inward, x), axis.low);
 }
@@ -110,12 +111,8 @@ static SmallVector<Expr> linearWeights(Expr fraction) {
 
 static SmallVector<Expr> cubicWeights(Expr fraction) {
   const double a = -0.75;
-  auto near = [&](Expr x) {
-    return ((a + 2) * x - (a + 3)) * x * x + 1.0;
-  };
-  auto far = [&](Expr x) {
-    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
-  };
+  auto near = [&](Expr x) { return ((a + 2) * x - (a + 3)) * x * x + 1.0; };
+  auto far = [&](Expr x) { return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a; };
   return {far(fraction + 1.0), near(fraction), near(1.0 - fraction),
           far(2.0 - fraction)};
 }
@@ -143,7 +140,8 @@ static Expr interpolate(const Sampler &sampler, ArrayRef<Expr> coordinates,
       weight = weight ? weight * factor : factor;
     }
     Expr pixels = readPixels(sampler, places);
-    Expr term = pixels * weight.cast(pixels.element()).unsqueeze({weight.rank()});
+    Expr term =
+        pixels * weight.cast(pixels.element()).unsqueeze({weight.rank()});
     sum = sum ? sum + term : term;
   });
   return sum;
@@ -238,8 +236,10 @@ static FailureOr<Deformed> readDeformed(Lowering &lower, Node node, Expr x,
   conv.spatial = x.rank() - 2;
   conv.groups = node.getInt("group", 1);
   conv.offsetGroups = node.getInt("offset_group", 1);
-  conv.kernel = llvm::to_vector(
-      Lowering::typeOf(filter).getShape().drop_front(2));
+  conv.kernel =
+      llvm::to_vector(Lowering::typeOf(filter).getShape().drop_front(2));
+  if (node.hasAttr("kernel_shape"))
+    conv.kernel = node.getInts("kernel_shape");
   if (llvm::any_of(conv.kernel, ShapedType::isDynamic))
     return lower.unsupported(node, "a filter of symbolic size");
   for (int64_t size : conv.kernel)
@@ -319,8 +319,7 @@ LogicalResult weft::lowerDeformConv(Lowering &lower, Node node,
   for (OpFoldResult size : outputs)
     places = lower.mulSizes(places, size);
   OpFoldResult groups = lower.index(conv->groups);
-  OpFoldResult depth =
-      lower.mulSizes(filter.size(1), lower.index(conv->taps));
+  OpFoldResult depth = lower.mulSizes(filter.size(1), lower.index(conv->taps));
   OpFoldResult perGroup = lower.divSizes(filter.size(0), groups);
 
   Expr columns = readColumns(lower, node, *conv, x, offset)

@@ -69,10 +69,10 @@ static Signal transform(Signal x, OpFoldResult length, bool onesided,
   Lowering &lower = x.real.getLowering();
   OpFoldResult outputs = length;
   if (onesided)
-    outputs = lower.addSizes(lower.divSizes(length, lower.index(2)),
-                             lower.index(1));
-  FourierMatrix matrix = makeFourierMatrix(
-      lower, length, x.real.size(x.real.rank() - 1), outputs);
+    outputs =
+        lower.addSizes(lower.divSizes(length, lower.index(2)), lower.index(1));
+  FourierMatrix matrix =
+      makeFourierMatrix(lower, length, x.real.size(x.real.rank() - 1), outputs);
   // e^(-i a) forwards, e^(i a) back.
   Expr sine = inverse ? matrix.sine : -matrix.sine;
   Expr real = applyMatrix(x.real, matrix.cosine);
@@ -94,8 +94,8 @@ static Expr transformToReal(Signal x, OpFoldResult length) {
   Lowering &lower = x.real.getLowering();
   int64_t last = x.real.rank() - 1;
   Type type = x.real.element(), i64 = lower.b.getI64Type();
-  OpFoldResult inputs = lower.addSizes(
-      lower.divSizes(length, lower.index(2)), lower.index(1));
+  OpFoldResult inputs =
+      lower.addSizes(lower.divSizes(length, lower.index(2)), lower.index(1));
   Expr real = resizeAxis(x.real, last, inputs);
   FourierMatrix matrix = makeFourierMatrix(lower, length, inputs, length);
   // Each frequency stands for its mirror image as well, but for the first and,
@@ -106,8 +106,9 @@ static Expr transformToReal(Signal x, OpFoldResult length) {
   Expr weight = select(isAlone, k.number(1), 2.0).cast(type) / n.cast(type);
   Expr result = applyMatrix(real * weight, matrix.cosine);
   if (x.imaginary)
-    result = result - applyMatrix(resizeAxis(x.imaginary, last, inputs) * weight,
-                                  matrix.sine);
+    result =
+        result - applyMatrix(resizeAxis(x.imaginary, last, inputs) * weight,
+                             matrix.sine);
   return result;
 }
 
@@ -131,49 +132,94 @@ static SmallVector<int64_t> swapWithLast(int64_t rank, int64_t axis) {
   return permutation;
 }
 
-static LogicalResult lowerDFT(Lowering &lower, Node node,
-                              SmallVectorImpl<Value> &results) {
-  Expr x(lower, lower.operand(node, 0));
-  int64_t axis = -2;
-  if (Value operand = lower.operand(node, 2)) {
-    std::optional<SmallVector<int64_t>> known = lower.constantInts(operand);
-    if (!known)
-      return lower.unsupported(node, "an axis that is not constant");
-    axis = known->front();
-  }
-  FailureOr<int64_t> position = lower.axis(node, axis, x.rank());
-  if (llvm::failed(position))
-    return failure();
-  if (*position == x.rank() - 1)
-    return lower.fail(node, "the axis is that of the complex parts");
+/// The transform of `x` along one axis, as the node's attributes ask for.
+static FailureOr<Expr> transformAxis(Lowering &lower, Node node, Expr x,
+                                     int64_t axis) {
   FailureOr<Signal> signal = splitParts(lower, node, x);
   if (llvm::failed(signal))
     return failure();
-  bool inverse = node.getInt("inverse", 0), onesided = node.getInt("onesided", 0);
-  OpFoldResult size = x.size(*position), length = size;
+  bool inverse = node.getInt("inverse", 0);
+  bool onesided = node.getInt("onesided", 0);
+  OpFoldResult size = x.size(axis), length = size;
   if (Value operand = lower.operand(node, 1))
     length = sizeOf({lower, operand});
   else if (inverse && onesided)
-    length = lower.mulSizes(lower.subSizes(size, lower.index(1)),
-                            lower.index(2));
-
-  SmallVector<int64_t> swap = swapWithLast(x.rank() - 1, *position);
+    length =
+        lower.mulSizes(lower.subSizes(size, lower.index(1)), lower.index(2));
+  SmallVector<int64_t> swap = swapWithLast(x.rank() - 1, axis);
   int64_t last = x.rank() - 2;
   for (Expr *part : {&signal->real, &signal->imaginary})
     if (*part)
       *part = part->transpose(swap);
   if (inverse && onesided) {
     Expr real = transformToReal(*signal, length).transpose(swap);
-    results.push_back(real.unsqueeze({real.rank()}).cast(x.element()));
-    return success();
+    return real.unsqueeze({real.rank()}).cast(x.element());
   }
   for (Expr *part : {&signal->real, &signal->imaginary})
     if (*part)
       *part = resizeAxis(*part, last, length);
   Signal spectrum = transform(*signal, length, onesided, inverse);
-  results.push_back(stackLast({spectrum.real.transpose(swap),
-                               spectrum.imaginary.transpose(swap)})
-                        .cast(x.element()));
+  return stackLast({spectrum.real.transpose(swap),
+                    spectrum.imaginary.transpose(swap)})
+      .cast(x.element());
+}
+
+/// The transform along whichever of the axes from `first` on `axis` names at
+/// run time.
+static FailureOr<Expr> transformChosenAxis(Lowering &lower, Node node, Expr x,
+                                           Expr axis, int64_t first) {
+  int64_t last = x.rank() - 2;
+  if (first == last)
+    return transformAxis(lower, node, x, last);
+  Expr isFirst =
+      equal(axis, double(first)) | equal(axis, double(first - x.rank()));
+  Value condition =
+      tensor::ExtractOp::create(lower.b, Value(isFirst), ValueRange());
+  bool isReal = node.getInt("inverse", 0) && node.getInt("onesided", 0);
+  SmallVector<int64_t> shape(x.rank(), ShapedType::kDynamic);
+  shape.back() = isReal ? 1 : 2;
+  auto type = RankedTensorType::get(shape, x.element());
+  auto choice = scf::IfOp::create(lower.b, TypeRange{type}, condition,
+                                  /*addThenBlock=*/true,
+                                  /*addElseBlock=*/true);
+  for (bool isThen : {true, false}) {
+    OpBuilder::InsertionGuard guard(lower.b);
+    lower.b.setInsertionPointToStart(isThen ? choice.thenBlock()
+                                            : choice.elseBlock());
+    FailureOr<Expr> y =
+        isThen ? transformAxis(lower, node, x, first)
+               : transformChosenAxis(lower, node, x, axis, first + 1);
+    if (llvm::failed(y))
+      return failure();
+    Value result = *y;
+    if (result.getType() != type)
+      result = tensor::CastOp::create(lower.b, type, result);
+    scf::YieldOp::create(lower.b, result);
+  }
+  return Expr(lower, choice.getResult(0));
+}
+
+static LogicalResult lowerDFT(Lowering &lower, Node node,
+                              SmallVectorImpl<Value> &results) {
+  Expr x(lower, lower.operand(node, 0));
+  Value operand = lower.operand(node, 2);
+  std::optional<SmallVector<int64_t>> known =
+      operand ? lower.constantInts(operand) : SmallVector<int64_t>{-2};
+  FailureOr<Expr> y;
+  if (known) {
+    FailureOr<int64_t> axis = lower.axis(node, known->front(), x.rank());
+    if (llvm::failed(axis))
+      return failure();
+    if (*axis == x.rank() - 1)
+      return lower.fail(node, "the axis is that of the complex parts");
+    y = transformAxis(lower, node, x, *axis);
+  } else {
+    Expr axis = Expr(lower, operand).reshape(ArrayRef<int64_t>());
+    y = transformChosenAxis(lower, node, x, axis, 0);
+  }
+  if (llvm::failed(y))
+    return failure();
+  results.push_back(*y);
   return success();
 }
 
@@ -215,7 +261,8 @@ static LogicalResult lowerSTFT(Lowering &lower, Node node,
       *part = *part * Expr(lower, window).cast(part->element());
   }
   Signal spectrum = transform(*signal, size, onesided, /*inverse=*/false);
-  results.push_back(stackLast({spectrum.real, spectrum.imaginary}).cast(x.element()));
+  results.push_back(
+      stackLast({spectrum.real, spectrum.imaginary}).cast(x.element()));
   return success();
 }
 
@@ -277,15 +324,14 @@ static LogicalResult lowerMelWeightMatrix(Lowering &lower, Node node,
   Expr step = (high - low) / sizeTerm(lower, edges, f64);
   Expr mel = iota(lower, f64, edges) * step + low;
   Expr hertz = (exp(mel / scale) - 1.0) * 700.0;
-  Expr edge =
-      floor((sizeTerm(lower, length, f64) + 1.0) * hertz / scalar(2));
+  Expr edge = floor((sizeTerm(lower, length, f64) + 1.0) * hertz / scalar(2));
 
   auto edgesFrom = [&](int64_t offset) {
     return edge.narrow(0, lower.index(offset), bins).unsqueeze({0});
   };
   Expr left = edgesFrom(0), centre = edgesFrom(1), right = edgesFrom(2);
-  OpFoldResult rows = lower.addSizes(lower.divSizes(length, lower.index(2)),
-                                     lower.index(1));
+  OpFoldResult rows =
+      lower.addSizes(lower.divSizes(length, lower.index(2)), lower.index(1));
   Expr bin = iota(lower, f64, rows).unsqueeze({1});
   // Where two edges fall together the quotient is not used.
   Expr rise = (bin - left) / max(centre - left, 1.0);

@@ -67,9 +67,8 @@ static LogicalResult lowerSVMRegressor(Lowering &lower, Node node,
         readMatrix(lower, node, "support_vectors", supports, x.element());
     if (llvm::failed(vectors))
       return failure();
-    FailureOr<Expr> kernel =
-        applyKernel(lower, node, x, *vectors,
-                    node.getString("kernel_type", "LINEAR"));
+    FailureOr<Expr> kernel = applyKernel(
+        lower, node, x, *vectors, node.getString("kernel_type", "LINEAR"));
     if (llvm::failed(kernel))
       return failure();
     inputs = *kernel;
@@ -190,8 +189,7 @@ static Expr couplePairs(Expr pairwise, int64_t classes) {
     Expr p = carried[0];
     Expr qp = (q * p.unsqueeze({1})).sum({2});
     Expr pqp = (p * qp).sum({1}, /*keepDims=*/true);
-    Expr error =
-        abs(qp - pqp).reduce(ReduceKind::max, {1}, /*keepDims=*/true);
+    Expr error = abs(qp - pqp).reduce(ReduceKind::max, {1}, /*keepDims=*/true);
     return SmallVector<Expr>{
         select(error < tolerance, p, sweep(q, p, qp, pqp, classes))};
   };
@@ -207,8 +205,7 @@ static Expr computeProbabilities(Lowering &lower, Expr scores,
   int64_t pairs = a.size();
   Expr slope = table(lower, a, type, {pairs});
   Expr offset = table(lower, b, type, {pairs});
-  Expr value =
-      clamp(1.0 - logistic(scores * slope + offset), 1e-7, 1 - 1e-7);
+  Expr value = clamp(1.0 - logistic(scores * slope + offset), 1e-7, 1 - 1e-7);
   // Spread the pairs over a matrix.
   SmallVector<int64_t> place(classes * classes, 0);
   SmallVector<double> upper(classes * classes, 0), below = upper;
@@ -258,9 +255,8 @@ static FailureOr<Classified> classifyByVectors(Lowering &lower, Node node,
       readMatrix(lower, node, "support_vectors", vectors, x.element());
   if (llvm::failed(supports))
     return failure();
-  FailureOr<Expr> kernel =
-      applyKernel(lower, node, x, *supports,
-                  node.getString("kernel_type", "LINEAR"));
+  FailureOr<Expr> kernel = applyKernel(lower, node, x, *supports,
+                                       node.getString("kernel_type", "LINEAR"));
   if (llvm::failed(kernel))
     return failure();
   Expr matrix = pairCoefficients(lower, coefficients, perClass, x.element());

@@ -68,7 +68,8 @@ static FailureOr<int64_t> computeDepth(Lowering &lower, Node node,
     if (level > int64_t(forest.nodes.size()))
       return lower.fail(node, "the tree nodes form a cycle");
     const TreeNode &at = forest.nodes[number];
-    if (seen[number] >= level || (at.onTrue == number && at.onFalse == number)) {
+    if (seen[number] >= level ||
+        (at.onTrue == number && at.onFalse == number)) {
       depth = std::max(depth, level);
       continue;
     }
@@ -214,8 +215,8 @@ static Expr aggregate(const Forest &forest, Expr leaves, Aggregate kind,
     else
       cell += leaf.weight;
   }
-  Expr weights = table(lower, ArrayRef<double>(matrix), type,
-                       {nodes, forest.targets});
+  Expr weights =
+      table(lower, ArrayRef<double>(matrix), type, {nodes, forest.targets});
   // [N, trees, targets]
   Expr found = weights.gather(leaves, 0);
   switch (kind) {
@@ -316,18 +317,18 @@ static FailureOr<Forest> readEnsemble(Lowering &lower, Node node) {
       node.getInts("nodes_missing_value_tracks_true");
   size_t inner = features.size();
   missing.resize(inner, 0);
-  if (llvm::failed(checkSize(lower, node, "nodes_splits", splits.size(),
+  if (llvm::failed(
+          checkSize(lower, node, "nodes_splits", splits.size(), inner)) ||
+      llvm::failed(
+          checkSize(lower, node, "nodes_modes", modes.size(), inner)) ||
+      llvm::failed(
+          checkSize(lower, node, "nodes_truenodeids", trueIds.size(), inner)) ||
+      llvm::failed(checkSize(lower, node, "nodes_falsenodeids", falseIds.size(),
                              inner)) ||
-      llvm::failed(checkSize(lower, node, "nodes_modes", modes.size(),
+      llvm::failed(
+          checkSize(lower, node, "nodes_trueleafs", trueLeafs.size(), inner)) ||
+      llvm::failed(checkSize(lower, node, "nodes_falseleafs", falseLeafs.size(),
                              inner)) ||
-      llvm::failed(checkSize(lower, node, "nodes_truenodeids", trueIds.size(),
-                             inner)) ||
-      llvm::failed(checkSize(lower, node, "nodes_falsenodeids",
-                             falseIds.size(), inner)) ||
-      llvm::failed(checkSize(lower, node, "nodes_trueleafs", trueLeafs.size(),
-                             inner)) ||
-      llvm::failed(checkSize(lower, node, "nodes_falseleafs",
-                             falseLeafs.size(), inner)) ||
       llvm::failed(checkSize(lower, node, "leaf_targetids", targets.size(),
                              weights.size())))
     return failure();
@@ -335,10 +336,10 @@ static FailureOr<Forest> readEnsemble(Lowering &lower, Node node) {
   forest.targets = node.getInt("n_targets", 1);
   forest.roots = node.getInts("tree_roots");
   for (size_t i = 0; i < inner; ++i)
-    forest.nodes.push_back({features[i], int64_t(modes[i]), splits[i],
-                            missing[i] != 0,
-                            trueIds[i] + (trueLeafs[i] ? int64_t(inner) : 0),
-                            falseIds[i] + (falseLeafs[i] ? int64_t(inner) : 0)});
+    forest.nodes.push_back(
+        {features[i], int64_t(modes[i]), splits[i], missing[i] != 0,
+         trueIds[i] + (trueLeafs[i] ? int64_t(inner) : 0),
+         falseIds[i] + (falseLeafs[i] ? int64_t(inner) : 0)});
   for (auto [target, weight] : llvm::zip_equal(targets, weights))
     forest.weights.push_back({forest.addLeaf(), target, weight});
   if (llvm::failed(expandAllMembers(lower, node, forest, inner)))
@@ -395,8 +396,7 @@ static LogicalResult readNodes(Lowering &lower, Node node, Forest &forest,
     int64_t mode = parseMode(modes[i]);
     if (mode < 0 || onTrue == numbers.end() || onFalse == numbers.end())
       return lower.fail(node, "tree node " + Twine(ids[i]) + " of tree " +
-                                  Twine(trees[i]) +
-                                  " has mode '" + modes[i] +
+                                  Twine(trees[i]) + " has mode '" + modes[i] +
                                   "' or a branch that does not exist");
     forest.nodes.push_back({features[i], mode, values[i], missing[i] != 0,
                             onTrue->second, onFalse->second});
@@ -420,8 +420,8 @@ static FailureOr<Forest> readOldEnsemble(Lowering &lower, Node node,
   SmallVector<double> weights =
       readFloats(lower, node, (prefix + "_weights").str());
   for (size_t found : {nodes.size(), ids.size(), weights.size()})
-    if (llvm::failed(checkSize(lower, node, (prefix + "_*").str(), found,
-                               trees.size())))
+    if (llvm::failed(
+            checkSize(lower, node, (prefix + "_*").str(), found, trees.size())))
       return failure();
   for (auto [tree, id, target, weight] :
        llvm::zip_equal(trees, nodes, ids, weights)) {
@@ -463,8 +463,7 @@ static LogicalResult lowerTreeEnsemble(Lowering &lower, Node node,
   FailureOr<Forest> forest = readEnsemble(lower, node);
   if (llvm::failed(forest))
     return failure();
-  FailureOr<Expr> scores =
-      scoreForest(lower, node, *forest, Aggregate(kind));
+  FailureOr<Expr> scores = scoreForest(lower, node, *forest, Aggregate(kind));
   if (llvm::failed(scores))
     return failure();
   results.push_back(
@@ -523,8 +522,8 @@ static Expr makeBinary(const Forest &forest, Expr scores,
     positive = scores.narrow(1, lower.index(forest.weights.front().target),
                              lower.index(1));
   }
-  bool isProbability = transform == PostTransform::none ||
-                       transform == PostTransform::probit;
+  bool isProbability =
+      transform == PostTransform::none || transform == PostTransform::probit;
   return concat({isProbability ? 1.0 - positive : -positive, positive}, 1);
 }
 
