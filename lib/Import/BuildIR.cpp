@@ -190,8 +190,8 @@ Attribute ModuleBuilder::convertAttr(const NodeProto &node,
     return b.getDenseI64ArrayAttr(
         ArrayRef(attr.ints().data(), attr.ints_size()));
   case AttributeProto::STRINGS:
-    return getStrings(SmallVector<StringRef>(attr.strings().begin(),
-                                             attr.strings().end()));
+    return getStrings(
+        SmallVector<StringRef>(attr.strings().begin(), attr.strings().end()));
   case AttributeProto::TENSORS: {
     SmallVector<Attribute> tensors;
     for (const auto &tensor : attr.tensors()) {
@@ -238,9 +238,8 @@ TypedAttr ModuleBuilder::convertConstant(const NodeProto &node) {
       return toTensor(ArrayRef<int64_t>(attr.ints().data(), attr.ints_size()),
                       false, b.getI64Type());
     if (name == "value_floats")
-      return toTensor(
-          ArrayRef<float>(attr.floats().data(), attr.floats_size()), false,
-          b.getF32Type());
+      return toTensor(ArrayRef<float>(attr.floats().data(), attr.floats_size()),
+                      false, b.getF32Type());
     if (name == "value_strings") {
       SmallVector<StringRef> strings(attr.strings().begin(),
                                      attr.strings().end());
@@ -286,8 +285,7 @@ DictionaryAttr ModuleBuilder::getModelAttr() {
     attrs.set("metadata", getDictionary(proto.metadata_props()));
   // Its graphs are not imported.
   if (proto.training_info_size() != 0)
-    attrs.set("training_info",
-              b.getI64IntegerAttr(proto.training_info_size()));
+    attrs.set("training_info", b.getI64IntegerAttr(proto.training_info_size()));
   return attrs.getDictionary(&context);
 }
 
@@ -473,8 +471,7 @@ OwningOpRef<ModuleOp> ModuleBuilder::run() {
                              "' has no type or one that is not supported");
       return nullptr;
     }
-    scope.values[input.name()] =
-        block->addArgument(type, getLoc(input.name()));
+    scope.values[input.name()] = block->addArgument(type, getLoc(input.name()));
     inputAttrs.push_back(getValueAttrs(input));
   }
   SmallVector<Value> outputs;

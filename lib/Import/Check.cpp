@@ -76,8 +76,8 @@ public:
 private:
   void define(Scope &scope, StringRef name, StringRef where, StringRef what) {
     if (name.empty())
-      (void)report.error(Code::Graph, "an " + what + " of " + where +
-                                          " has no name");
+      (void)report.error(Code::Graph,
+                         "an " + what + " of " + where + " has no name");
     else if (!scope.names.insert(name).second)
       (void)report.error(Code::Graph, "two values of " + where +
                                           " have the name '" + name + "'");
@@ -102,8 +102,7 @@ private:
                            describe(node) + ": attribute '" + attr.name() +
                                "' refers to one of a function, but the node "
                                "is in none");
-      std::string inner =
-          "graph '" + attr.name() + "' of " + describe(node);
+      std::string inner = "graph '" + attr.name() + "' of " + describe(node);
       if (attr.has_g())
         run(attr.g(), &scope, inner);
       for (const GraphProto &graph : attr.graphs())
@@ -118,22 +117,23 @@ private:
     auto version = versions.find(node.domain());
     if (version == versions.end()) {
       (void)report.error(Code::Operator,
-                         describe(node) + ": the model imports no version of "
-                                          "the operator set '" +
+                         describe(node) +
+                             ": the model imports no version of "
+                             "the operator set '" +
                              node.domain() + "'");
       return;
     }
     const ::onnx::OpSchema *schema = ::onnx::OpSchemaRegistry::Schema(
         node.op_type(), version->second, node.domain());
     if (!schema || !weft::onnx::getDomainPrefix(node.domain())) {
-      (void)report.error(Code::Operator,
-                         describe(node) + ": there is no such operator in "
-                                          "version " +
-                             Twine(version->second) +
-                             " of the operator set '" +
-                             (node.domain().empty() ? "ai.onnx"
-                                                    : node.domain()) +
-                             "' and no function of this name");
+      (void)report.error(
+          Code::Operator,
+          describe(node) +
+              ": there is no such operator in "
+              "version " +
+              Twine(version->second) + " of the operator set '" +
+              (node.domain().empty() ? "ai.onnx" : node.domain()) +
+              "' and no function of this name");
       return;
     }
     // Exporters for ai.onnx.ml still write what it has deprecated.

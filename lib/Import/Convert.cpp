@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "onnx/version_converter/convert.h"
 #include "onnx/checker.h"
 #include "onnx/inliner/inliner.h"
-#include "onnx/version_converter/convert.h"
 
 #include "Model.h"
 
@@ -40,8 +40,7 @@ std::string weft::importer::getExceptionMessage() {
 //===----------------------------------------------------------------------===//
 
 /// Writes the main domain as "", which it has two names for.
-template <typename Nodes>
-static void normalizeDomains(Nodes &nodes) {
+template <typename Nodes> static void normalizeDomains(Nodes &nodes) {
   for (NodeProto &node : nodes) {
     if (node.domain() == "ai.onnx")
       node.clear_domain();
@@ -103,8 +102,7 @@ public:
       functions[getKey(function.domain(), function.name())] = &function;
   }
 
-  template <typename Nodes>
-  uint64_t count(const Nodes &nodes) {
+  template <typename Nodes> uint64_t count(const Nodes &nodes) {
     uint64_t sum = 0;
     for (const NodeProto &node : nodes) {
       sum = llvm::SaturatingAdd(sum, countCall(node));
@@ -163,8 +161,8 @@ LogicalResult weft::importer::inlineFunctions(Model &model, Report &report) {
                                               "inlined");
     ::onnx::inliner::InlineLocalFunctions(proto, /*convert_version=*/true);
   } catch (...) {
-    return report.error(Code::Function,
-                        "can't inline the model's functions: " + getExceptionMessage());
+    return report.error(Code::Function, "can't inline the model's functions: " +
+                                            getExceptionMessage());
   }
   // Calls that are left have no schema, and are reported as such.
   proto.clear_functions();
@@ -284,12 +282,11 @@ LogicalResult weft::importer::convertToNewest(Model &model, Report &report) {
     NodeModel single(model.proto);
     for (const NodeProto &node : model.proto.graph().node())
       if (std::optional<std::string> why = single.explain(node))
-        return report.error(Code::Conversion,
-                            describe(node) +
-                                ": can't be converted from version " +
-                                Twine(model.sourceOpset) + " to " +
-                                Twine(newest) +
-                                " of the operator set: " + *why);
+        return report.error(
+            Code::Conversion,
+            describe(node) + ": can't be converted from version " +
+                Twine(model.sourceOpset) + " to " + Twine(newest) +
+                " of the operator set: " + *why);
     return report.error(Code::Conversion,
                         "can't be converted from version " +
                             Twine(model.sourceOpset) + " to " + Twine(newest) +

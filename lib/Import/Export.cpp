@@ -98,8 +98,7 @@ LogicalResult weft::exportONNX(ModuleOp module, StringRef path) {
   if (failed(model))
     return failure();
   bool isText = path.ends_with(".onnxtxt") || path.ends_with(".txt");
-  Error error =
-      isText ? writeText(*model, path) : writeBinary(*model, path);
+  Error error = isText ? writeText(*model, path) : writeBinary(*model, path);
   if (!error)
     return success();
   return module.emitError("WFT")

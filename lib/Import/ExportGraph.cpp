@@ -162,8 +162,8 @@ LogicalResult Exporter::convertTensor(Operation *op, Attribute attr,
   auto outside = dyn_cast<ExternAttr>(attr);
   if (!outside)
     return error(op) << "can't write a tensor held as " << attr;
-  llvm::Expected<ArrayRef<char>> bytes = DataStore::get(
-      outside.getFile(), outside.getOffset(), outside.getSize());
+  llvm::Expected<ArrayRef<char>> bytes =
+      DataStore::get(outside.getFile(), outside.getOffset(), outside.getSize());
   if (!bytes)
     return error(op) << llvm::toString(bytes.takeError());
   if (width < 8 && !outside.getPacked()) {

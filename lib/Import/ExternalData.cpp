@@ -76,8 +76,8 @@ private:
                          : entry.key() == "length" ? &length
                                                    : nullptr;
       if (number && StringRef(entry.value()).getAsInteger(10, *number))
-        return createStringError("external data has the " + entry.key() +
-                                 " '" + entry.value() + "', wanted a number");
+        return createStringError("external data has the " + entry.key() + " '" +
+                                 entry.value() + "', wanted a number");
     }
     if (length != uint64_t(size))
       return createStringError("the shape wants " + Twine(size) +

@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -23,10 +24,12 @@ LogicalResult Report::error(Code code, const Twine &message) {
   constexpr unsigned maxErrors = 20;
   if (++count > maxErrors)
     return failure();
-  std::string text =
-      ("WFT" + Twine(static_cast<int>(code)) + ": " + message).str();
-  // Messages of the ONNX library end in line breaks.
-  return emitError(loc) << StringRef(text).rtrim();
+  // Messages of the ONNX library have several lines.
+  std::string text = message.str();
+  SmallVector<StringRef> lines;
+  llvm::SplitString(text, lines, "\n");
+  return emitError(loc) << "WFT" << static_cast<int>(code) << ": "
+                        << llvm::join(lines, "; ");
 }
 
 std::string weft::importer::describe(const ::onnx::NodeProto &node) {
@@ -107,13 +110,14 @@ static LogicalResult parseBinary(ArrayRef<char> bytes, StringRef file,
 
 /// Imports the model that lies under `file` in the data store.
 static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
-                                    ArrayRef<char> bytes, StringRef file,
-                                    StringRef name, StringRef folder,
-                                    const ImportOptions &options) {
+                                       ArrayRef<char> bytes, StringRef file,
+                                       StringRef name, StringRef folder,
+                                       const ImportOptions &options) {
   DialectRegistry registry;
   registerONNXDialect(registry);
   context.appendDialectRegistry(registry);
-  context.loadDialect<func::FuncDialect, weft::onnx::ONNXDialect, WeftDialect>();
+  context
+      .loadDialect<func::FuncDialect, weft::onnx::ONNXDialect, WeftDialect>();
   Report report(context, name);
   Model model;
   model.name = name.str();
@@ -152,7 +156,7 @@ OwningOpRef<ModuleOp> weft::importFile(MLIRContext &context, StringRef path,
   }
   StringRef folder = llvm::sys::path::parent_path(path);
   return runImport(context, *bytes, path, path, folder.empty() ? "." : folder,
-                options);
+                   options);
 }
 
 OwningOpRef<ModuleOp> weft::importBytes(MLIRContext &context,

@@ -164,8 +164,8 @@ LogicalResult weft::importer::inferShapes(Model &model, Report &report) {
   try {
     runInference(inferred, /*isStrict=*/false);
   } catch (...) {
-    return report.error(Code::Inference,
-                        "the types of the graph do not fit: " + getExceptionMessage());
+    return report.error(Code::Inference, "the types of the graph do not fit: " +
+                                             getExceptionMessage());
   }
   model.proto = std::move(inferred);
   return success();

@@ -13,11 +13,11 @@
 
 using namespace mlir;
 using namespace weft;
-using weft::onnx::AttrKind;
-using weft::onnx::NodeSchema;
 using ::onnx::AttributeProto;
 using ::onnx::OpSchema;
 using ::onnx::OpSchemaRegistry;
+using weft::onnx::AttrKind;
+using weft::onnx::NodeSchema;
 
 static std::optional<AttrKind> getKind(AttributeProto::AttributeType type) {
   switch (type) {
@@ -64,9 +64,10 @@ static void join(NodeSchema &node, const OpSchema &schema, bool isFirst) {
     std::optional<AttrKind> kind = getKind(attr.type);
     if (!kind)
       continue;
-    auto known = llvm::find_if(node.attributes, [&](weft::onnx::AttrSchema &other) {
-      return other.name == name;
-    });
+    auto known =
+        llvm::find_if(node.attributes, [&](weft::onnx::AttrSchema &other) {
+          return other.name == name;
+        });
     if (known != node.attributes.end())
       known->required &= attr.required;
     else

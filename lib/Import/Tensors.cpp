@@ -143,7 +143,8 @@ std::optional<int64_t>
 weft::importer::getNumElements(const TensorProto &tensor) {
   int64_t count = 1;
   for (int64_t dim : tensor.dims())
-    // A zero does not excuse its neighbours: they are types' sizes all the same.
+    // A zero does not excuse its neighbours: they are types' sizes all the
+    // same.
     if (dim < 0 || (dim > 1 && llvm::MulOverflow(count, dim, count)))
       return std::nullopt;
   if (llvm::is_contained(tensor.dims(), 0))
@@ -182,8 +183,8 @@ static void appendAs(std::string &raw, const Field &values) {
 }
 
 /// Six bits each, as raw data packs them.
-static std::string packSixBits(
-    const google::protobuf::RepeatedField<int32_t> &values) {
+static std::string
+packSixBits(const google::protobuf::RepeatedField<int32_t> &values) {
   std::string raw(llvm::divideCeil(6 * values.size(), 8), 0);
   for (auto [index, value] : llvm::enumerate(values))
     for (unsigned bit = 0; bit < 6; ++bit)
@@ -288,9 +289,10 @@ static llvm::Expected<TypedAttr> toStrings(const TensorProto &tensor,
   return cast<TypedAttr>(DenseElementsAttr::get(type, strings));
 }
 
-llvm::Expected<TypedAttr>
-weft::importer::toAttr(const TensorProto &tensor, ArrayRef<DataRef> refs,
-                       MLIRContext *context, const ImportOptions &options) {
+llvm::Expected<TypedAttr> weft::importer::toAttr(const TensorProto &tensor,
+                                                 ArrayRef<DataRef> refs,
+                                                 MLIRContext *context,
+                                                 const ImportOptions &options) {
   Type element = getElementType(tensor.data_type(), context);
   if (!element)
     return llvm::createStringError("unknown element type " +
@@ -309,8 +311,8 @@ weft::importer::toAttr(const TensorProto &tensor, ArrayRef<DataRef> refs,
     if (*ref >= refs.size() || refs[*ref].size != *size)
       return llvm::createStringError("its data is damaged");
     const DataRef &data = refs[*ref];
-    return cast<TypedAttr>(
-        ExternAttr::get(context, type, data.file, data.offset, data.size, isPacked));
+    return cast<TypedAttr>(ExternAttr::get(context, type, data.file,
+                                           data.offset, data.size, isPacked));
   }
   llvm::Expected<std::string> raw = getRawData(tensor);
   if (!raw)
@@ -320,5 +322,6 @@ weft::importer::toAttr(const TensorProto &tensor, ArrayRef<DataRef> refs,
   auto bytes = std::make_unique<char[]>(raw->size());
   llvm::copy(*raw, bytes.get());
   std::string name = DataStore::add(std::move(bytes), raw->size());
-  return cast<TypedAttr>(ExternAttr::get(context, type, name, 0, *size, isPacked));
+  return cast<TypedAttr>(
+      ExternAttr::get(context, type, name, 0, *size, isPacked));
 }

@@ -37,7 +37,8 @@ llvm::Expected<std::string>
 weft::importer::printText(const ::onnx::ModelProto &model) {
   try {
     std::string text = ::onnx::ProtoToString(model);
-    // The printer abbreviates what it can't print, so what it says is read back.
+    // The printer abbreviates what it can't print, so what it says is read
+    // back.
     ::onnx::ModelProto copy;
     auto status = ::onnx::OnnxParser::Parse(copy, text);
     if (status.IsOK())

@@ -417,8 +417,7 @@ void Rope::append(Rope &&other) {
   // be made anew when it moves.
   size_t next = 0;
   for (ArrayRef<char> piece : other.pieces) {
-    if (next < other.owned.size() &&
-        piece.data() == other.owned[next].data()) {
+    if (next < other.owned.size() && piece.data() == other.owned[next].data()) {
       appendOwned(std::move(other.owned[next++]));
       continue;
     }
@@ -427,8 +426,9 @@ void Rope::append(Rope &&other) {
 }
 
 Expected<std::string> weft::importer::stripTensors(ArrayRef<char> bytes,
-                                                 StringRef file, int64_t limit,
-                                                 std::vector<DataRef> &refs) {
+                                                   StringRef file,
+                                                   int64_t limit,
+                                                   std::vector<DataRef> &refs) {
   std::string out;
   if (Error error =
           Stripper(bytes, file, limit, refs).run(bytes, Message::Model, 0, out))
@@ -436,9 +436,8 @@ Expected<std::string> weft::importer::stripTensors(ArrayRef<char> bytes,
   return out;
 }
 
-Expected<Rope>
-weft::importer::fillTensors(ArrayRef<char> bytes,
-                          ArrayRef<ArrayRef<char>> data) {
+Expected<Rope> weft::importer::fillTensors(ArrayRef<char> bytes,
+                                           ArrayRef<ArrayRef<char>> data) {
   Rope rope;
   if (Error error = Filler(data).run(bytes, Message::Model, rope))
     return error;

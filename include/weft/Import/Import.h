@@ -36,9 +36,9 @@ int getNewestOpset(llvm::StringRef domain = "");
 ///
 /// The bytes of large tensors stay in the file, which must not change as long
 /// as the module or what is made of it is in use.
-mlir::OwningOpRef<mlir::ModuleOp>
-importFile(mlir::MLIRContext &context, llvm::StringRef path,
-           const ImportOptions &options = {});
+mlir::OwningOpRef<mlir::ModuleOp> importFile(mlir::MLIRContext &context,
+                                             llvm::StringRef path,
+                                             const ImportOptions &options = {});
 
 /// Reads a model from memory. External data is looked for in `folder`, refused
 /// if that is empty. `name` stands for the file in messages. The bytes move to
@@ -49,8 +49,9 @@ importBytes(mlir::MLIRContext &context, std::unique_ptr<char[]> bytes,
             llvm::StringRef folder = "", const ImportOptions &options = {});
 
 /// Writes a module of the `onnx` dialect as an ONNX model: text if `path` ends
-/// in `.onnxtxt` or `.txt`, else binary. Weights are copied from where they are.
-/// A model of 2 GiB or more gets its large tensors in `<path>.data` beside it.
+/// in `.onnxtxt` or `.txt`, else binary. Weights are copied from where they
+/// are. A model of 2 GiB or more gets its large tensors in `<path>.data` beside
+/// it.
 mlir::LogicalResult exportONNX(mlir::ModuleOp module, llvm::StringRef path);
 
 } // namespace weft

@@ -91,7 +91,7 @@ func.func @yield(%c: tensor<i1>, %x: tensor<f32>) {
   %y = onnx.If(%c) ({
     onnx.yield %x : tensor<f32>
   }, {
-    return
+    llvm.unreachable
   }) {weft.graphs = ["then_branch", "else_branch"]}
     : (tensor<i1>) -> tensor<f32>
   return

@@ -33,8 +33,7 @@ static LogicalResult verifyCount(Operation *op, StringRef what, unsigned count,
   return diag << " " << what << ", has " << count;
 }
 
-template <typename T>
-static bool isArrayOf(Attribute attr) {
+template <typename T> static bool isArrayOf(Attribute attr) {
   auto array = dyn_cast<ArrayAttr>(attr);
   return array && llvm::all_of(array, llvm::IsaPred<T>);
 }
@@ -80,8 +79,9 @@ static bool isOfKind(Attribute attr, AttrKind kind) {
 
 static StringRef describe(AttrKind kind) {
   static constexpr StringRef words[] = {
-      "an f32",  "an i64",  "a string", "a tensor", "a region", "f32 numbers",
-      "i64 numbers", "strings", "tensors", "a type", "types"};
+      "an f32",   "an i64",      "a string",    "a tensor",
+      "a region", "f32 numbers", "i64 numbers", "strings",
+      "tensors",  "a type",      "types"};
   return words[static_cast<unsigned>(kind)];
 }
 
@@ -196,9 +196,8 @@ static void printNode(Operation *op, OpAsmPrinter &printer) {
   printer << ")";
   if (op->getNumRegions() != 0) {
     printer << " (";
-    llvm::interleaveComma(op->getRegions(), printer, [&](Region &region) {
-      printer.printRegion(region);
-    });
+    llvm::interleaveComma(op->getRegions(), printer,
+                          [&](Region &region) { printer.printRegion(region); });
     printer << ")";
   }
   printer.printOptionalAttrDict(op->getAttrs());
