@@ -108,9 +108,9 @@ writeFile(CompileSession &session, StringRef path,
   LogicalResult result = write(os);
   os.flush();
   if (os.has_error()) {
-    session.fail("can't write '" + path + "': " + os.error().message());
+    result =
+        session.fail("can't write '" + path + "': " + os.error().message());
     os.clear_error();
-    result = failure();
   }
   if (failed(result)) {
     llvm::consumeError(temp->discard());

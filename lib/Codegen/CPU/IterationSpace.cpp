@@ -62,6 +62,7 @@ bool IterationSpace::visitBroadcast(BroadcastOp op, bool isOuter) {
   ArrayRef<int64_t> dims = op.getDims();
   if (auto constant = source.getDefiningOp<ConstantOp>()) {
     auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+    splats.push_back({op.getResult(), source});
     return dense && dense.isSplat();
   }
   if (!isOuter && outerValues.contains(source)) {
@@ -213,6 +214,10 @@ SmallVector<Value> IterationSpace::bind(RegionEmitter &emitter,
     emitter.bindMemory(leaf, joinFull(emitter, *emitter.getMemory(leaf)));
   for (Value leaf : outerLeaves)
     emitter.bindMemory(leaf, joinOuter(emitter, *emitter.getMemory(leaf)));
+  for (auto [result, source] : splats)
+    emitter.bind(result, [&emitter, source](ArrayRef<Value>) {
+      return emitter.element(source, {});
+    });
   for (auto [result, source] : spreads)
     emitter.bind(result, [this, &emitter, source](ArrayRef<Value> indices) {
       return emitter.element(source, indices.take_front(numOuter));

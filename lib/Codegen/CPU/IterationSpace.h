@@ -63,6 +63,8 @@ private:
   llvm::DenseSet<mlir::Value> visited;
   llvm::SmallVector<mlir::Value> fullLeaves, outerLeaves;
   llvm::SmallVector<Broadcast> broadcasts;
+  /// Broadcasts of constants whose elements are all equal.
+  llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> splats;
   /// Broadcasts from O to S.
   llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> spreads;
   /// Dimensions of S that each joined loop runs over, outermost first.

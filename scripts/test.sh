@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs all tests; the last line counts them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh
+
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+build=build/dev
+echo "test: building (log in $build/build.log)"
+mkdir -p $build
+cmake --preset dev >$build/configure.log || { cat $build/configure.log; exit 1; }
+began=$SECONDS
+cmake --build --preset dev >$build/build.log 2>&1 || {
+  grep -E -A20 'FAILED|error:' $build/build.log | head -100
+  exit 1
+}
+echo "test: built in $((SECONDS - began)) s"
+
+passed=0 failed=0 skipped=0
+# Adds up what a run of tests says at its end.
+count() {
+  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+# The number before the first match of $1 in file $2, or 0.
+number() { grep -oE "$1" "$2" | grep -oE '[0-9]+' | tail -1 || echo 0; }
+
+echo "test: IR and tools (lit)"
+lit=$(command -v lit-22 || echo /usr/lib/llvm-22/bin/llvm-lit)
+"$lit" -sv $build/test >$build/lit.log 2>&1 || grep -aE '^(FAIL|ERROR|XPASS|TIMEOUT|UNRESOLVED)|error:' $build/lit.log | head -60
+bad=0
+for kind in Failed Unresolved 'Timed Out' 'Unexpectedly Passed'; do
+  bad=$((bad + $(number "^ *$kind *: *[0-9]+" $build/lit.log)))
+done
+count "$(number '^ *Passed *: *[0-9]+' $build/lit.log)" "$bad" \
+  "$(number '^ *(Unsupported|Skipped) *: *[0-9]+' $build/lit.log)"
+[ "$(number '^ *Passed *: *[0-9]+' $build/lit.log)" -gt 0 ] || count 0 1 0
+
+echo "test: runtime (ctest)"
+ctest --test-dir $build -j2 --output-on-failure >$build/ctest.log 2>&1 || tail -40 $build/ctest.log
+total=$(number 'out of [0-9]+' $build/ctest.log)
+bad=$(number '[0-9]+ tests failed' $build/ctest.log)
+count $((total - bad)) "$bad" 0
+[ "$total" -gt 0 ] || count 0 1 0
+
+echo "test: style"
+if build/venv/bin/python test/Style/layers.py .; then count 1 0 0; else count 0 1 0; fi
+
+echo "test: ONNX's backend suite"
+PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/suite.log 2>&1 || true
+grep -aE '^FAIL|cases in' $build/suite.log | head -60
+line=$(grep -aE '^[0-9]+ passed, ' $build/suite.log | tail -1 || true)
+if [ -n "$line" ]; then
+  count $(echo "$line" | grep -oE '[0-9]+')
+else
+  tail -20 $build/suite.log
+  count 0 1 0
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
