@@ -139,6 +139,14 @@ private:
     // Exporters for ai.onnx.ml still write what it has deprecated.
     if (schema->deprecated() && !node.domain().empty())
       return;
+    // Some schemas let pass what they don't know, which then means nothing.
+    for (const AttributeProto &attr : node.attribute())
+      if (!schema->attributes().count(attr.name())) {
+        (void)report.error(Code::Schema, describe(node) +
+                                             ": there is no attribute '" +
+                                             attr.name() + "'");
+        return;
+      }
     try {
       schema->Verify(node);
     } catch (const std::exception &error) {
