@@ -18,6 +18,12 @@ static bool isOnnxOp(Operation *op) {
   return op->getName().getDialectNamespace() == "onnx";
 }
 
+static std::string toString(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
 /// The key of a node in the table: its op name without the dialect's prefix.
 static StringRef getTableKey(Operation *op) {
   return op->getName().getStringRef().drop_front(StringRef("onnx.").size());
@@ -73,13 +79,22 @@ void Lowering::lowerNode(onnx::Node node) {
   b.setLoc(node.getLoc());
   llvm::scope_exit restore([&] { b.setLoc(before); });
 
-  for (unsigned i = 0; i < node.getNumOperands(); ++i)
-    if (Value value = operand(node, i))
-      if (isa<UnrankedTensorType>(value.getType())) {
-        (void)unsupported(node,
-                          "the rank of operand " + Twine(i) + " is not known");
-        return;
-      }
+  for (unsigned i = 0; i < node.getNumOperands(); ++i) {
+    Value value = operand(node, i);
+    auto type = value ? dyn_cast<TensorType>(value.getType()) : TensorType();
+    if (!type)
+      continue;
+    if (!type.hasRank()) {
+      (void)unsupported(node,
+                        "the rank of operand " + Twine(i) + " is not known");
+      return;
+    }
+    if (!type.getElementType().isIntOrFloat()) {
+      (void)unsupported(node, "operand " + Twine(i) + " has elements of type " +
+                                  toString(type.getElementType()));
+      return;
+    }
+  }
   SmallVector<Value> results;
   if (failed(rule->second(*this, node, results)))
     return;
@@ -108,11 +123,10 @@ void Lowering::mapResults(onnx::Node node, ArrayRef<Value> results) {
     auto declared = dyn_cast<TensorType>(from[index].getType());
     if (type && declared &&
         type.getElementType() != declared.getElementType()) {
-      std::string found, wanted;
-      llvm::raw_string_ostream(found) << type.getElementType();
-      llvm::raw_string_ostream(wanted) << declared.getElementType();
       (void)fail(node, "result " + Twine(index) + " has elements of type " +
-                           found + ", the model declares " + wanted);
+                           toString(type.getElementType()) +
+                           ", the model declares " +
+                           toString(declared.getElementType()));
       return;
     }
     if (type && declared) {

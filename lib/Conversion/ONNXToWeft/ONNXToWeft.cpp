@@ -18,28 +18,17 @@ using namespace weft;
 
 static LoweringTable createTable() {
   static constexpr void (*families[])(LoweringTable &) = {
-      addElementwiseLowerings,
-      addActivationLowerings,
-      addMovementLowerings,
-      addPartLowerings,
-      addSourceLowerings,
-      addSelectionLowerings,
-      addGatherScatterLowerings,
-      addReductionLowerings,
-      addContractionLowerings,
-      addConvolutionLowerings,
-      addPoolingLowerings,
-      addNormalizationLowerings,
-      addAttentionLowerings,
-      addRecurrentLowerings,
-      addControlFlowLowerings,
-      addLossLowerings,
-      addQuantizationLowerings,
-      addRandomLowerings,
-      addImageLowerings,
-      addSignalLowerings,
-      addSequenceLowerings,
-      addClassicalLowerings,
+      addElementwiseLowerings,   addActivationLowerings,
+      addMovementLowerings,      addPartLowerings,
+      addSourceLowerings,        addSelectionLowerings,
+      addGatherScatterLowerings, addReductionLowerings,
+      addContractionLowerings,   addConvolutionLowerings,
+      addPoolingLowerings,       addNormalizationLowerings,
+      addAttentionLowerings,     addRecurrentLowerings,
+      addControlFlowLowerings,   addLossLowerings,
+      addQuantizationLowerings,  addRandomLowerings,
+      addImageLowerings,         addSignalLowerings,
+      addSequenceLowerings,      addClassicalLowerings,
       addOptimizerLowerings,
   };
   LoweringTable table;
@@ -71,12 +60,6 @@ static LogicalResult lowerReturn(func::FuncOp func, Lowering &lowering) {
   for (auto [index, operand] : llvm::enumerate(returnOp->getOpOperands())) {
     Value from = operand.get();
     Value to = lowering.lookup(from);
-    if (!to && lowering.sequenceOf(from)) {
-      lowering.unsupportedNodes.push_back(
-          {from.getLoc(), "output " + std::to_string(index), "Sequence",
-           "an output of the model can't be a sequence"});
-      continue;
-    }
     // Why it is not there has been reported.
     if (!to)
       continue;
@@ -108,7 +91,30 @@ static void eraseDead(Block &block) {
   }
 }
 
+/// Refuses inputs and outputs that no buffer can hold: sequences, optionals and
+/// strings.
+static void checkSignature(func::FuncOp func, Lowering &lowering) {
+  auto check = [&](StringRef kind, unsigned index, Type type, StringAttr name) {
+    auto tensor = dyn_cast<TensorType>(type);
+    if (tensor && tensor.getElementType().isIntOrFloat())
+      return;
+    std::string text;
+    llvm::raw_string_ostream(text)
+        << "an " << kind << " of the model can't have the type " << type;
+    lowering.unsupportedNodes.push_back(
+        {func.getLoc(), name ? name.str() : std::to_string(index), kind.str(),
+         text});
+  };
+  for (auto [index, type] : llvm::enumerate(func.getArgumentTypes()))
+    check("input", index, type,
+          func.getArgAttrOfType<StringAttr>(index, "weft.name"));
+  for (auto [index, type] : llvm::enumerate(func.getResultTypes()))
+    check("output", index, type,
+          func.getResultAttrOfType<StringAttr>(index, "weft.name"));
+}
+
 static void lowerFunction(func::FuncOp func, Lowering &lowering) {
+  checkSignature(func, lowering);
   Block &body = func.getBody().front();
   for (BlockArgument argument : body.getArguments())
     lowering.map(argument, argument);
