@@ -125,7 +125,8 @@ static void printTensor(llvm::StringRef name, const weft_tensor &tensor) {
   llvm::outs() << "]";
   for (int64_t i = 0; i < count; ++i)
     llvm::outs() << (i ? "," : "")
-                 << llvm::format("%.7g", getElement(tensor, i));
+                 << llvm::format("%.*g", tensor.dtype == WEFT_F32 ? 7 : 17,
+                                 getElement(tensor, i));
   llvm::outs() << "\n";
 }
 

@@ -1,7 +1,6 @@
 //===- ExpandNarrowFloats.cpp - Floats of 8 and 4 bits by integers --------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -24,7 +23,7 @@ struct Format {
   int bias;
   int32_t largest;  ///< magnitude of the largest finite number
   int32_t infinite; ///< magnitude that infinity turns into
-  int32_t nan;      ///< code of NaN; -1 if there is none
+  int32_t nan;      ///< code that NaN turns into
   /// One NaN, in the place of negative zero.
   bool unsignedZero;
 };
@@ -96,8 +95,39 @@ static std::optional<Format> getFormat(Type type) {
   if (isa<Float8E5M2FNUZType>(element))
     return Format{8, 2, 16, 0x7f, 0x80, 0x80, true};
   if (isa<Float4E2M1FNType>(element))
-    return Format{4, 1, 1, 0x7, 0x7, -1, false};
+    return Format{4, 1, 1, 0x7, 0x7, 0x8, false};
   return std::nullopt;
+}
+
+/// Whether values of `type` are powers of two without a sign, encoded as f32
+/// encodes its exponent.
+static bool isScale(Type type) {
+  return isa<Float8E8M0FNUType>(getElementTypeOrSelf(type));
+}
+
+/// The f32 that a scale stands for; the least, 2^-127, has no exponent there.
+static Value extendScale(Arithmetic &a, Value value) {
+  Type narrowInt = a.shaped(a.b.getIntegerType(8));
+  Value code = arith::ExtUIOp::create(a.b, a.i32(), a.bits(narrowInt, value));
+  Value bits = a.left(code, 23);
+  bits = a.select(a.is(arith::CmpIPredicate::eq, code, 0),
+                  a.integer(0x00400000), bits);
+  bits = a.select(a.is(arith::CmpIPredicate::eq, code, 0xff),
+                  a.integer(0x7fc00000), bits);
+  return a.bits(a.f32(), bits);
+}
+
+/// The least scale that is not below the magnitude of an f32, as ONNX casts.
+static Value truncateToScale(Arithmetic &a, Value value, Type type) {
+  Value bits = a.bits(a.i32(), value);
+  Value exponent = a.andBits(a.right(bits, 23), 0xff);
+  Value hasFraction =
+      a.is(arith::CmpIPredicate::ne, a.andBits(bits, 0x7fffff), 0);
+  Value up = arith::ExtUIOp::create(a.b, a.i32(), hasFraction);
+  Value code = a.select(a.is(arith::CmpIPredicate::eq, exponent, 0xff),
+                        exponent, a.add(exponent, up));
+  Type narrowInt = a.shaped(a.b.getIntegerType(8));
+  return a.bits(type, arith::TruncIOp::create(a.b, narrowInt, code));
 }
 
 static double powerOfTwo(int exponent) { return std::ldexp(1.0, exponent); }
@@ -123,7 +153,7 @@ static Value extendToF32(Arithmetic &a, Value value, const Format &format) {
   if (format.unsignedZero) {
     bits = a.select(a.is(arith::CmpIPredicate::eq, code, format.nan), nan,
                     bits);
-  } else if (format.nan >= 0) {
+  } else if (format.width == 8) {
     // Above the largest number there may be infinity, then NaN.
     if (format.infinite != format.nan)
       bits = a.select(
@@ -169,13 +199,11 @@ static Value truncateFromF32(Arithmetic &a, Value value, Type type,
   code = a.orBits(code, sign);
   if (format.unsignedZero)
     code = a.select(isZero, a.integer(0), code);
-  if (format.nan >= 0) {
-    Value nan = a.integer(format.nan);
-    if (!format.unsignedZero)
-      nan = a.orBits(nan, sign);
-    code = a.select(a.is(arith::CmpIPredicate::ugt, wide, 0x7f800000), nan,
-                    code);
-  }
+  Value nan = a.integer(format.nan);
+  if (!format.unsignedZero)
+    nan = a.orBits(nan, sign);
+  code =
+      a.select(a.is(arith::CmpIPredicate::ugt, wide, 0x7f800000), nan, code);
   Type narrowInt = a.shaped(a.b.getIntegerType(format.width));
   return a.bits(type, arith::TruncIOp::create(a.b, narrowInt, code));
 }
@@ -188,10 +216,12 @@ struct ExpandExtF : OpRewritePattern<arith::ExtFOp> {
   LogicalResult matchAndRewrite(arith::ExtFOp op,
                                 PatternRewriter &rewriter) const override {
     std::optional<Format> format = getFormat(op.getIn().getType());
-    if (!format)
+    bool scale = isScale(op.getIn().getType());
+    if (!format && !scale)
       return rewriter.notifyMatchFailure(op, "not a narrow float");
     Arithmetic a(op.getLoc(), rewriter, op.getType());
-    Value wide = extendToF32(a, op.getIn(), *format);
+    Value wide = scale ? extendScale(a, op.getIn())
+                       : extendToF32(a, op.getIn(), *format);
     unsigned width = getElementTypeOrSelf(op.getType()).getIntOrFloatBitWidth();
     if (width > 32)
       wide = arith::ExtFOp::create(a.b, op.getType(), wide);
@@ -208,7 +238,8 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
   LogicalResult matchAndRewrite(arith::TruncFOp op,
                                 PatternRewriter &rewriter) const override {
     std::optional<Format> format = getFormat(op.getType());
-    if (!format)
+    bool scale = isScale(op.getType());
+    if (!format && !scale)
       return rewriter.notifyMatchFailure(op, "not a narrow float");
     Arithmetic a(op.getLoc(), rewriter, op.getType());
     Value wide = op.getIn();
@@ -218,7 +249,9 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
       wide = arith::TruncFOp::create(a.b, a.f32(), wide);
     else if (width < 32)
       wide = arith::ExtFOp::create(a.b, a.f32(), wide);
-    rewriter.replaceOp(op, truncateFromF32(a, wide, op.getType(), *format));
+    rewriter.replaceOp(op, scale ? truncateToScale(a, wide, op.getType())
+                                 : truncateFromF32(a, wide, op.getType(),
+                                                   *format));
     return success();
   }
 };
@@ -230,7 +263,6 @@ struct ExpandNarrowFloatsPass
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandExtF, ExpandTruncF>(&getContext());
-    arith::populateExpandF8E8M0Patterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
