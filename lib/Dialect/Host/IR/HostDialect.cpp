@@ -38,6 +38,12 @@ void HostDialect::initialize() {
       >();
 }
 
+Operation *HostDialect::materializeConstant(OpBuilder &builder,
+                                            Attribute value, Type type,
+                                            Location loc) {
+  return arith::ConstantOp::materialize(builder, value, type, loc);
+}
+
 int64_t weft::host::getStaticBytes(RankedTensorType type) {
   int64_t bytes = getStorageBytes(type.getElementType());
   for (int64_t size : type.getShape()) {
