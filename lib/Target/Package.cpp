@@ -16,7 +16,7 @@ namespace {
 /// The files that are linked, and removed in the end.
 struct Parts {
   llvm::SmallString<128> object, constants;
-  std::vector<llvm::FileRemover> removers;
+  std::vector<std::unique_ptr<llvm::FileRemover>> removers;
 };
 
 } // namespace
@@ -35,7 +35,8 @@ writeBeside(llvm::StringRef path, llvm::SmallVectorImpl<char> &name,
   if (std::error_code error = llvm::sys::fs::createUniqueFile(
           path + ".%%%%%%.o", descriptor, name))
     return fileError(path, error);
-  parts.removers.emplace_back(llvm::StringRef(name.data(), name.size()));
+  parts.removers.push_back(std::make_unique<llvm::FileRemover>(
+      llvm::StringRef(name.data(), name.size())));
   llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
   llvm::Error failed = write(os);
   os.close();
