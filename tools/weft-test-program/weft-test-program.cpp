@@ -174,8 +174,7 @@ int main(int argc, char **argv) {
   DialectRegistry registry;
   weft::registerDialects(registry);
   MLIRContext context(registry);
-  OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(inputFile, &context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(inputFile, &context);
   weft::PipelineOptions options;
   options.dumpStages = dumpStages;
   options.target.cpu = mcpu;
@@ -184,16 +183,16 @@ int main(int argc, char **argv) {
   if (!module ||
       failed(weft::runStages(*module, *from, weft::Stage::Object, options)))
     return 1;
-  auto compiled = exitOnError(
-      weft::CompiledModule::create(*module, options.target));
+  auto compiled =
+      exitOnError(weft::CompiledModule::create(*module, options.target));
   auto object = exitOnError(compiled.emitObject());
 
   std::unique_ptr<weft::JITProgram> program;
   weft_model *model;
   weft_status status;
   if (library.empty()) {
-    program = exitOnError(weft::JITProgram::create(std::move(object),
-                                                   compiled.getConstants()));
+    program = exitOnError(
+        weft::JITProgram::create(std::move(object), compiled.getConstants()));
     status = weft_model_wrap(program->getProgram(), nullptr, &model);
   } else {
     exitOnError(weft::packageProgram(*object, compiled.getConstants(),

@@ -1,7 +1,7 @@
 //===- ExpandMath.cpp - Math functions as polynomials ---------------------===//
 
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -38,8 +38,7 @@ namespace {
 
 /// Brings numbers below the normal range into it before the polynomial, which
 /// takes exponents apart: log(x) = log(x * 2^24) - 24 log(2).
-template <typename OpT>
-struct ScaleTinyLogarithm : OpRewritePattern<OpT> {
+template <typename OpT> struct ScaleTinyLogarithm : OpRewritePattern<OpT> {
   using OpRewritePattern<OpT>::OpRewritePattern;
 
   static constexpr StringLiteral doneAttr = "weft.normal";
@@ -63,9 +62,9 @@ struct ScaleTinyLogarithm : OpRewritePattern<OpT> {
     Value isTiny =
         arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, limit);
     Value scaled = arith::MulFOp::create(b, x, constant(std::ldexp(1.0, 24)));
-    auto log =
-        OpT::create(b, arith::SelectOp::create(b, isTiny, scaled, x).getResult(),
-                    op.getFastmathAttr());
+    auto log = OpT::create(
+        b, arith::SelectOp::create(b, isTiny, scaled, x).getResult(),
+        op.getFastmathAttr());
     log->setAttr(doneAttr, b.getUnitAttr());
     Value shifted = arith::SubFOp::create(b, log, constant(step));
     rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isTiny, shifted, log);
@@ -78,8 +77,9 @@ struct ExpandMathPass : weft::impl::ExpandMathPassBase<ExpandMathPass> {
 
   void runOnOperation() override {
     RewritePatternSet scaling(&getContext());
-    scaling.add<ScaleTinyLogarithm<math::LogOp>,
-                ScaleTinyLogarithm<math::Log2Op>>(&getContext());
+    scaling
+        .add<ScaleTinyLogarithm<math::LogOp>, ScaleTinyLogarithm<math::Log2Op>>(
+            &getContext());
     populateMathF32ExpansionPatterns(scaling, isComputedInF32);
     if (failed(applyPatternsGreedily(getOperation(), std::move(scaling))))
       return signalPassFailure();

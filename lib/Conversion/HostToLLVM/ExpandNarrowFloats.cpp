@@ -48,12 +48,8 @@ public:
   }
   Value integer(int32_t value) { return constant(b.getI32IntegerAttr(value)); }
   Value real(double value) { return constant(b.getF32FloatAttr(value)); }
-  Value add(Value lhs, Value rhs) {
-    return arith::AddIOp::create(b, lhs, rhs);
-  }
-  Value sub(Value lhs, Value rhs) {
-    return arith::SubIOp::create(b, lhs, rhs);
-  }
+  Value add(Value lhs, Value rhs) { return arith::AddIOp::create(b, lhs, rhs); }
+  Value sub(Value lhs, Value rhs) { return arith::SubIOp::create(b, lhs, rhs); }
   Value andBits(Value lhs, int32_t mask) {
     return arith::AndIOp::create(b, lhs, integer(mask));
   }
@@ -145,24 +141,24 @@ static Value extendToF32(Arithmetic &a, Value value, const Format &format) {
   Value mantissa = arith::UIToFPOp::create(a.b, a.f32(), magnitude);
   Value tiny = arith::MulFOp::create(
       a.b, mantissa, a.real(powerOfTwo(1 - format.bias - format.mantissa)));
-  Value bits = a.select(a.is(arith::CmpIPredicate::ult, magnitude,
-                             1 << format.mantissa),
-                        a.bits(a.i32(), tiny), normal);
+  Value bits =
+      a.select(a.is(arith::CmpIPredicate::ult, magnitude, 1 << format.mantissa),
+               a.bits(a.i32(), tiny), normal);
 
   Value nan = a.integer(0x7fc00000);
   if (format.unsignedZero) {
-    bits = a.select(a.is(arith::CmpIPredicate::eq, code, format.nan), nan,
-                    bits);
+    bits =
+        a.select(a.is(arith::CmpIPredicate::eq, code, format.nan), nan, bits);
   } else if (format.width == 8) {
     // Above the largest number there may be infinity, then NaN.
     if (format.infinite != format.nan)
-      bits = a.select(
-          a.is(arith::CmpIPredicate::eq, magnitude, format.infinite),
-          a.integer(0x7f800000), bits);
-    int32_t first = format.infinite != format.nan ? format.infinite + 1
-                                                  : format.nan;
-    bits = a.select(a.is(arith::CmpIPredicate::uge, magnitude, first), nan,
-                    bits);
+      bits =
+          a.select(a.is(arith::CmpIPredicate::eq, magnitude, format.infinite),
+                   a.integer(0x7f800000), bits);
+    int32_t first =
+        format.infinite != format.nan ? format.infinite + 1 : format.nan;
+    bits =
+        a.select(a.is(arith::CmpIPredicate::uge, magnitude, first), nan, bits);
   }
   return a.bits(a.f32(), a.orBits(bits, sign));
 }
@@ -178,17 +174,17 @@ static Value truncateFromF32(Arithmetic &a, Value value, Type type,
   // is odd, carries where rounding goes up.
   unsigned shift = 23 - format.mantissa;
   Value odd = a.andBits(a.right(wide, shift), 1);
-  Value rounded =
-      a.right(a.add(a.add(wide, a.integer((1 << (shift - 1)) - 1)), odd), shift);
+  Value rounded = a.right(
+      a.add(a.add(wide, a.integer((1 << (shift - 1)) - 1)), odd), shift);
   Value normal =
       a.sub(rounded, a.integer((127 - format.bias) << format.mantissa));
   // In the sum with this number, the last place is that of the narrow type.
   double aligned = powerOfTwo(23 + 1 - format.bias - format.mantissa);
   Value absolute = a.bits(a.f32(), wide);
   Value sum = arith::AddFOp::create(a.b, absolute, a.real(aligned));
-  Value tiny = a.sub(a.bits(a.i32(), sum),
-                     a.integer(llvm::bit_cast<int32_t>(
-                         static_cast<float>(aligned))));
+  Value tiny =
+      a.sub(a.bits(a.i32(), sum),
+            a.integer(llvm::bit_cast<int32_t>(static_cast<float>(aligned))));
   int32_t firstNormal = (128 - format.bias) << 23;
   Value code = a.select(a.is(arith::CmpIPredicate::ult, wide, firstNormal),
                         tiny, normal);
@@ -202,8 +198,7 @@ static Value truncateFromF32(Arithmetic &a, Value value, Type type,
   Value nan = a.integer(format.nan);
   if (!format.unsignedZero)
     nan = a.orBits(nan, sign);
-  code =
-      a.select(a.is(arith::CmpIPredicate::ugt, wide, 0x7f800000), nan, code);
+  code = a.select(a.is(arith::CmpIPredicate::ugt, wide, 0x7f800000), nan, code);
   Type narrowInt = a.shaped(a.b.getIntegerType(format.width));
   return a.bits(type, arith::TruncIOp::create(a.b, narrowInt, code));
 }
@@ -249,9 +244,9 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
       wide = arith::TruncFOp::create(a.b, a.f32(), wide);
     else if (width < 32)
       wide = arith::ExtFOp::create(a.b, a.f32(), wide);
-    rewriter.replaceOp(op, scale ? truncateToScale(a, wide, op.getType())
-                                 : truncateFromF32(a, wide, op.getType(),
-                                                   *format));
+    rewriter.replaceOp(op,
+                       scale ? truncateToScale(a, wide, op.getType())
+                             : truncateFromF32(a, wide, op.getType(), *format));
     return success();
   }
 };
