@@ -70,7 +70,6 @@ static void addPassesToObject(OpPassManager &pm,
   pm.addPass(createConvertHostToLLVMPass());
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
-  expand.includeF8E8M0 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -1,5 +1,6 @@
 //===- Registration.cpp - The dialects and passes of all stages -----------===//
 
+#include "weft/Conversion/Registration.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -14,7 +15,6 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "weft/Codegen/CPU/Passes.h"
-#include "weft/Conversion/Registration.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "weft/Dialect/Host/IR/HostDialect.h"
 #include "weft/Dialect/Host/Transforms/Passes.h"
@@ -27,9 +27,8 @@ using namespace mlir;
 void weft::registerDialects(DialectRegistry &registry) {
   registry.insert<arith::ArithDialect, cf::ControlFlowDialect, DLTIDialect,
                   func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
-                  scf::SCFDialect, tensor::TensorDialect,
-                  vector::VectorDialect, WeftDialect,
-                  dispatch::DispatchDialect, host::HostDialect>();
+                  scf::SCFDialect, tensor::TensorDialect, vector::VectorDialect,
+                  WeftDialect, dispatch::DispatchDialect, host::HostDialect>();
   registerONNXDialect(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);

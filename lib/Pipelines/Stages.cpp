@@ -1,9 +1,9 @@
 //===- Stages.cpp - From stage to stage, with dumps -----------------------===//
 
+#include "mlir/IR/Verifier.h"
 #include "weft/Codegen/CPU/Target.h"
 #include "weft/Conversion/DispatchToHost.h"
 #include "weft/Pipelines/Pipelines.h"
-#include "mlir/IR/Verifier.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -72,8 +72,7 @@ static void limitSizes(ModuleOp module, const PipelineOptions &options) {
   Builder builder(module.getContext());
   NamedAttrList ranges;
   for (const auto &[name, range] : options.dims)
-    ranges.set(name,
-               builder.getDenseI64ArrayAttr({range.first, range.second}));
+    ranges.set(name, builder.getDenseI64ArrayAttr({range.first, range.second}));
   module->setAttr(kDimRangesAttr, ranges.getDictionary(module.getContext()));
 }
 

@@ -123,11 +123,9 @@ static Elf64_Ehdr makeHeader(const Layout &layout, bool isX86) {
 static llvm::Error writeData(const Layout &layout,
                              llvm::ArrayRef<ExternalConstant> constants,
                              llvm::raw_ostream &os, uint64_t start) {
-  for (auto [offset, constant] :
-       llvm::zip_equal(layout.offsets, constants)) {
+  for (auto [offset, constant] : llvm::zip_equal(layout.offsets, constants)) {
     os.write_zeros(start + offset - os.tell());
-    auto bytes =
-        DataStore::get(constant.file, constant.offset, constant.size);
+    auto bytes = DataStore::get(constant.file, constant.offset, constant.size);
     if (!bytes)
       return bytes.takeError();
     os.write(bytes->data(), bytes->size());
@@ -145,8 +143,7 @@ weft::writeConstantsObject(llvm::ArrayRef<ExternalConstant> constants,
       !triple.isLittleEndian())
     return llvm::createStringError(
         std::errc::not_supported,
-        "constants can't be embedded in objects of '%s'",
-        triple.str().c_str());
+        "constants can't be embedded in objects of '%s'", triple.str().c_str());
   Layout layout;
   addSymbols(layout, constants);
   addSections(layout, isX86);

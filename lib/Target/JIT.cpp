@@ -19,13 +19,11 @@ JITProgram::JITProgram(std::unique_ptr<Engine> engine)
 JITProgram::~JITProgram() = default;
 
 /// Defines the symbols of `constants` where their files are mapped.
-static llvm::Error
-defineConstants(llvm::orc::LLJIT &jit,
-                llvm::ArrayRef<ExternalConstant> constants) {
+static llvm::Error defineConstants(llvm::orc::LLJIT &jit,
+                                   llvm::ArrayRef<ExternalConstant> constants) {
   llvm::orc::SymbolMap symbols;
   for (const ExternalConstant &constant : constants) {
-    auto bytes =
-        DataStore::get(constant.file, constant.offset, constant.size);
+    auto bytes = DataStore::get(constant.file, constant.offset, constant.size);
     if (!bytes)
       return bytes.takeError();
     symbols[jit.mangleAndIntern(constant.symbol)] = {
@@ -49,9 +47,8 @@ JITProgram::create(std::unique_ptr<llvm::MemoryBuffer> object,
 
   // Functions of libm and libc come from the process.
   llvm::orc::JITDylib &library = engine->jit->getMainJITDylib();
-  auto process =
-      llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
-          engine->jit->getDataLayout().getGlobalPrefix());
+  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
+      engine->jit->getDataLayout().getGlobalPrefix());
   if (!process)
     return process.takeError();
   library.addGenerator(std::move(*process));

@@ -16,7 +16,7 @@ namespace {
 /// The files that are linked, and removed in the end.
 struct Parts {
   llvm::SmallString<128> object, constants;
-  std::vector<llvm::FileRemover> removers;
+  std::vector<std::unique_ptr<llvm::FileRemover>> removers;
 };
 
 } // namespace
@@ -32,10 +32,11 @@ writeBeside(llvm::StringRef path, llvm::SmallVectorImpl<char> &name,
             Parts &parts,
             llvm::function_ref<llvm::Error(llvm::raw_fd_ostream &)> write) {
   int descriptor;
-  if (std::error_code error = llvm::sys::fs::createUniqueFile(
-          path + ".%%%%%%.o", descriptor, name))
+  if (std::error_code error =
+          llvm::sys::fs::createUniqueFile(path + ".%%%%%%.o", descriptor, name))
     return fileError(path, error);
-  parts.removers.emplace_back(llvm::StringRef(name.data(), name.size()));
+  parts.removers.push_back(std::make_unique<llvm::FileRemover>(
+      llvm::StringRef(name.data(), name.size())));
   llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
   llvm::Error failed = write(os);
   os.close();
@@ -51,8 +52,8 @@ static llvm::Error writeParts(const llvm::MemoryBuffer &object,
                               llvm::ArrayRef<ExternalConstant> constants,
                               const llvm::TargetMachine &machine,
                               llvm::StringRef path, Parts &parts) {
-  if (llvm::Error error = writeBeside(
-          path, parts.object, parts, [&](llvm::raw_fd_ostream &os) {
+  if (llvm::Error error =
+          writeBeside(path, parts.object, parts, [&](llvm::raw_fd_ostream &os) {
             os << object.getBuffer();
             return llvm::Error::success();
           }))
@@ -102,8 +103,8 @@ static llvm::Error runLinker(llvm::ArrayRef<std::string> args) {
   std::vector<llvm::StringRef> command{*linker};
   command.insert(command.end(), args.begin(), args.end());
   std::string problem;
-  int status = llvm::sys::ExecuteAndWait(*linker, command, std::nullopt, {},
-                                         0, 0, &problem);
+  int status = llvm::sys::ExecuteAndWait(*linker, command, std::nullopt, {}, 0,
+                                         0, &problem);
   if (status == 0)
     return llvm::Error::success();
   return llvm::createStringError(
@@ -152,8 +153,7 @@ static llvm::Error writeHeader(llvm::StringRef path) {
 static llvm::Error archive(const Parts &parts, llvm::StringRef path) {
   std::vector<llvm::NewArchiveMember> members;
   auto add = [&](llvm::StringRef file, llvm::StringRef name) -> llvm::Error {
-    auto member =
-        llvm::NewArchiveMember::getFile(file, /*Deterministic=*/true);
+    auto member = llvm::NewArchiveMember::getFile(file, /*Deterministic=*/true);
     if (!member)
       return member.takeError();
     members.push_back(std::move(*member));
@@ -165,7 +165,8 @@ static llvm::Error archive(const Parts &parts, llvm::StringRef path) {
   if (!parts.constants.empty())
     if (llvm::Error error = add(parts.constants, "constants.o"))
       return error;
-  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab,
+  return llvm::writeArchive(path, members,
+                            llvm::SymtabWritingMode::NormalSymtab,
                             llvm::object::Archive::K_GNU,
                             /*Deterministic=*/true, /*Thin=*/false);
 }
@@ -186,8 +187,7 @@ llvm::Error weft::packageProgram(const llvm::MemoryBuffer &object,
     llvm::sys::path::replace_extension(header, "h");
     if (llvm::Error error = writeHeader(header))
       return error;
-  } else if (llvm::Error error =
-                 link(parts, machine, packaging, unfinished)) {
+  } else if (llvm::Error error = link(parts, machine, packaging, unfinished)) {
     return error;
   }
   if (std::error_code error = llvm::sys::fs::rename(unfinished, path))

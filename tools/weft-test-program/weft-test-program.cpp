@@ -125,7 +125,8 @@ static void printTensor(llvm::StringRef name, const weft_tensor &tensor) {
   llvm::outs() << "]";
   for (int64_t i = 0; i < count; ++i)
     llvm::outs() << (i ? "," : "")
-                 << llvm::format("%.7g", getElement(tensor, i));
+                 << llvm::format("%.*g", tensor.dtype == WEFT_F32 ? 7 : 17,
+                                 getElement(tensor, i));
   llvm::outs() << "\n";
 }
 
@@ -173,8 +174,7 @@ int main(int argc, char **argv) {
   DialectRegistry registry;
   weft::registerDialects(registry);
   MLIRContext context(registry);
-  OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(inputFile, &context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(inputFile, &context);
   weft::PipelineOptions options;
   options.dumpStages = dumpStages;
   options.target.cpu = mcpu;
@@ -183,16 +183,16 @@ int main(int argc, char **argv) {
   if (!module ||
       failed(weft::runStages(*module, *from, weft::Stage::Object, options)))
     return 1;
-  auto compiled = exitOnError(
-      weft::CompiledModule::create(*module, options.target));
+  auto compiled =
+      exitOnError(weft::CompiledModule::create(*module, options.target));
   auto object = exitOnError(compiled.emitObject());
 
   std::unique_ptr<weft::JITProgram> program;
   weft_model *model;
   weft_status status;
   if (library.empty()) {
-    program = exitOnError(weft::JITProgram::create(std::move(object),
-                                                   compiled.getConstants()));
+    program = exitOnError(
+        weft::JITProgram::create(std::move(object), compiled.getConstants()));
     status = weft_model_wrap(program->getProgram(), nullptr, &model);
   } else {
     exitOnError(weft::packageProgram(*object, compiled.getConstants(),

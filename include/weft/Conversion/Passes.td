@@ -113,7 +113,8 @@ def ExpandNarrowFloatsPass : Pass<"weft-expand-narrow-floats"> {
   let description = [{
     Rewrites `arith.extf` from and `arith.truncf` to floats of 8 and 4 bits.
     Rounding is to nearest, ties to even; what is too large becomes NaN or
-    infinity, whichever the type has, or else the largest number.
+    infinity, whichever the type has, or else the largest number. f8E8M0FNU
+    rounds up and takes the magnitude, as ONNX casts to it.
 
     Requires: no other arithmetic on such types.
     Ensures: no conversion of such types is left.

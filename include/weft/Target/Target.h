@@ -3,8 +3,8 @@
 #ifndef WEFT_TARGET_TARGET_H
 #define WEFT_TARGET_TARGET_H
 
-#include "weft-rt/program.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "weft-rt/program.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <memory>

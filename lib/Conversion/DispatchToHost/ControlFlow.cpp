@@ -88,9 +88,8 @@ LogicalResult Converter::convertBranch(Region &from, Region &to,
   SmallVector<Value> operands;
   for (Value value : terminator->getOperands()) {
     addPassed(value, operands);
-    yielded.push_back(isa<RankedTensorType>(value.getType())
-                          ? buffers.at(value)
-                          : Buffer());
+    yielded.push_back(isa<RankedTensorType>(value.getType()) ? buffers.at(value)
+                                                             : Buffer());
   }
   scf::YieldOp::create(b, operands);
   return success();
@@ -108,8 +107,8 @@ LogicalResult Converter::convertIf(scf::IfOp op) {
   SmallVector<Buffer> thenYield, elseYield;
   if (failed(convertBranch(op.getThenRegion(), newIf.getThenRegion(),
                            thenYield)) ||
-      failed(convertBranch(op.getElseRegion(), newIf.getElseRegion(),
-                           elseYield)))
+      failed(
+          convertBranch(op.getElseRegion(), newIf.getElseRegion(), elseYield)))
     return failure();
   ValueRange passed = newIf.getResults();
   for (auto [result, ifTrue, ifFalse] :
@@ -243,9 +242,10 @@ void Converter::yieldAnyBuffer(Operation *loop, Value arg, Value value,
   addPassed(value, yields);
 }
 
-SmallVector<Value> Converter::yieldCarried(
-    Operation *loop, ArrayRef<Carried> carried, ArrayRef<Value> args,
-    ValueRange yielded, ArrayRef<Value> operands, llvm::BitVector &changing) {
+SmallVector<Value>
+Converter::yieldCarried(Operation *loop, ArrayRef<Carried> carried,
+                        ArrayRef<Value> args, ValueRange yielded,
+                        ArrayRef<Value> operands, llvm::BitVector &changing) {
   SmallVector<Value> yields;
   for (auto [number, entry, value] : llvm::enumerate(carried, yielded)) {
     if (entry.kind == Carried::Scalar) {
@@ -296,18 +296,18 @@ convertLoop(ImplicitLocOpBuilder &b, unsigned numCarried,
 }
 
 LogicalResult Converter::convertFor(scf::ForOp op) {
-  return convertLoop(b, op.getInitArgs().size(), [&](llvm::BitVector &changing) {
-    return tryFor(op, changing);
-  });
+  return convertLoop(
+      b, op.getInitArgs().size(),
+      [&](llvm::BitVector &changing) { return tryFor(op, changing); });
 }
 
 LogicalResult Converter::tryFor(scf::ForOp op, llvm::BitVector &changing) {
   SmallVector<Value> inits;
   SmallVector<Carried> carried =
       carry(op.getInitArgs(), op.getInitArgs().getTypes(), changing, inits);
-  auto loop = scf::ForOp::create(
-      b, scalars.lookup(op.getLowerBound()), scalars.lookup(op.getUpperBound()),
-      scalars.lookup(op.getStep()), inits);
+  auto loop = scf::ForOp::create(b, scalars.lookup(op.getLowerBound()),
+                                 scalars.lookup(op.getUpperBound()),
+                                 scalars.lookup(op.getStep()), inits);
   mapCarried(carried, op.getResults(), loop.getResults());
 
   OpBuilder::InsertionGuard guard(b);
@@ -336,14 +336,13 @@ LogicalResult Converter::convertWhile(scf::WhileOp op) {
   });
 }
 
-LogicalResult
-Converter::convertBefore(scf::WhileOp op, scf::WhileOp loop,
-                         ArrayRef<Carried> carried,
-                         SmallVectorImpl<Buffer> &forwarded) {
+LogicalResult Converter::convertBefore(scf::WhileOp op, scf::WhileOp loop,
+                                       ArrayRef<Carried> carried,
+                                       SmallVectorImpl<Buffer> &forwarded) {
   OpBuilder::InsertionGuard guard(b);
   SmallVector<Location> locs(loop.getInits().size(), op.getLoc());
-  Block *before = b.createBlock(&loop.getBefore(), {},
-                                loop.getInits().getTypes(), locs);
+  Block *before =
+      b.createBlock(&loop.getBefore(), {}, loop.getInits().getTypes(), locs);
   mapCarried(carried, op.getBeforeArguments(), before->getArguments());
   if (failed(convertBlock(*op.getBeforeBody())))
     return failure();
@@ -351,9 +350,8 @@ Converter::convertBefore(scf::WhileOp op, scf::WhileOp loop,
   SmallVector<Value> passed;
   for (Value value : op.getConditionOp().getArgs()) {
     addPassed(value, passed);
-    forwarded.push_back(isa<RankedTensorType>(value.getType())
-                            ? buffers.at(value)
-                            : Buffer());
+    forwarded.push_back(
+        isa<RankedTensorType>(value.getType()) ? buffers.at(value) : Buffer());
   }
   // The other region needs both buffers of each pair.
   for (const Carried &entry : carried)
@@ -380,8 +378,8 @@ LogicalResult Converter::convertAfter(scf::WhileOp op, scf::WhileOp loop,
   SmallVector<Value> operands(loop.getInits().size());
   SmallVector<Value> args(carried.size());
   for (auto [number, entry] : llvm::enumerate(carried)) {
-    for (auto [value, given] : llvm::zip_equal(
-             op.getAfterArguments(), op.getConditionOp().getArgs()))
+    for (auto [value, given] :
+         llvm::zip_equal(op.getAfterArguments(), op.getConditionOp().getArgs()))
       if (given == op.getBeforeArguments()[number])
         args[number] = value;
     if (entry.kind != Carried::TwoBuffers)

@@ -72,7 +72,8 @@ private:
   llvm::LogicalResult convertBlock(mlir::Block &block);
   llvm::LogicalResult convertOp(mlir::Operation &op);
   llvm::LogicalResult convertLaunch(dispatch::LaunchOp op);
-  llvm::LogicalResult convertConstant(mlir::Value result, mlir::TypedAttr value);
+  llvm::LogicalResult convertConstant(mlir::Value result,
+                                      mlir::TypedAttr value);
   llvm::LogicalResult convertDim(mlir::tensor::DimOp op);
   llvm::LogicalResult convertFromElements(mlir::tensor::FromElementsOp op);
   llvm::LogicalResult convertExtract(mlir::tensor::ExtractOp op);
@@ -126,13 +127,11 @@ private:
   llvm::SmallVector<mlir::Value>
   yieldCarried(mlir::Operation *loop, llvm::ArrayRef<Carried> carried,
                llvm::ArrayRef<mlir::Value> args, mlir::ValueRange yielded,
-               llvm::ArrayRef<mlir::Value> operands,
-               llvm::BitVector &changing);
+               llvm::ArrayRef<mlir::Value> operands, llvm::BitVector &changing);
   void yieldTwoBuffers(const Carried &entry, mlir::Value value,
                        llvm::ArrayRef<mlir::Value> operands,
                        llvm::SmallVectorImpl<mlir::Value> &yields);
-  void yieldAnyBuffer(mlir::Operation *loop, mlir::Value arg,
-                      mlir::Value value,
+  void yieldAnyBuffer(mlir::Operation *loop, mlir::Value arg, mlir::Value value,
                       llvm::SmallVectorImpl<mlir::Value> &yields);
 
   /// The types that stand for a value of `type` that is passed as an address

@@ -36,11 +36,10 @@ static bool isSameValue(Value lhs, Value rhs, unsigned &budget) {
       !isMemoryEffectFree(a) ||
       a->getAttrDictionary() != c->getAttrDictionary())
     return false;
-  return llvm::all_of(llvm::zip(a->getOperands(), c->getOperands()),
-                      [&](auto pair) {
-                        return isSameValue(std::get<0>(pair),
-                                           std::get<1>(pair), budget);
-                      });
+  return llvm::all_of(
+      llvm::zip(a->getOperands(), c->getOperands()), [&](auto pair) {
+        return isSameValue(std::get<0>(pair), std::get<1>(pair), budget);
+      });
 }
 
 bool weft::host::isSameSize(OpFoldResult lhs, OpFoldResult rhs) {
@@ -65,8 +64,8 @@ Value Converter::toValue(OpFoldResult size) {
 
 SmallVector<Value> Converter::dynamicSizes(Type type, const Buffer &buffer) {
   SmallVector<Value> sizes;
-  for (auto [size, given] : llvm::zip_equal(
-           cast<RankedTensorType>(type).getShape(), buffer.sizes))
+  for (auto [size, given] :
+       llvm::zip_equal(cast<RankedTensorType>(type).getShape(), buffer.sizes))
     if (ShapedType::isDynamic(size))
       sizes.push_back(toValue(given));
   return sizes;
@@ -160,9 +159,9 @@ Value Converter::linearize(ValueRange indices, ArrayRef<OpFoldResult> sizes) {
   for (auto [index, size] : llvm::zip_equal(indices, sizes)) {
     Value limit = toValue(size);
     // One comparison covers negative indices as well.
-    require(b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, index,
-                                          limit),
-            static_cast<int32_t>(Fault::IndexOutOfRange), index);
+    require(
+        b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, index, limit),
+        static_cast<int32_t>(Fault::IndexOutOfRange), index);
     if (!position) {
       position = index;
       continue;
@@ -211,8 +210,7 @@ LogicalResult Converter::convertLaunch(dispatch::LaunchOp op) {
   for (Value scalar : op.getScalars())
     words.push_back(scalars.lookup(scalar));
   for (Value input : op.getInputs())
-    llvm::append_range(words,
-                       dynamicSizes(input.getType(), buffers.at(input)));
+    llvm::append_range(words, dynamicSizes(input.getType(), buffers.at(input)));
   llvm::append_range(words, resultSizes);
   LaunchOp::create(b, op.getKernelAttr(), reads, writes, words);
   return success();
@@ -300,9 +298,8 @@ LogicalResult Converter::convertEmpty(tensor::EmptyOp op) {
   Buffer &buffer = buffers[op.getResult()] = {};
   for (OpFoldResult size : op.getMixedSizes())
     buffer.sizes.push_back(
-        isa<Value>(size)
-            ? getAsOpFoldResult(scalars.lookup(cast<Value>(size)))
-            : size);
+        isa<Value>(size) ? getAsOpFoldResult(scalars.lookup(cast<Value>(size)))
+                         : size);
   buffer.memory = createMemory(op.getType().getElementType(), buffer.sizes);
   return success();
 }
@@ -313,10 +310,9 @@ LogicalResult Converter::convertReshape(ReshapeOp op) {
   Buffer buffer{source.memory, {}};
   auto given = op.getSizes().begin();
   for (int64_t size : type.getShape())
-    buffer.sizes.push_back(
-        ShapedType::isStatic(size)
-            ? OpFoldResult(b.getIndexAttr(size))
-            : getAsOpFoldResult(scalars.lookup(*given++)));
+    buffer.sizes.push_back(ShapedType::isStatic(size)
+                               ? OpFoldResult(b.getIndexAttr(size))
+                               : getAsOpFoldResult(scalars.lookup(*given++)));
   Value found = createBytes(type.getElementType(), source.sizes);
   Value wanted = createBytes(type.getElementType(), buffer.sizes);
   requireEqual(getAsOpFoldResult(found), getAsOpFoldResult(wanted));
@@ -331,8 +327,7 @@ LogicalResult Converter::convertSelect(arith::SelectOp op) {
   Buffer lhs = buffers.at(op.getTrueValue());
   Buffer rhs = buffers.at(op.getFalseValue());
   Buffer buffer;
-  buffer.memory =
-      arith::SelectOp::create(b, condition, lhs.memory, rhs.memory);
+  buffer.memory = arith::SelectOp::create(b, condition, lhs.memory, rhs.memory);
   for (auto [left, right] : llvm::zip_equal(lhs.sizes, rhs.sizes)) {
     if (isSameSize(left, right)) {
       buffer.sizes.push_back(left);
@@ -359,15 +354,16 @@ static void guardDivision(ImplicitLocOpBuilder &b, Operation *op) {
   b.setInsertionPoint(op);
   auto zero = arith::ConstantOp::create(b, b.getZeroAttr(divisor.getType()));
   auto one = arith::ConstantOp::create(b, b.getOneAttr(divisor.getType()));
-  auto isZero = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, divisor,
-                                      zero);
+  auto isZero =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, divisor, zero);
   op->setOperand(1, arith::SelectOp::create(b, isZero, one, divisor));
 }
 
 LogicalResult Converter::convertScalarOp(Operation &op) {
-  bool isScalar = op.getNumRegions() == 0 && isMemoryEffectFree(&op) &&
-                  llvm::none_of(op.getOperandTypes(), llvm::IsaPred<ShapedType>) &&
-                  llvm::none_of(op.getResultTypes(), llvm::IsaPred<ShapedType>);
+  bool isScalar =
+      op.getNumRegions() == 0 && isMemoryEffectFree(&op) &&
+      llvm::none_of(op.getOperandTypes(), llvm::IsaPred<ShapedType>) &&
+      llvm::none_of(op.getResultTypes(), llvm::IsaPred<ShapedType>);
   if (!isScalar)
     return op.emitOpError("is not expected in a program of launches");
   SmallVector<Value> folded;

@@ -32,8 +32,8 @@ static StringRef getDimName(DictionaryAttr attrs, unsigned dim) {
 SymbolAttr Converter::makeSymbolAttr(StringRef name) {
   int64_t min = 0, max = std::numeric_limits<int64_t>::max();
   auto ranges = module->getAttrOfType<DictionaryAttr>(kDimRangesAttr);
-  auto range = ranges ? ranges.getAs<DenseI64ArrayAttr>(name)
-                      : DenseI64ArrayAttr();
+  auto range =
+      ranges ? ranges.getAs<DenseI64ArrayAttr>(name) : DenseI64ArrayAttr();
   if (range && range.size() == 2) {
     min = range[0];
     max = range[1];
@@ -64,8 +64,8 @@ void Converter::convertInputs() {
         continue;
       }
       StringRef given = getDimName(attrs, dim);
-      Value symbol = getSymbol(
-          given.empty() ? name + "." + std::to_string(dim) : given.str());
+      Value symbol = getSymbol(given.empty() ? name + "." + std::to_string(dim)
+                                             : given.str());
       buffer.sizes.push_back(symbol);
       numbers.push_back(symbol.getDefiningOp<SymbolOp>().getNumber());
     }
@@ -89,8 +89,7 @@ Value Converter::createOutput(unsigned number, const Buffer &buffer) {
   SmallVector<int64_t> shape;
   SmallVector<int32_t> numbers;
   SmallVector<Value> sizes;
-  for (auto [declared, size] :
-       llvm::zip_equal(type.getShape(), buffer.sizes)) {
+  for (auto [declared, size] : llvm::zip_equal(type.getShape(), buffer.sizes)) {
     std::optional<int64_t> known = getConstantIntValue(size);
     if (known || ShapedType::isStatic(declared)) {
       shape.push_back(known ? *known : declared);
@@ -129,8 +128,8 @@ LogicalResult Converter::convertReturn(func::ReturnOp op) {
 
 /// Whether all values that cross the boundary have ranks.
 static LogicalResult checkBoundary(func::FuncOp func) {
-  for (Type type : llvm::concat<const Type>(func.getArgumentTypes(),
-                                            func.getResultTypes()))
+  for (Type type :
+       llvm::concat<const Type>(func.getArgumentTypes(), func.getResultTypes()))
     if (!isa<RankedTensorType>(type))
       return func.emitOpError("takes or returns ")
              << type << ", but a program can pass only tensors with a rank";

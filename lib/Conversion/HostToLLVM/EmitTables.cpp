@@ -1,8 +1,8 @@
 //===- EmitTables.cpp - The tables that describe a compiled program -------===//
 
-#include "weft-rt/entry.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "weft-rt/entry.h"
 #include "weft/Conversion/HostToLLVM.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "weft/Dialect/Host/IR/HostDialect.h"
@@ -61,7 +61,8 @@ namespace {
 class TableBuilder {
 public:
   TableBuilder(ModuleOp module, bool filesByPath)
-      : module(module), filesByPath(filesByPath), b(module.getLoc(), module.getBodyRegion()),
+      : module(module), filesByPath(filesByPath),
+        b(module.getLoc(), module.getBodyRegion()),
         ptr(LLVM::LLVMPointerType::get(module.getContext())),
         i32(b.getI32Type()), i64(b.getI64Type()) {
     b.setInsertionPointToEnd(module.getBody());
@@ -84,8 +85,8 @@ private:
   Value addressOf(Operation *op) {
     if (!op)
       return LLVM::ZeroOp::create(b, ptr);
-    return LLVM::AddressOfOp::create(
-        b, ptr, SymbolTable::getSymbolName(op).getValue());
+    return LLVM::AddressOfOp::create(b, ptr,
+                                     SymbolTable::getSymbolName(op).getValue());
   }
   /// A global string that ends with a zero byte.
   Operation *string(StringRef text);
@@ -142,9 +143,8 @@ Operation *TableBuilder::table(StringRef name, ArrayRef<Type> types,
     return nullptr;
   auto structType = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
   auto type = LLVM::LLVMArrayType::get(structType, count);
-  auto global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
-                                       LLVM::Linkage::Internal, name,
-                                       Attribute());
+  auto global = LLVM::GlobalOp::create(
+      b, type, /*isConstant=*/true, LLVM::Linkage::Internal, name, Attribute());
   OpBuilder::InsertionGuard guard(b);
   b.createBlock(&global.getInitializerRegion());
   Value all = LLVM::UndefOp::create(b, type);
@@ -164,17 +164,17 @@ Operation *TableBuilder::table(StringRef name, ArrayRef<Type> types,
 
 Operation *TableBuilder::ports(StringRef name, ArrayAttr attrs) {
   SmallVector<Operation *> dims, names;
-  for (auto [number, port] :
-       llvm::enumerate(attrs.getAsRange<PortAttr>())) {
+  for (auto [number, port] : llvm::enumerate(attrs.getAsRange<PortAttr>())) {
     names.push_back(string(port.getName()));
     auto shape = port.getType().getShape();
-    dims.push_back(table(
-        (name + "_dims_" + Twine(number)).str(), {i64, i32}, shape.size(),
-        [&](size_t dim) {
-          int64_t size = ShapedType::isStatic(shape[dim]) ? shape[dim] : -1;
-          return Fields{constant(i64, size),
-                        constant(i32, port.getSymbols()[dim])};
-        }));
+    dims.push_back(table((name + "_dims_" + Twine(number)).str(), {i64, i32},
+                         shape.size(), [&](size_t dim) {
+                           int64_t size = ShapedType::isStatic(shape[dim])
+                                              ? shape[dim]
+                                              : -1;
+                           return Fields{constant(i64, size),
+                                         constant(i32, port.getSymbols()[dim])};
+                         }));
   }
   return table(name, {ptr, i32, i32, ptr}, attrs.size(), [&](size_t number) {
     RankedTensorType type = cast<PortAttr>(attrs[number]).getType();
@@ -188,13 +188,12 @@ Operation *TableBuilder::symbols(ArrayAttr attrs) {
   SmallVector<Operation *> names;
   for (auto symbol : attrs.getAsRange<host::SymbolAttr>())
     names.push_back(string(symbol.getName()));
-  return table("weft_symbols", {ptr, i64, i64}, attrs.size(),
-               [&](size_t number) {
-                 auto symbol = cast<host::SymbolAttr>(attrs[number]);
-                 return Fields{addressOf(names[number]),
-                               constant(i64, symbol.getMin()),
-                               constant(i64, symbol.getMax())};
-               });
+  return table(
+      "weft_symbols", {ptr, i64, i64}, attrs.size(), [&](size_t number) {
+        auto symbol = cast<host::SymbolAttr>(attrs[number]);
+        return Fields{addressOf(names[number]), constant(i64, symbol.getMin()),
+                      constant(i64, symbol.getMax())};
+      });
 }
 
 TableBuilder::Constant TableBuilder::constantOf(size_t number, DataOp op) {
@@ -223,9 +222,8 @@ TableBuilder::Constant TableBuilder::constantOf(size_t number, DataOp op) {
   HostTensor tensor =
       HostTensor::fromAttr(cast<DenseElementsAttr>(op.getValue()));
   ArrayRef<char> raw = tensor.getBytes();
-  auto global =
-      cast<LLVM::GlobalOp>(bytes(("weft_data_" + Twine(number)).str(),
-                                 StringRef(raw.data(), raw.size())));
+  auto global = cast<LLVM::GlobalOp>(bytes(("weft_data_" + Twine(number)).str(),
+                                           StringRef(raw.data(), raw.size())));
   global.setAlignment(WEFT_BUFFER_ALIGNMENT);
   entry.data = global;
   entry.size = raw.size();
@@ -236,20 +234,20 @@ Operation *TableBuilder::constants(ArrayRef<DataOp> data) {
   SmallVector<Constant> entries;
   for (auto [number, op] : llvm::enumerate(data))
     entries.push_back(constantOf(number, op));
-  return table(
-      "weft_constants", {ptr, i32, ptr, ptr, i64, i64, i32, i64}, data.size(),
-      [&](size_t number) {
-        const Constant &entry = entries[number];
-        return Fields{addressOf(entry.name),
-                      constant(i32, entry.file ? WEFT_CONSTANT_FILE
-                                               : WEFT_CONSTANT_EMBEDDED),
-                      addressOf(entry.data),
-                      addressOf(entry.file),
-                      constant(i64, entry.offset),
-                      constant(i64, entry.size),
-                      constant(i32, entry.packed),
-                      constant(i64, entry.count)};
-      });
+  return table("weft_constants", {ptr, i32, ptr, ptr, i64, i64, i32, i64},
+               data.size(), [&](size_t number) {
+                 const Constant &entry = entries[number];
+                 return Fields{addressOf(entry.name),
+                               constant(i32, entry.file
+                                                 ? WEFT_CONSTANT_FILE
+                                                 : WEFT_CONSTANT_EMBEDDED),
+                               addressOf(entry.data),
+                               addressOf(entry.file),
+                               constant(i64, entry.offset),
+                               constant(i64, entry.size),
+                               constant(i32, entry.packed),
+                               constant(i64, entry.count)};
+               });
 }
 
 Operation *TableBuilder::kernels(ArrayRef<dispatch::KernelOp> kernels) {
@@ -261,11 +259,9 @@ Operation *TableBuilder::kernels(ArrayRef<dispatch::KernelOp> kernels) {
                         [](StringRef node) { return node.str(); }),
         "\n")));
   }
-  return table("weft_kernels", {ptr, ptr}, kernels.size(),
-               [&](size_t number) {
-                 return Fields{addressOf(names[number]),
-                               addressOf(nodes[number])};
-               });
+  return table("weft_kernels", {ptr, ptr}, kernels.size(), [&](size_t number) {
+    return Fields{addressOf(names[number]), addressOf(nodes[number])};
+  });
 }
 
 void TableBuilder::program(StringRef target, StringRef producer) {
@@ -278,8 +274,8 @@ void TableBuilder::program(StringRef target, StringRef producer) {
   for (dispatch::KernelOp kernel : kernelOps)
     scratch = std::max<int64_t>(scratch, kernel.getScratchBytes());
 
-  Operation *texts[] = {string(module.getName().value_or("")),
-                        string(producer), string(target)};
+  Operation *texts[] = {string(module.getName().value_or("")), string(producer),
+                        string(target)};
   size_t counts[] = {inputs.size(), outputs.size(), symbolAttrs.size(),
                      data.size(), kernelOps.size()};
   Operation *tables[] = {ports("weft_inputs", inputs),
@@ -306,9 +302,8 @@ void TableBuilder::program(StringRef target, StringRef producer) {
 
 /// The functions of the runtime, in the order of weft_run_table.
 static constexpr StringLiteral runtimeFunctions[] = {
-    "weft_rt_launch",   "weft_rt_symbols", "weft_rt_arena",
-    "weft_rt_constant", "weft_rt_input",   "weft_rt_output",
-    "weft_rt_allocate", "weft_rt_fault",
+    "weft_rt_launch", "weft_rt_symbols", "weft_rt_arena",    "weft_rt_constant",
+    "weft_rt_input",  "weft_rt_output",  "weft_rt_allocate", "weft_rt_fault",
 };
 static_assert(sizeof(weft_run_table) ==
               std::size(runtimeFunctions) * sizeof(void *));
@@ -322,12 +317,11 @@ void TableBuilder::entryPoints() {
     Block *block = func.addEntryBlock(b);
     b.setInsertionPointToStart(block);
     Value table = LLVM::LoadOp::create(b, ptr, block->getArgument(0));
-    Value slot = LLVM::GEPOp::create(b, ptr, ptr, table,
-                                     ArrayRef<LLVM::GEPArg>(number));
+    Value slot =
+        LLVM::GEPOp::create(b, ptr, ptr, table, ArrayRef<LLVM::GEPArg>(number));
     SmallVector<Value> operands{LLVM::LoadOp::create(b, ptr, slot)};
     llvm::append_range(operands, block->getArguments());
-    auto call =
-        LLVM::CallOp::create(b, func.getFunctionType(), operands);
+    auto call = LLVM::CallOp::create(b, func.getFunctionType(), operands);
     LLVM::ReturnOp::create(b, call.getResults());
     func.setSymVisibility(std::nullopt);
   }
@@ -339,13 +333,12 @@ void TableBuilder::query() {
   OpBuilder::InsertionGuard guard(b);
   Block *block = func.addEntryBlock(b);
   b.setInsertionPointToStart(block);
-  Value isOurs = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq,
-                                      block->getArgument(0),
-                                      constant(i32, WEFT_PROGRAM_ABI));
+  Value isOurs =
+      LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, block->getArgument(0),
+                           constant(i32, WEFT_PROGRAM_ABI));
   Value program = addressOf(module.lookupSymbol("weft_program"));
   Value none = LLVM::ZeroOp::create(b, ptr);
-  LLVM::ReturnOp::create(b,
-                         LLVM::SelectOp::create(b, isOurs, program, none));
+  LLVM::ReturnOp::create(b, LLVM::SelectOp::create(b, isOurs, program, none));
 }
 
 LogicalResult TableBuilder::check() {
@@ -356,8 +349,8 @@ LogicalResult TableBuilder::check() {
     if (!module.lookupSymbol<LLVM::LLVMFuncOp>(name))
       return module.emitError("there is no LLVM function '") << name << "'";
   for (StringRef name : {inputsAttrName, outputsAttrName})
-    for (auto port : module->getAttrOfType<ArrayAttr>(name)
-                         .getAsRange<PortAttr>()) {
+    for (auto port :
+         module->getAttrOfType<ArrayAttr>(name).getAsRange<PortAttr>()) {
       if (port.getType().getRank() > WEFT_MAX_RANK)
         return module.emitError("'")
                << port.getName() << "' has rank " << port.getType().getRank()
@@ -398,8 +391,8 @@ struct HostEmitTablesPass
   using HostEmitTablesPassBase::HostEmitTablesPassBase;
 
   void runOnOperation() override {
-    if (failed(TableBuilder(getOperation(), filesByPath)
-                   .emit(target, producer)))
+    if (failed(
+            TableBuilder(getOperation(), filesByPath).emit(target, producer)))
       signalPassFailure();
   }
 };

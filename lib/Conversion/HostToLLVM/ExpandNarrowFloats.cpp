@@ -1,7 +1,6 @@
 //===- ExpandNarrowFloats.cpp - Floats of 8 and 4 bits by integers --------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -24,7 +23,7 @@ struct Format {
   int bias;
   int32_t largest;  ///< magnitude of the largest finite number
   int32_t infinite; ///< magnitude that infinity turns into
-  int32_t nan;      ///< code of NaN; -1 if there is none
+  int32_t nan;      ///< code that NaN turns into
   /// One NaN, in the place of negative zero.
   bool unsignedZero;
 };
@@ -49,12 +48,8 @@ public:
   }
   Value integer(int32_t value) { return constant(b.getI32IntegerAttr(value)); }
   Value real(double value) { return constant(b.getF32FloatAttr(value)); }
-  Value add(Value lhs, Value rhs) {
-    return arith::AddIOp::create(b, lhs, rhs);
-  }
-  Value sub(Value lhs, Value rhs) {
-    return arith::SubIOp::create(b, lhs, rhs);
-  }
+  Value add(Value lhs, Value rhs) { return arith::AddIOp::create(b, lhs, rhs); }
+  Value sub(Value lhs, Value rhs) { return arith::SubIOp::create(b, lhs, rhs); }
   Value andBits(Value lhs, int32_t mask) {
     return arith::AndIOp::create(b, lhs, integer(mask));
   }
@@ -96,8 +91,39 @@ static std::optional<Format> getFormat(Type type) {
   if (isa<Float8E5M2FNUZType>(element))
     return Format{8, 2, 16, 0x7f, 0x80, 0x80, true};
   if (isa<Float4E2M1FNType>(element))
-    return Format{4, 1, 1, 0x7, 0x7, -1, false};
+    return Format{4, 1, 1, 0x7, 0x7, 0x8, false};
   return std::nullopt;
+}
+
+/// Whether values of `type` are powers of two without a sign, encoded as f32
+/// encodes its exponent.
+static bool isScale(Type type) {
+  return isa<Float8E8M0FNUType>(getElementTypeOrSelf(type));
+}
+
+/// The f32 that a scale stands for; the least, 2^-127, has no exponent there.
+static Value extendScale(Arithmetic &a, Value value) {
+  Type narrowInt = a.shaped(a.b.getIntegerType(8));
+  Value code = arith::ExtUIOp::create(a.b, a.i32(), a.bits(narrowInt, value));
+  Value bits = a.left(code, 23);
+  bits = a.select(a.is(arith::CmpIPredicate::eq, code, 0),
+                  a.integer(0x00400000), bits);
+  bits = a.select(a.is(arith::CmpIPredicate::eq, code, 0xff),
+                  a.integer(0x7fc00000), bits);
+  return a.bits(a.f32(), bits);
+}
+
+/// The least scale that is not below the magnitude of an f32, as ONNX casts.
+static Value truncateToScale(Arithmetic &a, Value value, Type type) {
+  Value bits = a.bits(a.i32(), value);
+  Value exponent = a.andBits(a.right(bits, 23), 0xff);
+  Value hasFraction =
+      a.is(arith::CmpIPredicate::ne, a.andBits(bits, 0x7fffff), 0);
+  Value up = arith::ExtUIOp::create(a.b, a.i32(), hasFraction);
+  Value code = a.select(a.is(arith::CmpIPredicate::eq, exponent, 0xff),
+                        exponent, a.add(exponent, up));
+  Type narrowInt = a.shaped(a.b.getIntegerType(8));
+  return a.bits(type, arith::TruncIOp::create(a.b, narrowInt, code));
 }
 
 static double powerOfTwo(int exponent) { return std::ldexp(1.0, exponent); }
@@ -115,24 +141,24 @@ static Value extendToF32(Arithmetic &a, Value value, const Format &format) {
   Value mantissa = arith::UIToFPOp::create(a.b, a.f32(), magnitude);
   Value tiny = arith::MulFOp::create(
       a.b, mantissa, a.real(powerOfTwo(1 - format.bias - format.mantissa)));
-  Value bits = a.select(a.is(arith::CmpIPredicate::ult, magnitude,
-                             1 << format.mantissa),
-                        a.bits(a.i32(), tiny), normal);
+  Value bits =
+      a.select(a.is(arith::CmpIPredicate::ult, magnitude, 1 << format.mantissa),
+               a.bits(a.i32(), tiny), normal);
 
   Value nan = a.integer(0x7fc00000);
   if (format.unsignedZero) {
-    bits = a.select(a.is(arith::CmpIPredicate::eq, code, format.nan), nan,
-                    bits);
-  } else if (format.nan >= 0) {
+    bits =
+        a.select(a.is(arith::CmpIPredicate::eq, code, format.nan), nan, bits);
+  } else if (format.width == 8) {
     // Above the largest number there may be infinity, then NaN.
     if (format.infinite != format.nan)
-      bits = a.select(
-          a.is(arith::CmpIPredicate::eq, magnitude, format.infinite),
-          a.integer(0x7f800000), bits);
-    int32_t first = format.infinite != format.nan ? format.infinite + 1
-                                                  : format.nan;
-    bits = a.select(a.is(arith::CmpIPredicate::uge, magnitude, first), nan,
-                    bits);
+      bits =
+          a.select(a.is(arith::CmpIPredicate::eq, magnitude, format.infinite),
+                   a.integer(0x7f800000), bits);
+    int32_t first =
+        format.infinite != format.nan ? format.infinite + 1 : format.nan;
+    bits =
+        a.select(a.is(arith::CmpIPredicate::uge, magnitude, first), nan, bits);
   }
   return a.bits(a.f32(), a.orBits(bits, sign));
 }
@@ -148,17 +174,17 @@ static Value truncateFromF32(Arithmetic &a, Value value, Type type,
   // is odd, carries where rounding goes up.
   unsigned shift = 23 - format.mantissa;
   Value odd = a.andBits(a.right(wide, shift), 1);
-  Value rounded =
-      a.right(a.add(a.add(wide, a.integer((1 << (shift - 1)) - 1)), odd), shift);
+  Value rounded = a.right(
+      a.add(a.add(wide, a.integer((1 << (shift - 1)) - 1)), odd), shift);
   Value normal =
       a.sub(rounded, a.integer((127 - format.bias) << format.mantissa));
   // In the sum with this number, the last place is that of the narrow type.
   double aligned = powerOfTwo(23 + 1 - format.bias - format.mantissa);
   Value absolute = a.bits(a.f32(), wide);
   Value sum = arith::AddFOp::create(a.b, absolute, a.real(aligned));
-  Value tiny = a.sub(a.bits(a.i32(), sum),
-                     a.integer(llvm::bit_cast<int32_t>(
-                         static_cast<float>(aligned))));
+  Value tiny =
+      a.sub(a.bits(a.i32(), sum),
+            a.integer(llvm::bit_cast<int32_t>(static_cast<float>(aligned))));
   int32_t firstNormal = (128 - format.bias) << 23;
   Value code = a.select(a.is(arith::CmpIPredicate::ult, wide, firstNormal),
                         tiny, normal);
@@ -169,13 +195,10 @@ static Value truncateFromF32(Arithmetic &a, Value value, Type type,
   code = a.orBits(code, sign);
   if (format.unsignedZero)
     code = a.select(isZero, a.integer(0), code);
-  if (format.nan >= 0) {
-    Value nan = a.integer(format.nan);
-    if (!format.unsignedZero)
-      nan = a.orBits(nan, sign);
-    code = a.select(a.is(arith::CmpIPredicate::ugt, wide, 0x7f800000), nan,
-                    code);
-  }
+  Value nan = a.integer(format.nan);
+  if (!format.unsignedZero)
+    nan = a.orBits(nan, sign);
+  code = a.select(a.is(arith::CmpIPredicate::ugt, wide, 0x7f800000), nan, code);
   Type narrowInt = a.shaped(a.b.getIntegerType(format.width));
   return a.bits(type, arith::TruncIOp::create(a.b, narrowInt, code));
 }
@@ -188,10 +211,12 @@ struct ExpandExtF : OpRewritePattern<arith::ExtFOp> {
   LogicalResult matchAndRewrite(arith::ExtFOp op,
                                 PatternRewriter &rewriter) const override {
     std::optional<Format> format = getFormat(op.getIn().getType());
-    if (!format)
+    bool scale = isScale(op.getIn().getType());
+    if (!format && !scale)
       return rewriter.notifyMatchFailure(op, "not a narrow float");
     Arithmetic a(op.getLoc(), rewriter, op.getType());
-    Value wide = extendToF32(a, op.getIn(), *format);
+    Value wide = scale ? extendScale(a, op.getIn())
+                       : extendToF32(a, op.getIn(), *format);
     unsigned width = getElementTypeOrSelf(op.getType()).getIntOrFloatBitWidth();
     if (width > 32)
       wide = arith::ExtFOp::create(a.b, op.getType(), wide);
@@ -208,7 +233,8 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
   LogicalResult matchAndRewrite(arith::TruncFOp op,
                                 PatternRewriter &rewriter) const override {
     std::optional<Format> format = getFormat(op.getType());
-    if (!format)
+    bool scale = isScale(op.getType());
+    if (!format && !scale)
       return rewriter.notifyMatchFailure(op, "not a narrow float");
     Arithmetic a(op.getLoc(), rewriter, op.getType());
     Value wide = op.getIn();
@@ -218,7 +244,9 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
       wide = arith::TruncFOp::create(a.b, a.f32(), wide);
     else if (width < 32)
       wide = arith::ExtFOp::create(a.b, a.f32(), wide);
-    rewriter.replaceOp(op, truncateFromF32(a, wide, op.getType(), *format));
+    rewriter.replaceOp(op,
+                       scale ? truncateToScale(a, wide, op.getType())
+                             : truncateFromF32(a, wide, op.getType(), *format));
     return success();
   }
 };
@@ -230,7 +258,6 @@ struct ExpandNarrowFloatsPass
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandExtF, ExpandTruncF>(&getContext());
-    arith::populateExpandF8E8M0Patterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

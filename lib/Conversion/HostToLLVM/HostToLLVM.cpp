@@ -146,9 +146,8 @@ void FunctionLowering::lowerLaunch(LaunchOp op) {
   for (Value word : op.getWords())
     words.push_back(toI64(word));
   for (auto [position, word] : llvm::enumerate(words))
-    LLVM::StoreOp::create(b, word,
-                          element(launchArgs, b.getI64Type(),
-                                  constant(64, position)));
+    LLVM::StoreOp::create(
+        b, word, element(launchArgs, b.getI64Type(), constant(64, position)));
 
   Value failed;
   Operation *last = op;
@@ -160,10 +159,9 @@ void FunctionLowering::lowerLaunch(LaunchOp op) {
     }
     auto taskName = cast<FlatSymbolRefAttr>(task);
     auto taskFunc = module.lookupSymbol<func::FuncOp>(taskName.getAttr());
-    Value iterations =
-        func::CallOp::create(b, cast<FlatSymbolRefAttr>(count),
-                             b.getI64Type(), launchArgs)
-            .getResult(0);
+    Value iterations = func::CallOp::create(b, cast<FlatSymbolRefAttr>(count),
+                                            b.getI64Type(), launchArgs)
+                           .getResult(0);
     Value address =
         func::ConstantOp::create(b, taskFunc.getFunctionType(), taskName);
     address = UnrealizedConversionCastOp::create(b, ptr, address).getResult(0);
@@ -184,13 +182,13 @@ void FunctionLowering::lowerOutput(OutputOp op) {
   Value sizes = reserve(b.getI64Type(), std::max<int64_t>(1, type.getRank()));
   auto given = op.getSizes().begin();
   for (auto [dim, size] : llvm::enumerate(type.getShape())) {
-    Value value = ShapedType::isStatic(size) ? constant(64, size)
-                                             : toI64(*given++);
-    LLVM::StoreOp::create(
-        b, value, element(sizes, b.getI64Type(), constant(64, dim)));
+    Value value =
+        ShapedType::isStatic(size) ? constant(64, size) : toI64(*given++);
+    LLVM::StoreOp::create(b, value,
+                          element(sizes, b.getI64Type(), constant(64, dim)));
   }
-  Value memory = call("weft_rt_output", ptr,
-                      {run, constant(32, op.getNumber()), sizes});
+  Value memory =
+      call("weft_rt_output", ptr, {run, constant(32, op.getNumber()), sizes});
   op.getBuffer().replaceAllUsesWith(memory);
   auto null = LLVM::ZeroOp::create(b, ptr);
   failIf(LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, memory, null), op);
@@ -214,20 +212,20 @@ Value FunctionLowering::lowerSize(SizeOp op) {
   auto type = cast<RankedTensorType>(op.getType());
   SmallVector<int64_t> shape(type.getShape());
   llvm::erase_if(shape, ShapedType::isDynamic);
-  Value bytes = constant(64, getStaticBytes(RankedTensorType::get(
-                                 shape, type.getElementType())));
+  Value bytes = constant(
+      64, getStaticBytes(RankedTensorType::get(shape, type.getElementType())));
   Value limit = constant(64, maxBytes);
   auto overflowType = LLVM::LLVMStructType::getLiteral(
       b.getContext(), {b.getI64Type(), b.getI1Type()});
   Value zero = constant(64, 0), isEmpty;
   for (Value size : op.getSizes()) {
     Value clamped = arith::MaxSIOp::create(b, toI64(size), zero);
-    Value none = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, clamped,
-                                       zero);
-    isEmpty = isEmpty ? arith::OrIOp::create(b, isEmpty, none).getResult()
-                      : none;
-    Value product = LLVM::SMulWithOverflowOp::create(b, overflowType, bytes,
-                                                     clamped);
+    Value none =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, clamped, zero);
+    isEmpty =
+        isEmpty ? arith::OrIOp::create(b, isEmpty, none).getResult() : none;
+    Value product =
+        LLVM::SMulWithOverflowOp::create(b, overflowType, bytes, clamped);
     Value low = LLVM::ExtractValueOp::create(b, product, 0);
     Value tooLarge = LLVM::ExtractValueOp::create(b, product, 1);
     low = arith::MinSIOp::create(b, low, limit);
@@ -288,23 +286,22 @@ void FunctionLowering::lowerOp(Operation &op) {
   };
   llvm::TypeSwitch<Operation *>(&op)
       .Case([&](InputOp op) {
-        replace(call("weft_rt_input", ptr, {run, constant(32, op.getNumber())}));
+        replace(
+            call("weft_rt_input", ptr, {run, constant(32, op.getNumber())}));
       })
       .Case([&](ConstantOp op) {
         int64_t number = getNumber<DataOp>(module, op.getData());
         replace(call("weft_rt_constant", ptr, {run, constant(32, number)}));
       })
       .Case([&](SymbolOp op) {
-        Value base = once(symbols, [&] {
-          return call("weft_rt_symbols", ptr, run);
-        });
+        Value base =
+            once(symbols, [&] { return call("weft_rt_symbols", ptr, run); });
         Value at = element(base, b.getI64Type(), constant(64, op.getNumber()));
         replace(toIndex(LLVM::LoadOp::create(b, b.getI64Type(), at)));
       })
       .Case([&](ArenaOp op) {
-        Value base = once(arena, [&] {
-          return call("weft_rt_arena", ptr, run);
-        });
+        Value base =
+            once(arena, [&] { return call("weft_rt_arena", ptr, run); });
         replace(element(base, b.getI8Type(), toI64(op.getOffset())));
       })
       .Case([&](AllocateOp op) {

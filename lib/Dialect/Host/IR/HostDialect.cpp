@@ -38,6 +38,11 @@ void HostDialect::initialize() {
       >();
 }
 
+Operation *HostDialect::materializeConstant(OpBuilder &builder, Attribute value,
+                                            Type type, Location loc) {
+  return arith::ConstantOp::materialize(builder, value, type, loc);
+}
+
 int64_t weft::host::getStaticBytes(RankedTensorType type) {
   int64_t bytes = getStorageBytes(type.getElementType());
   for (int64_t size : type.getShape()) {
@@ -101,9 +106,8 @@ static AttrT lookUp(Operation *op, StringRef tableName, uint32_t number) {
   }
   auto entry = dyn_cast<AttrT>(table[number]);
   if (!entry)
-    op->emitOpError("entry ")
-        << number << " of '" << tableName << "' is of another kind: "
-        << table[number];
+    op->emitOpError("entry ") << number << " of '" << tableName
+                              << "' is of another kind: " << table[number];
   return entry;
 }
 
@@ -128,8 +132,7 @@ LogicalResult OutputOp::verify() {
   return success();
 }
 
-LogicalResult
-ConstantOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+LogicalResult ConstantOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   if (!symbolTable.lookupNearestSymbolFrom<DataOp>(*this, getDataAttr()))
     return emitOpError("'") << getData() << "' is not a 'host.data'";
   return success();
@@ -150,7 +153,8 @@ LogicalResult DataOp::verify() {
   auto type = dyn_cast<RankedTensorType>(getValue().getType());
   if (!type || !type.hasStaticShape())
     return emitOpError("value is of type ")
-           << getValue().getType() << ", but a tensor of static shape is wanted";
+           << getValue().getType()
+           << ", but a tensor of static shape is wanted";
   return success();
 }
 

@@ -12,8 +12,8 @@
 #include "Lifetime.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Dominance.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/CSE.h"
@@ -83,7 +83,8 @@ static Value cloneComputation(OpBuilder &builder, Value value,
     return done;
   Operation *op = value.getDefiningOp();
   if (!op || op->getNumRegions() != 0 ||
-      !(isa<SymbolOp, SizeOp>(op) || isa<arith::ArithDialect>(op->getDialect())))
+      !(isa<SymbolOp, SizeOp>(op) ||
+        isa<arith::ArithDialect>(op->getDialect())))
     return {};
   for (Value operand : op->getOperands())
     if (!cloneComputation(builder, operand, mapping))
@@ -97,7 +98,8 @@ static void factorSize(Planned &buffer) {
   Value size = buffer.op.getBytes();
   APInt known;
   if (matchPattern(size, m_ConstantInt(&known))) {
-    buffer.bytes = std::min(maxBytes, std::max<int64_t>(0, known.getSExtValue()));
+    buffer.bytes =
+        std::min(maxBytes, std::max<int64_t>(0, known.getSExtValue()));
     buffer.pooled = true;
   } else if (auto op = size.getDefiningOp<SizeOp>()) {
     auto type = cast<RankedTensorType>(op.getType());
@@ -112,7 +114,8 @@ static void factorSize(Planned &buffer) {
       return a != c && a->isBeforeInBlock(c);
     });
     // Rounding up may waste an eighth.
-    buffer.pooled = buffer.bytes % alignment == 0 || buffer.bytes >= 8 * alignment;
+    buffer.pooled =
+        buffer.bytes % alignment == 0 || buffer.bytes >= 8 * alignment;
   }
   if (buffer.pooled)
     buffer.bytes = llvm::alignTo(buffer.bytes, alignment);
@@ -193,9 +196,8 @@ static Plan makePlan(func::FuncOp main) {
       findSlot(plan, number);
       continue;
     }
-    Pool *pool = llvm::find_if(plan.pools, [&](const Pool &pool) {
-      return pool.dims == buffer.dims;
-    });
+    Pool *pool = llvm::find_if(
+        plan.pools, [&](const Pool &pool) { return pool.dims == buffer.dims; });
     if (pool == plan.pools.end()) {
       plan.pools.push_back({buffer.dims, {}, 0});
       pool = &plan.pools.back();
@@ -255,8 +257,8 @@ static Value emitPlan(ImplicitLocOpBuilder &b, const Plan &plan,
     for (Value dim : pool.dims)
       dims.push_back(cloneComputation(b, dim, mapping));
     poolStarts.push_back(end);
-    end = b.createOrFold<arith::AddIOp>(end,
-                                        createProduct(b, pool.bytes, dims));
+    end =
+        b.createOrFold<arith::AddIOp>(end, createProduct(b, pool.bytes, dims));
   }
   for (const Slot &slot : plan.slots) {
     slotStarts.push_back(end);
@@ -360,10 +362,9 @@ struct PlanArenaPass : weft::host::impl::PlanArenaPassBase<PlanArenaPass> {
     numBuffers += plan.buffers.size();
     numSlots += plan.slots.size();
     Builder builder(module.getContext());
-    module->setAttr(planAttrName,
-                    describePlan(builder, plan,
-                                 module->getAttrOfType<ArrayAttr>(
-                                     symbolsAttrName)));
+    module->setAttr(planAttrName, describePlan(builder, plan,
+                                               module->getAttrOfType<ArrayAttr>(
+                                                   symbolsAttrName)));
     createArenaBytes(main, plan);
     placeBuffers(main, plan);
     IRRewriter rewriter(module.getContext());
@@ -374,8 +375,7 @@ struct PlanArenaPass : weft::host::impl::PlanArenaPassBase<PlanArenaPass> {
   static void placeBuffers(func::FuncOp main, Plan &plan) {
     // Behind the sizes, which the plan refers to, is as good as before.
     Block &entry = main.getBody().front();
-    ImplicitLocOpBuilder b(main.getLoc(),
-                           OpBuilder::atBlockBegin(&entry));
+    ImplicitLocOpBuilder b(main.getLoc(), OpBuilder::atBlockBegin(&entry));
     SmallVector<Value> offsets;
     emitPlan(b, plan, offsets);
     for (auto [buffer, offset] : llvm::zip_equal(plan.buffers, offsets)) {
