@@ -1,0 +1,145 @@
+//===- Compile.cpp - weft inspect, check and compile ----------------------===//
+
+#include "Commands.h"
+#include <chrono>
+#include <cstdio>
+
+using namespace weft::tool;
+
+void CompileFlags::add(CLI::App &app) {
+  app.add_option("--mcpu", mcpu, "Processor to compile for, as LLVM calls it "
+                                 "[this machine's]");
+  app.add_option("--dim", dims,
+                 "Limits of symbolic sizes: N=1:64,M=8 [none]");
+  app.add_option("--dump-stages", dumpStages,
+                 "Write the IR after each stage to this folder");
+  app.add_option("--start-at", startAt,
+                 "Stage that a .mlir input is of: import, tensor, dispatch, "
+                 "kernel or host [import]");
+  app.add_option("-O", optLevel, "Effort of LLVM, 0 to 3 [3]")
+      ->check(CLI::Range(0, 3));
+}
+
+static const char *orNull(const std::string &text) {
+  return text.empty() ? nullptr : text.c_str();
+}
+
+weft_compile_options CompileFlags::get() const {
+  weft_compile_options options;
+  weft_compile_options_init(&options);
+  options.mcpu = orNull(mcpu);
+  options.dims = orNull(dims);
+  options.dump_stages = orNull(dumpStages);
+  options.start_at = orNull(startAt);
+  options.opt_level = optLevel;
+  return options;
+}
+
+/// Takes over a message of the C API.
+static std::string take(char *message) {
+  std::string text = message ? message : "";
+  weft_message_free(message);
+  return text;
+}
+
+/// Ends the command if `outcome` is no success; prints warnings otherwise.
+static void finish(weft_outcome outcome, char *message) {
+  std::string text = take(message);
+  if (outcome != WEFT_OUTCOME_OK)
+    throw Exit{outcome, text};
+  fputs(text.c_str(), stderr);
+}
+
+void weft::tool::check(weft_status status) {
+  if (status)
+    throw Exit{1, "error: " + std::string(weft_last_error())};
+}
+
+static bool endsWith(const std::string &text, const std::string &end) {
+  return text.size() >= end.size() &&
+         text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+LoadedModel::LoadedModel(const std::string &path, const CompileFlags &flags) {
+  if (endsWith(path, ".so")) {
+    check(weft_model_open(path.c_str(), &model));
+    return;
+  }
+  auto began = std::chrono::steady_clock::now();
+  weft_compile_options options = flags.get();
+  char *message = nullptr;
+  finish(weft_compile_file(path.c_str(), &options, &compiled, &message),
+         message);
+  compileSeconds = std::chrono::duration<double>(
+                       std::chrono::steady_clock::now() - began)
+                       .count();
+  check(weft_model_wrap(weft_compiled_program(compiled), nullptr, &model));
+}
+
+LoadedModel::~LoadedModel() {
+  weft_model_release(model);
+  if (compiled)
+    weft_compiled_release(compiled);
+}
+
+void weft::tool::addCompile(CLI::App &app) {
+  CLI::App *command =
+      app.add_subcommand("compile", "Compile a model into a program");
+  auto flags = std::make_shared<CompileFlags>();
+  auto path = std::make_shared<std::string>();
+  auto output = std::make_shared<std::string>("-");
+  auto emit = std::make_shared<std::string>();
+  command->add_option("model", *path, "Model: .onnx, .onnxtxt or .mlir")
+      ->required();
+  command->add_option("-o,--output", *output,
+                      "File to write, - for standard output [-]");
+  command
+      ->add_option("--emit,--stop-after", *emit,
+                   "What to write: so, lib, obj, asm, llvm, or the IR of a "
+                   "stage: import, tensor, dispatch, kernel, host, object "
+                   "[by the output's name, else so]")
+      ->check(CLI::IsMember({"so", "lib", "obj", "asm", "llvm", "import",
+                             "tensor", "dispatch", "kernel", "host",
+                             "object"}));
+  flags->add(*command);
+  command->callback([=] {
+    if (emit->empty())
+      *emit = endsWith(*output, ".o")   ? "obj"
+              : endsWith(*output, ".a") ? "lib"
+              : endsWith(*output, ".s") ? "asm"
+                                        : "so";
+    if (*output == "-" && (*emit == "so" || *emit == "lib" || *emit == "obj"))
+      throw Exit{2, "error: name a file to write with -o"};
+    weft_compile_options options = flags->get();
+    char *message = nullptr;
+    finish(weft_compile_to_file(path->c_str(), emit->c_str(), output->c_str(),
+                                &options, &message),
+           message);
+  });
+}
+
+void weft::tool::addCheck(CLI::App &app) {
+  CLI::App *command = app.add_subcommand(
+      "check", "Report everything that is wrong or unsupported in a model");
+  auto path = std::make_shared<std::string>();
+  command->add_option("model", *path, "Model")->required();
+  command->callback([=] {
+    char *message = nullptr;
+    finish(weft_check_file(path->c_str(), &message), message);
+    printf("%s: no problem found\n", path->c_str());
+  });
+}
+
+void weft::tool::addInspect(CLI::App &app) {
+  CLI::App *command = app.add_subcommand(
+      "inspect", "Describe a model: inputs, outputs, operators, parameters");
+  auto path = std::make_shared<std::string>();
+  command->add_option("model", *path, "Model")->required();
+  command->callback([=] {
+    char *message = nullptr, *json = nullptr;
+    weft_outcome outcome = weft_inspect_file(path->c_str(), &json, &message);
+    std::string text = take(json);
+    finish(outcome, message);
+    printf("%s\n", text.c_str());
+  });
+}

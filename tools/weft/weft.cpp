@@ -1,0 +1,31 @@
+//===- weft.cpp - Compiles and runs ONNX models ---------------------------===//
+
+#include "Commands.h"
+#include <cstdio>
+
+using namespace weft::tool;
+
+int main(int argc, char **argv) {
+  CLI::App app("Compiles ONNX models to native programs and runs them.", "weft");
+  app.footer("Exit codes: 0 done, 1 error, 2 wrong usage, 77 the model asks for "
+             "something that has no lowering.\n"
+             "`weft COMMAND --help` tells more about a command.");
+  app.set_version_flag("--version", "weft 0.1.0");
+  app.require_subcommand(1);
+  addInspect(app);
+  addCheck(app);
+  addCompile(app);
+  addRun(app);
+  addBench(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) ? 2 : 0;
+  } catch (const Exit &exit) {
+    fputs(exit.message.c_str(), stderr);
+    if (!exit.message.empty() && exit.message.back() != '\n')
+      fputc('\n', stderr);
+    return exit.code;
+  }
+  return 0;
+}
