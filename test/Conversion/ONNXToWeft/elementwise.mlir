@@ -48,7 +48,7 @@ func.func @fmod(%a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
 //   CHECK-NOT:   weft.max
 //       CHECK:   weft.min
 func.func @clip_above_only(%x: tensor<4xf32>, %high: tensor<f32>) -> tensor<4xf32> {
-  %none = onnx.none : none
+  %none = onnx.none
   %y = onnx.Clip(%x, %none, %high) : (tensor<4xf32>, none, tensor<f32>) -> tensor<4xf32>
   return %y : tensor<4xf32>
 }

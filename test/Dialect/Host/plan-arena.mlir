@@ -85,9 +85,9 @@ func.func @main() {
 
 // A buffer that a loop carries lives until the result's last use, one from
 // inside of the loop must not take its place.
-// CHECK-DAG: first = {{.+}} : i64, last = {{.+}} : i64, name = "carried", offset = [[CARRIED:.*]] : i64, pool
-// CHECK-DAG: first = {{.+}} : i64, last = {{.+}} : i64, name = "inner", offset = {{.*}} : i64, pool
-// CHECK-DAG: first = {{.+}} : i64, last = {{.+}} : i64, name = "after", offset = 0 : i64, pool
+// CHECK-DAG: first = 3 : i64, last = 8 : i64, name = "carried", offset = 0 : i64, pool
+// CHECK-DAG: first = 5 : i64, last = 6 : i64, name = "inner", offset = 64 : i64, pool
+// CHECK-DAG: first = 9 : i64, last = 10 : i64, name = "after", offset = 0 : i64, pool
 // CHECK: arith.constant 128 : index
 func.func @main() {
   %c0 = arith.constant 0 : index
