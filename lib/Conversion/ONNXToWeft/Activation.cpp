@@ -120,12 +120,28 @@ static LogicalResult lowerShrink(Lowering &lower, onnx::Node node,
   return f.isBroken() ? failure() : success();
 }
 
+/// Before opset 7, a slope of rank one counts along the channels, and
+/// conversion to a newer opset leaves it as it is: where it can't be broadcast
+/// as such, that is what is meant.
+static Value alignSlope(Lowering &lower, Value slope, Value x) {
+  ArrayRef<int64_t> shape = Lowering::typeOf(x).getShape();
+  if (Lowering::rankOf(slope) != 1 || shape.size() < 3)
+    return slope;
+  int64_t size = Lowering::typeOf(slope).getDimSize(0);
+  if (size == 1 || ShapedType::isDynamic(size) || size == shape.back() ||
+      size != shape[1])
+    return slope;
+  SmallVector<OpFoldResult> perChannel(shape.size() - 1, lower.index(1));
+  perChannel[0] = lower.index(size);
+  return lower.reshape(slope, perChannel);
+}
+
 static LogicalResult lowerPRelu(Lowering &lower, onnx::Node node,
                                 SmallVectorImpl<Value> &results) {
   Value x = lower.operand(node, 0);
+  Value slope = alignSlope(lower, lower.operand(node, 1), x);
   Terms f(lower, node);
-  results.push_back(
-      f.select(isNegative(f, x), f.mul(x, lower.operand(node, 1)), x));
+  results.push_back(f.select(isNegative(f, x), f.mul(x, slope), x));
   return f.isBroken() ? failure() : success();
 }
 
