@@ -266,12 +266,28 @@ void BlockEmitter::packPanelRow(RegionEmitter &e, const Block &block,
       LLVM::StoreOp::create(b, row, target);
       return;
     }
-    e.loop(e.index(0), lanes, {}, [&](Value lane, ValueRange) {
-      Value element = problem.blockElementB(e, block.table, block.batch, depth,
-                                            block.n0, e.add(first, lane));
-      LLVM::StoreOp::create(b, element, at(e, target, lane));
-      return SmallVector<Value>();
-    });
+    auto gather = [&] {
+      e.loop(e.index(0), lanes, {}, [&](Value lane, ValueRange) {
+        Value element = problem.blockElementB(
+            e, block.table, block.batch, depth, block.n0, e.add(first, lane));
+        LLVM::StoreOp::create(b, element, at(e, target, lane));
+        return SmallVector<Value>();
+      });
+    };
+    Contraction::Run run = problem.findRun(e, block.table, block.batch, depth,
+                                           first, tiling.lanes);
+    if (!run.condition)
+      return gather();
+    auto ifOp = scf::IfOp::create(b, TypeRange(), run.condition,
+                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(ifOp.thenBlock());
+    Value row = LLVM::LoadOp::create(b, vectorType(), run.address, bytes());
+    LLVM::StoreOp::create(b, row, target);
+    scf::YieldOp::create(b);
+    b.setInsertionPointToEnd(ifOp.elseBlock());
+    gather();
+    scf::YieldOp::create(b);
   };
   Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
                                         e.add(first, lanes), block.columns);

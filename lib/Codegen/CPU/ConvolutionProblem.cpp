@@ -51,12 +51,15 @@ public:
   }
   void prepareBlock(RegionEmitter &e, Value table, ArrayRef<Value> batch,
                     Value n0, Value count) override;
+  Run findRun(RegionEmitter &e, Value table, ArrayRef<Value> batch, Value k,
+              Value j, int64_t count) override;
   Value blockElementB(RegionEmitter &e, Value table, ArrayRef<Value> batch,
                       Value k, Value n0, Value j) override;
 
 private:
   SmallVector<Value> outputSizes(RegionEmitter &e);
   Value tableEntry(RegionEmitter &e, Value table, int64_t dim, Value j);
+  Value loadStart(RegionEmitter &e, Value table, int64_t dim, Value j);
   Value patchElement(RegionEmitter &e, ArrayRef<Value> batch, Value k,
                      ArrayRef<Value> starts);
   Value inputIndex(RegionEmitter &e, int64_t dim, Value start, Value tap,
@@ -186,7 +189,16 @@ Value ConvolutionProblem::patchElement(RegionEmitter &e, ArrayRef<Value> batch,
   };
   if (!inside)
     return load();
-  return e.choose(inside, load, [&] { return e.constant(accumulatorType, 0); });
+  Value zero = e.constant(accumulatorType, 0);
+  RankedTensorType input = conv.getInput().getType();
+  if (ShapedType::isDynamicShape(input.getShape()) ||
+      llvm::is_contained(input.getShape(), 0))
+    return e.choose(inside, load, [&] { return zero; });
+  // Reading the first position instead of none at all spares the branch.
+  ImplicitLocOpBuilder &b = e.builder();
+  for (Value &index : MutableArrayRef(indices).drop_front(2))
+    index = arith::SelectOp::create(b, inside, index, e.index(0));
+  return arith::SelectOp::create(b, inside, load(), zero);
 }
 
 Value ConvolutionProblem::elementB(RegionEmitter &e, ArrayRef<Value> batch,
@@ -239,17 +251,63 @@ void ConvolutionProblem::prepareBlock(RegionEmitter &e, Value table,
   });
 }
 
+Value ConvolutionProblem::loadStart(RegionEmitter &e, Value table, int64_t dim,
+                                    Value j) {
+  ImplicitLocOpBuilder &b = e.builder();
+  return arith::IndexCastOp::create(
+      b, b.getIndexType(),
+      LLVM::LoadOp::create(b, b.getI64Type(), tableEntry(e, table, dim, j)));
+}
+
+Contraction::Run ConvolutionProblem::findRun(RegionEmitter &e, Value table,
+                                             ArrayRef<Value> batch, Value k,
+                                             Value j, int64_t count) {
+  ImplicitLocOpBuilder &b = e.builder();
+  bool isDense = conv.getStrides().back() == 1 && spatialRank > 0 &&
+                 llvm::all_of(conv.getInputDilation(),
+                              [](int64_t dilation) { return dilation == 1; });
+  const MemoryView *memory = e.getMemory(conv.getInput());
+  if (isPointwise || !isDense || !memory ||
+      conv.getInput().getType().getElementType() != accumulatorType)
+    return {};
+  // The first and the last column must belong to the same row of the output,
+  // and what the tap reads for them must lie within the input.
+  Value last = e.add(j, e.index(count - 1));
+  Value condition;
+  auto both = [&](arith::CmpIPredicate predicate, Value lhs, Value rhs) {
+    Value next = arith::CmpIOp::create(b, predicate, lhs, rhs);
+    condition = condition ? Value(arith::AndIOp::create(b, condition, next))
+                          : next;
+  };
+  SmallVector<Value> parts = splitDepth(e, k, taps);
+  int64_t groupChannels = conv.getFilter().getType().getDimSize(1);
+  SmallVector<Value> indices{
+      batch[0], e.add(e.mul(batch[1], e.index(groupChannels)), parts[0])};
+  for (int64_t dim : llvm::seq(spatialRank)) {
+    bool isInnermost = dim == spatialRank - 1;
+    Value begin = loadStart(e, table, dim, j);
+    Value end = loadStart(e, table, dim, last);
+    both(arith::CmpIPredicate::eq, end,
+         isInnermost ? e.add(begin, e.index(count - 1)) : begin);
+    Value shift =
+        e.mul(parts[dim + 1], e.index(conv.getFilterDilation()[dim]));
+    Value size = e.size(conv.getInput(), dim + 2);
+    both(arith::CmpIPredicate::ult, e.add(begin, shift), size);
+    if (isInnermost)
+      both(arith::CmpIPredicate::ult, e.add(end, shift), size);
+    indices.push_back(e.add(begin, shift));
+  }
+  return {condition, e.address(*memory, e.offset(*memory, indices))};
+}
+
 Value ConvolutionProblem::blockElementB(RegionEmitter &e, Value table,
                                         ArrayRef<Value> batch, Value k,
                                         Value n0, Value j) {
-  ImplicitLocOpBuilder &b = e.builder();
   if (isPointwise)
     return elementB(e, batch, k, e.add(n0, j));
   SmallVector<Value> starts;
   for (int64_t dim : llvm::seq(spatialRank))
-    starts.push_back(arith::IndexCastOp::create(
-        b, b.getIndexType(),
-        LLVM::LoadOp::create(b, b.getI64Type(), tableEntry(e, table, dim, j))));
+    starts.push_back(loadStart(e, table, dim, j));
   return patchElement(e, batch, k, starts);
 }
 
