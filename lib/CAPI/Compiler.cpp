@@ -58,8 +58,7 @@ static weft_outcome compileInProcess(CompileSession &session,
 
 extern "C" weft_outcome weft_compile_file(const char *path,
                                           const weft_compile_options *options,
-                                          weft_compiled **out,
-                                          char **message) {
+                                          weft_compiled **out, char **message) {
   CompileSession session(options);
   session.readFile(path);
   return compileInProcess(session, out, message);
@@ -178,8 +177,7 @@ weft_compile_to_file(const char *path, const char *emit, const char *output,
 extern "C" weft_outcome weft_check_file(const char *path, char **message) {
   CompileSession session(nullptr);
   session.readFile(path);
-  bool failedRun =
-      !session.module || failed(session.runTo(Stage::Tensor));
+  bool failedRun = !session.module || failed(session.runTo(Stage::Tensor));
   return session.finish(failedRun, message);
 }
 

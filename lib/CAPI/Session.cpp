@@ -18,8 +18,8 @@ static DialectRegistry createRegistry() {
   return registry;
 }
 
-/// Appends a diagnostic and its notes as lines of text. Locations that are names
-/// only are in the text already.
+/// Appends a diagnostic and its notes as lines of text. Locations that are
+/// names only are in the text already.
 static void append(std::string &text, Diagnostic &diagnostic) {
   llvm::raw_string_ostream os(text);
   auto print = [&](Diagnostic &one) {
@@ -89,7 +89,8 @@ void CompileSession::parseDims(StringRef text) {
       high = low;
     if (name.empty() || low.getAsInteger(10, min) ||
         high.getAsInteger(10, max) || min < 0 || max < min) {
-      (void)fail("'" + part + "' is no range of a dimension: wanted NAME=MIN:MAX");
+      (void)fail("'" + part +
+                 "' is no range of a dimension: wanted NAME=MIN:MAX");
       continue;
     }
     pipeline.dims[name.str()] = {min, max};

@@ -57,8 +57,7 @@ SmallVector<Value> ElementEmitter::loopNest(
   return nest(inits);
 }
 
-Value ElementEmitter::choose(Value condition,
-                             llvm::function_ref<Value()> then,
+Value ElementEmitter::choose(Value condition, llvm::function_ref<Value()> then,
                              llvm::function_ref<Value()> otherwise) {
   ImplicitLocOpBuilder &b = builder();
   // The result type is known only once one side has been emitted, so both
@@ -77,10 +76,10 @@ Value ElementEmitter::choose(Value condition,
 
   auto ifOp = scf::IfOp::create(b, type, condition, /*addThenBlock=*/true,
                                 /*addElseBlock=*/true);
-  ifOp.thenBlock()->getOperations().splice(
-      ifOp.thenBlock()->end(), draft.thenBlock()->getOperations());
-  ifOp.elseBlock()->getOperations().splice(
-      ifOp.elseBlock()->end(), draft.elseBlock()->getOperations());
+  ifOp.thenBlock()->getOperations().splice(ifOp.thenBlock()->end(),
+                                           draft.thenBlock()->getOperations());
+  ifOp.elseBlock()->getOperations().splice(ifOp.elseBlock()->end(),
+                                           draft.elseBlock()->getOperations());
   draft.erase();
   return ifOp.getResult(0);
 }

@@ -7,12 +7,12 @@
 
 #include "weft-c/compiler.h"
 #include "weft-rt/weft.h"
+#include <memory>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
-#include <memory>
 #include <stdexcept>
 
 namespace nb = nanobind;
@@ -21,8 +21,7 @@ namespace {
 
 using OptionalText = std::optional<std::string>;
 /// Address, bytes, element type, sizes.
-using Buffer =
-    std::tuple<uintptr_t, int64_t, int32_t, std::vector<int64_t>>;
+using Buffer = std::tuple<uintptr_t, int64_t, int32_t, std::vector<int64_t>>;
 
 /// An outcome other than success: the exit code that the tool would give, and
 /// the message.
@@ -110,8 +109,8 @@ public:
     const weft_program *program = weft_model_program(model);
     nb::list result;
     for (int32_t i = 0; i < program->num_kernels; ++i)
-      result.append(nb::make_tuple(program->kernels[i].name,
-                                   program->kernels[i].nodes));
+      result.append(
+          nb::make_tuple(program->kernels[i].name, program->kernels[i].nodes));
     return result;
   }
 
@@ -178,8 +177,8 @@ private:
 
 NB_MODULE(_weft, m) {
   m.doc() = "The compiler and the runtime of Weft";
-  nb::object error = nb::steal(PyErr_NewException(
-      "weft._weft.Failure", PyExc_RuntimeError, nullptr));
+  nb::object error = nb::steal(
+      PyErr_NewException("weft._weft.Failure", PyExc_RuntimeError, nullptr));
   m.attr("Failure") = error;
   nb::register_exception_translator(
       [](const std::exception_ptr &pointer, void *type) {

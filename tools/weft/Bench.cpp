@@ -74,18 +74,15 @@ static void bench(const BenchFlags &flags) {
 }
 
 void weft::tool::addBench(CLI::App &app) {
-  CLI::App *command = app.add_subcommand(
-      "bench", "Time runs of a model on made-up inputs");
+  CLI::App *command =
+      app.add_subcommand("bench", "Time runs of a model on made-up inputs");
   auto flags = std::make_shared<BenchFlags>();
-  command
-      ->add_option("model", flags->model, "Model, or .so that weft compiled")
+  command->add_option("model", flags->model, "Model, or .so that weft compiled")
       ->required();
-  command->add_option("--size", flags->sizes,
-                      "Symbolic sizes: N=8,M=4 [1]");
+  command->add_option("--size", flags->sizes, "Symbolic sizes: N=8,M=4 [1]");
   command->add_option("--threads", flags->threads,
                       "Threads of a run [all processors]");
-  command->add_option("--seconds", flags->seconds,
-                      "How long to go on [2]");
+  command->add_option("--seconds", flags->seconds, "How long to go on [2]");
   command->add_flag("--json", flags->json, "Print the result as JSON");
   flags->compile.add(*command);
   command->callback([=] { bench(*flags); });

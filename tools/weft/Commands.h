@@ -51,8 +51,7 @@ struct OwnedTensor {
 /// those that are not named if `random`. `sizes` gives symbols values.
 std::vector<OwnedTensor> makeInputs(const weft_program &program,
                                     const std::vector<std::string> &files,
-                                    bool random,
-                                    const std::string &sizes);
+                                    bool random, const std::string &sizes);
 /// Writes `tensor` in numpy's format.
 void writeArray(const std::string &path, const weft_tensor &tensor);
 /// "f32 [1, 3, 224, 224]".

@@ -7,10 +7,10 @@
 using namespace weft::tool;
 
 void CompileFlags::add(CLI::App &app) {
-  app.add_option("--mcpu", mcpu, "Processor to compile for, as LLVM calls it "
-                                 "[this machine's]");
-  app.add_option("--dim", dims,
-                 "Limits of symbolic sizes: N=1:64,M=8 [none]");
+  app.add_option("--mcpu", mcpu,
+                 "Processor to compile for, as LLVM calls it "
+                 "[this machine's]");
+  app.add_option("--dim", dims, "Limits of symbolic sizes: N=1:64,M=8 [none]");
   app.add_option("--dump-stages", dumpStages,
                  "Write the IR after each stage to this folder");
   app.add_option("--start-at", startAt,
@@ -70,9 +70,9 @@ LoadedModel::LoadedModel(const std::string &path, const CompileFlags &flags) {
   char *message = nullptr;
   finish(weft_compile_file(path.c_str(), &options, &compiled, &message),
          message);
-  compileSeconds = std::chrono::duration<double>(
-                       std::chrono::steady_clock::now() - began)
-                       .count();
+  compileSeconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began)
+          .count();
   check(weft_model_wrap(weft_compiled_program(compiled), nullptr, &model));
 }
 
@@ -98,9 +98,9 @@ void weft::tool::addCompile(CLI::App &app) {
                    "What to write: so, lib, obj, asm, llvm, or the IR of a "
                    "stage: import, tensor, dispatch, kernel, host, object "
                    "[by the output's name, else so]")
-      ->check(CLI::IsMember({"so", "lib", "obj", "asm", "llvm", "import",
-                             "tensor", "dispatch", "kernel", "host",
-                             "object"}));
+      ->check(
+          CLI::IsMember({"so", "lib", "obj", "asm", "llvm", "import", "tensor",
+                         "dispatch", "kernel", "host", "object"}));
   flags->add(*command);
   command->callback([=] {
     if (emit->empty())

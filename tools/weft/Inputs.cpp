@@ -92,7 +92,8 @@ static OwnedTensor readArray(const std::string &path) {
   return result;
 }
 
-void weft::tool::writeArray(const std::string &path, const weft_tensor &tensor) {
+void weft::tool::writeArray(const std::string &path,
+                            const weft_tensor &tensor) {
   std::string type;
   for (const NumpyType &candidate : numpyTypes)
     if (candidate.dtype == tensor.dtype)
@@ -193,8 +194,8 @@ weft::tool::makeInputs(const weft_program &program,
     }
   }
   if (!paths.empty())
-    throw Exit{2, "error: the model has no input '" + paths.begin()->first +
-                      "'"};
+    throw Exit{2,
+               "error: the model has no input '" + paths.begin()->first + "'"};
   for (OwnedTensor &input : inputs)
     input.tensor.data = input.storage.data();
   return inputs;

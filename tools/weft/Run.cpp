@@ -41,8 +41,7 @@ static void run(const RunFlags &flags) {
   int64_t arena = 0;
   check(weft_session_arena_bytes(session, symbols.size(), symbols.data(),
                                  &arena));
-  fprintf(stderr, "arena: %lld bytes planned\n",
-          static_cast<long long>(arena));
+  fprintf(stderr, "arena: %lld bytes planned\n", static_cast<long long>(arena));
   check(weft_session_run(session, inputs.size(), inputs.data(), outputs.size(),
                          outputs.data()));
   if (!flags.outputs.empty())
@@ -61,8 +60,7 @@ void weft::tool::addRun(CLI::App &app) {
   CLI::App *command =
       app.add_subcommand("run", "Run a model or a compiled program once");
   auto flags = std::make_shared<RunFlags>();
-  command
-      ->add_option("model", flags->model, "Model, or .so that weft compiled")
+  command->add_option("model", flags->model, "Model, or .so that weft compiled")
       ->required();
   command->add_option("--input", flags->inputs,
                       "An input: NAME=FILE.npy; may be repeated");

@@ -6,10 +6,12 @@
 using namespace weft::tool;
 
 int main(int argc, char **argv) {
-  CLI::App app("Compiles ONNX models to native programs and runs them.", "weft");
-  app.footer("Exit codes: 0 done, 1 error, 2 wrong usage, 77 the model asks for "
-             "something that has no lowering.\n"
-             "`weft COMMAND --help` tells more about a command.");
+  CLI::App app("Compiles ONNX models to native programs and runs them.",
+               "weft");
+  app.footer(
+      "Exit codes: 0 done, 1 error, 2 wrong usage, 77 the model asks for "
+      "something that has no lowering.\n"
+      "`weft COMMAND --help` tells more about a command.");
   app.set_version_flag("--version", "weft 0.1.0");
   app.require_subcommand(1);
   addInspect(app);

@@ -64,9 +64,9 @@ public:
   virtual void prepareBlock(RegionEmitter &e, mlir::Value table,
                             llvm::ArrayRef<mlir::Value> batch, mlir::Value n0,
                             mlir::Value count) {}
-  /// Columns j to j + count - 1 of row k of the prepared block: a condition (i1)
-  /// under which they lie side by side in memory in the accumulators' type, and
-  /// the address of the first, which counts only then. Null if never.
+  /// Columns j to j + count - 1 of row k of the prepared block: a condition
+  /// (i1) under which they lie side by side in memory in the accumulators'
+  /// type, and the address of the first, which counts only then. Null if never.
   struct Run {
     mlir::Value condition, address;
   };

@@ -3,10 +3,11 @@
 // C is cut into blocks of rows and columns, one per iteration of the parallel
 // loop. For each part of the depth, the columns of B are packed into panels as
 // wide as two vectors, and a register tile of six rows runs over them, with A
-// read in place: its elements are broadcast from memory. Rows beyond the end are
-// computed again from the last one, columns beyond it are packed as zeros, so
-// that there is a single inner loop. The sums lie in a small tile until the last
-// part of the depth, then what follows the contraction is computed from it.
+// read in place: its elements are broadcast from memory. Rows beyond the end
+// are computed again from the last one, columns beyond it are packed as zeros,
+// so that there is a single inner loop. The sums lie in a small tile until the
+// last part of the depth, then what follows the contraction is computed from
+// it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -65,8 +66,8 @@ std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel,
     roots.push_back(root);
   }
   if (llvm::equal(roots, kernel.getYields()))
-    epilogue.space = IterationSpace::create(
-        roots, shape, problem.columnDims, {}, {}, problem.op);
+    epilogue.space = IterationSpace::create(roots, shape, problem.columnDims,
+                                            {}, {}, problem.op);
   return epilogue;
 }
 
@@ -189,8 +190,8 @@ static Tiling chooseTiling(Contraction &problem,
 
   // A panel's part of the depth fits the first-level cache beside a row tile;
   // the panels of a block take half of the second-level cache.
-  int64_t depthLimit = std::max<int64_t>(
-      64, target.l1Bytes * 3 / 2 / (tiling.lanes * bytes));
+  int64_t depthLimit =
+      std::max<int64_t>(64, target.l1Bytes * 3 / 2 / (tiling.lanes * bytes));
   int64_t parts = llvm::divideCeil(k, depthLimit);
   tiling.blockDepth = llvm::divideCeil(k, parts);
   int64_t wide = std::max<int64_t>(
@@ -203,8 +204,8 @@ static Tiling chooseTiling(Contraction &problem,
   int64_t limit = target.l2Bytes / 4 / (tiling.blockColumns * bytes);
   int64_t blocks =
       known(problem.staticBatch, 1) * llvm::divideCeil(n, tiling.blockColumns);
-  int64_t cuts = std::max<int64_t>(llvm::divideCeil(m, limit),
-                                   blocks < 4 ? llvm::divideCeil(4, blocks) : 1);
+  int64_t cuts = std::max<int64_t>(
+      llvm::divideCeil(m, limit), blocks < 4 ? llvm::divideCeil(4, blocks) : 1);
   int64_t blockRows = llvm::divideCeil(m, cuts);
   tiling.blockRows = llvm::alignTo(
       std::max(blockRows, std::min<int64_t>(m, 4 * tiling.tileRows)),
@@ -213,8 +214,7 @@ static Tiling chooseTiling(Contraction &problem,
 }
 
 void BlockEmitter::reserve() {
-  int64_t panels = tiling.directB ? 0
-                                  : tiling.blockColumns * tiling.blockDepth;
+  int64_t panels = tiling.directB ? 0 : tiling.blockColumns * tiling.blockDepth;
   panelOffset = kernel.reserveScratch(panels * bytes());
   tileOffset =
       kernel.reserveScratch(tiling.blockRows * tiling.blockColumns * bytes());
@@ -245,8 +245,8 @@ void BlockEmitter::packPanelRow(RegionEmitter &e, const Block &block,
   auto packEach = [&] {
     e.loop(e.index(0), lanes, {}, [&](Value lane, ValueRange) {
       Value j = e.add(first, lane);
-      Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j,
-                                           block.columns);
+      Value inside =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j, block.columns);
       Value element = e.choose(
           inside,
           [&] {
@@ -260,8 +260,8 @@ void BlockEmitter::packPanelRow(RegionEmitter &e, const Block &block,
   };
   auto packWhole = [&] {
     if (problem.isPlainB()) {
-      Value from = problem.columnAddress(e, block.batch, depth,
-                                         e.add(block.n0, first));
+      Value from =
+          problem.columnAddress(e, block.batch, depth, e.add(block.n0, first));
       Value row = LLVM::LoadOp::create(b, vectorType(), from, bytes());
       LLVM::StoreOp::create(b, row, target);
       return;
@@ -310,8 +310,7 @@ void BlockEmitter::packB(RegionEmitter &e, const Block &block, Value k0,
          [&](Value panel, ValueRange) {
            Value start = e.mul(panel, panelStride);
            e.loop(e.index(0), depth, {}, [&](Value k, ValueRange) {
-             Value target =
-                 at(e, block.panels, e.add(start, e.mul(k, lanes)));
+             Value target = at(e, block.panels, e.add(start, e.mul(k, lanes)));
              packPanelRow(e, block, panel, k0, k, target);
              return SmallVector<Value>();
            });
@@ -324,8 +323,8 @@ void BlockEmitter::packA(RegionEmitter &e, const Block &block, Value k0,
   ImplicitLocOpBuilder &b = e.builder();
   e.loop(e.index(0), block.rows, {}, [&](Value row, ValueRange) {
     e.loop(e.index(0), depth, {}, [&](Value k, ValueRange) {
-      Value element = problem.elementA(e, block.batch, e.add(block.m0, row),
-                                       e.add(k0, k));
+      Value element =
+          problem.elementA(e, block.batch, e.add(block.m0, row), e.add(k0, k));
       Value position = e.add(e.mul(row, e.index(tiling.blockDepth)), k);
       LLVM::StoreOp::create(b, element, at(e, block.packedA, position));
       return SmallVector<Value>();
@@ -339,8 +338,8 @@ Value BlockEmitter::multiplyAdd(RegionEmitter &e, Value a, Value b, Value sum) {
   Value wide = vector::BroadcastOp::create(builder, vectorType(), a);
   if (isa<FloatType>(problem.accumulatorType))
     return vector::FMAOp::create(builder, wide, b, sum);
-  return arith::AddIOp::create(
-      builder, sum, arith::MulIOp::create(builder, wide, b));
+  return arith::AddIOp::create(builder, sum,
+                               arith::MulIOp::create(builder, wide, b));
 }
 
 void BlockEmitter::multiplyTile(RegionEmitter &e, const Block &block, Value k0,
@@ -361,8 +360,8 @@ void BlockEmitter::multiplyTile(RegionEmitter &e, const Block &block, Value k0,
   if (tiling.blockDepth < problem.staticK ||
       ShapedType::isDynamic(problem.staticK)) {
     // Go on from the sums of the parts before.
-    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, k0,
-                                          e.index(0));
+    Value isFirst =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, k0, e.index(0));
     for (auto [sum, place] : llvm::zip(sums, places))
       sum = e.choose(
           isFirst, [&] { return Value(zero); },
@@ -401,39 +400,36 @@ void BlockEmitter::multiply(RegionEmitter &e, const Block &block, Value k0,
                             Value depth) {
   Value tileRows = e.index(tiling.tileRows);
   Value lastRow = e.sub(block.rows, e.index(1));
-  e.loop(e.index(0), e.ceilDiv(block.rows, tileRows), {},
-         [&](Value tile, ValueRange) {
-           Value firstRow = e.mul(tile, tileRows);
-           SmallVector<Value> addresses;
-           for (int64_t r : llvm::seq(tiling.tileRows)) {
-             Value row = e.min(e.add(firstRow, e.index(r)), lastRow);
-             if (tiling.packA) {
-               addresses.push_back(at(
-                   e, block.packedA, e.mul(row, e.index(tiling.blockDepth))));
-               continue;
-             }
-             Value start =
-                 problem.rowAddress(e, block.batch, e.add(block.m0, row));
-             addresses.push_back(
-                 at(e, start, e.mul(k0, problem.depthStride(e))));
-           }
-           e.loop(e.index(0),
-                  e.ceilDiv(block.columns, e.index(tiling.lanes)), {},
-                  [&](Value panel, ValueRange) {
-                    multiplyTile(e, block, k0, depth, firstRow, addresses,
-                                 panel);
-                    return SmallVector<Value>();
-                  });
-           return SmallVector<Value>();
-         });
+  e.loop(
+      e.index(0), e.ceilDiv(block.rows, tileRows), {},
+      [&](Value tile, ValueRange) {
+        Value firstRow = e.mul(tile, tileRows);
+        SmallVector<Value> addresses;
+        for (int64_t r : llvm::seq(tiling.tileRows)) {
+          Value row = e.min(e.add(firstRow, e.index(r)), lastRow);
+          if (tiling.packA) {
+            addresses.push_back(
+                at(e, block.packedA, e.mul(row, e.index(tiling.blockDepth))));
+            continue;
+          }
+          Value start =
+              problem.rowAddress(e, block.batch, e.add(block.m0, row));
+          addresses.push_back(at(e, start, e.mul(k0, problem.depthStride(e))));
+        }
+        e.loop(e.index(0), e.ceilDiv(block.columns, e.index(tiling.lanes)), {},
+               [&](Value panel, ValueRange) {
+                 multiplyTile(e, block, k0, depth, firstRow, addresses, panel);
+                 return SmallVector<Value>();
+               });
+        return SmallVector<Value>();
+      });
 }
 
 void BlockEmitter::finish(RegionEmitter &e, const Block &block) {
   ImplicitLocOpBuilder &b = e.builder();
   auto storeRow = [&](Value row, Value columns) {
     e.loop(e.index(0), columns, {}, [&](Value j, ValueRange) {
-      Value position =
-          e.add(e.mul(row, e.index(tiling.blockColumns)), j);
+      Value position = e.add(e.mul(row, e.index(tiling.blockColumns)), j);
       Value sum = LLVM::LoadOp::create(b, problem.accumulatorType,
                                        at(e, block.tile, position));
       SmallVector<Value> indices = problem.resultIndices(
@@ -453,10 +449,10 @@ void BlockEmitter::emitBlock(RegionEmitter &e, ArrayRef<Value> grid) {
   block.batch.assign(grid.begin(), grid.end() - 2);
   block.n0 = e.mul(grid[grid.size() - 2], e.index(tiling.blockColumns));
   block.m0 = e.mul(grid.back(), e.index(tiling.blockRows));
-  block.columns = e.min(e.index(tiling.blockColumns),
-                        e.sub(problem.columns(e), block.n0));
-  block.rows = e.min(e.index(tiling.blockRows),
-                     e.sub(problem.rows(e), block.m0));
+  block.columns =
+      e.min(e.index(tiling.blockColumns), e.sub(problem.columns(e), block.n0));
+  block.rows =
+      e.min(e.index(tiling.blockRows), e.sub(problem.rows(e), block.m0));
   block.panels = kernel.scratchAddress(e, panelOffset);
   block.tile = kernel.scratchAddress(e, tileOffset);
   block.packedA = kernel.scratchAddress(e, rowOffset);
@@ -519,15 +515,14 @@ static void emitDotProducts(KernelBuilder &kernel, Contraction &problem,
           ArrayRef<Value> batch = ArrayRef(grid).drop_back(2);
           Value m = grid[grid.size() - 2], n = grid.back();
           Value zero = e.constant(problem.accumulatorType, 0);
-          Value sum = e.loop(
-              e.index(0), problem.depth(e), zero,
-              [&](Value k, ValueRange carried) {
-                Value product = arith::MulFOp::create(
-                    b, problem.elementA(e, batch, m, k),
-                    problem.elementB(e, batch, k, n), flags);
-                return SmallVector<Value>{
-                    arith::AddFOp::create(b, carried[0], product, flags)};
-              })[0];
+          Value sum = e.loop(e.index(0), problem.depth(e), zero,
+                             [&](Value k, ValueRange carried) {
+                               Value product = arith::MulFOp::create(
+                                   b, problem.elementA(e, batch, m, k),
+                                   problem.elementB(e, batch, k, n), flags);
+                               return SmallVector<Value>{arith::AddFOp::create(
+                                   b, carried[0], product, flags)};
+                             })[0];
           epilogue.store(e, kernel, problem.resultIndices(e, batch, m, n), sum);
           return SmallVector<Value>();
         });
@@ -568,9 +563,9 @@ bool weft::cpu::emitContractionKernel(KernelBuilder &kernel) {
     return true;
   }
 
-  BlockEmitter emitter{kernel, *problem, *epilogue,
-                       chooseTiling(*problem, kernel.getTarget()),
-                       0, 0, 0, 0};
+  BlockEmitter emitter{
+      kernel, *problem, *epilogue, chooseTiling(*problem, kernel.getTarget()),
+      0,      0,        0,         0};
   emitter.reserve();
   kernel.addTask(
       [&](RegionEmitter &e) { return e.product(emitter.gridSizes(e)); },

@@ -24,9 +24,7 @@ public:
     return {e.size(conv.getInput(), 0), e.index(groups)};
   }
   Value rows(RegionEmitter &e) override { return e.index(staticM); }
-  Value columns(RegionEmitter &e) override {
-    return e.product(outputSizes(e));
-  }
+  Value columns(RegionEmitter &e) override { return e.product(outputSizes(e)); }
   Value depth(RegionEmitter &e) override { return e.index(staticK); }
   SmallVector<Value> resultIndices(RegionEmitter &e, ArrayRef<Value> batch,
                                    Value m, Value n) override;
@@ -100,8 +98,9 @@ ConvolutionProblem::ConvolutionProblem(ConvOp op)
   auto all = [](ArrayRef<int64_t> values, int64_t wanted) {
     return llvm::all_of(values, [&](int64_t v) { return v == wanted; });
   };
-  isPointwise = all(taps, 1) && all(op.getStrides(), 1) && all(op.getLow(), 0) &&
-                all(op.getHigh(), 0) && all(op.getInputDilation(), 1) &&
+  isPointwise = all(taps, 1) && all(op.getStrides(), 1) &&
+                all(op.getLow(), 0) && all(op.getHigh(), 0) &&
+                all(op.getInputDilation(), 1) &&
                 input.getElementType() == accumulatorType &&
                 !op.getInput().getDefiningOp();
 }
@@ -113,9 +112,9 @@ SmallVector<Value> ConvolutionProblem::outputSizes(RegionEmitter &e) {
   return sizes;
 }
 
-SmallVector<Value>
-ConvolutionProblem::resultIndices(RegionEmitter &e, ArrayRef<Value> batch,
-                                  Value m, Value n) {
+SmallVector<Value> ConvolutionProblem::resultIndices(RegionEmitter &e,
+                                                     ArrayRef<Value> batch,
+                                                     Value m, Value n) {
   SmallVector<Value> indices{batch[0],
                              e.add(e.mul(batch[1], e.index(staticM)), m)};
   llvm::append_range(indices, e.delinearize(n, outputSizes(e)));
@@ -153,8 +152,8 @@ Value ConvolutionProblem::inputIndex(RegionEmitter &e, int64_t dim, Value start,
   Value position =
       e.add(start, e.mul(tap, e.index(conv.getFilterDilation()[dim])));
   auto both = [&](Value condition) {
-    inside = inside ? Value(arith::AndIOp::create(b, inside, condition))
-                    : condition;
+    inside =
+        inside ? Value(arith::AndIOp::create(b, inside, condition)) : condition;
   };
   Value size = e.size(conv.getInput(), dim + 2);
   if (dilation > 1) {
@@ -181,8 +180,7 @@ Value ConvolutionProblem::patchElement(RegionEmitter &e, ArrayRef<Value> batch,
       batch[0], e.add(e.mul(batch[1], e.index(groupChannels)), parts[0])};
   Value inside;
   for (int64_t dim : llvm::seq(spatialRank))
-    indices.push_back(
-        inputIndex(e, dim, starts[dim], parts[dim + 1], inside));
+    indices.push_back(inputIndex(e, dim, starts[dim], parts[dim + 1], inside));
   auto load = [&] {
     return widen(e.builder(), e.element(conv.getInput(), indices),
                  conv.getInput().getType().getElementType(), accumulatorType);
@@ -215,8 +213,8 @@ Value ConvolutionProblem::columnAddress(RegionEmitter &e, ArrayRef<Value> batch,
   const MemoryView &view = *e.getMemory(conv.getInput());
   int64_t groupChannels = conv.getFilter().getType().getDimSize(1);
   Value channel = e.add(e.mul(batch[1], e.index(groupChannels)), k);
-  Value position = e.add(e.mul(batch[0], view.strides[0]),
-                         e.mul(channel, view.strides[1]));
+  Value position =
+      e.add(e.mul(batch[0], view.strides[0]), e.mul(channel, view.strides[1]));
   return e.address(view, e.add(position, n));
 }
 
@@ -276,8 +274,8 @@ Contraction::Run ConvolutionProblem::findRun(RegionEmitter &e, Value table,
   Value condition;
   auto both = [&](arith::CmpIPredicate predicate, Value lhs, Value rhs) {
     Value next = arith::CmpIOp::create(b, predicate, lhs, rhs);
-    condition = condition ? Value(arith::AndIOp::create(b, condition, next))
-                          : next;
+    condition =
+        condition ? Value(arith::AndIOp::create(b, condition, next)) : next;
   };
   SmallVector<Value> parts = splitDepth(e, k, taps);
   int64_t groupChannels = conv.getFilter().getType().getDimSize(1);
@@ -289,8 +287,7 @@ Contraction::Run ConvolutionProblem::findRun(RegionEmitter &e, Value table,
     Value end = loadStart(e, table, dim, last);
     both(arith::CmpIPredicate::eq, end,
          isInnermost ? e.add(begin, e.index(count - 1)) : begin);
-    Value shift =
-        e.mul(parts[dim + 1], e.index(conv.getFilterDilation()[dim]));
+    Value shift = e.mul(parts[dim + 1], e.index(conv.getFilterDilation()[dim]));
     Value size = e.size(conv.getInput(), dim + 2);
     both(arith::CmpIPredicate::ult, e.add(begin, shift), size);
     if (isInnermost)
@@ -318,8 +315,9 @@ std::unique_ptr<Contraction> weft::cpu::createConvolutionProblem(ConvOp op) {
                     element.isF64() || element.isInteger(32) ||
                     element.isInteger(64);
   // One channel per group leaves nothing to multiply matrices of.
-  bool isDepthwise = filter.getDimSize(1) == 1 &&
-                     filter.getDimSize(0) / static_cast<int64_t>(op.getGroups()) <= 2;
+  bool isDepthwise =
+      filter.getDimSize(1) == 1 &&
+      filter.getDimSize(0) / static_cast<int64_t>(op.getGroups()) <= 2;
   if (!isSummable || !filter.hasStaticShape() || isDepthwise)
     return nullptr;
   return std::make_unique<ConvolutionProblem>(op);

@@ -7,7 +7,6 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cpu;
 
-
 namespace {
 /// Results of one shape, which one loop nest computes together.
 struct Group {
@@ -20,7 +19,8 @@ static SmallVector<Group> groupResults(KernelBuilder &kernel) {
   SmallVector<Group> groups;
   SmallVector<ArrayRef<int64_t>> shapes;
   for (auto [number, value] : llvm::enumerate(kernel.getYields())) {
-    ArrayRef<int64_t> shape = cast<RankedTensorType>(value.getType()).getShape();
+    ArrayRef<int64_t> shape =
+        cast<RankedTensorType>(value.getType()).getShape();
     auto it = llvm::find(shapes, shape);
     // Symbolic sizes of equal looks may differ.
     if (it == shapes.end() || ShapedType::isDynamicShape(shape)) {
@@ -153,7 +153,8 @@ bool weft::cpu::emitLoopKernel(KernelBuilder &kernel) {
     kernel.addTask(
         [&](RegionEmitter &e) {
           Value count;
-          run(e, [&](ArrayRef<Value> sizes, auto) { count = e.product(sizes); });
+          run(e,
+              [&](ArrayRef<Value> sizes, auto) { count = e.product(sizes); });
           return count ? count : e.index(0);
         },
         [&](RegionEmitter &e, Value begin, Value end) {

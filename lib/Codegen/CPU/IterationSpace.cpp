@@ -7,12 +7,10 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cpu;
 
-std::optional<IterationSpace>
-IterationSpace::create(ArrayRef<Value> roots, RankedTensorType shape,
-                       ArrayRef<int64_t> inner,
-                       const llvm::DenseSet<Operation *> &rowOps,
-                       const llvm::DenseSet<Value> &outerValues,
-                       Operation *opaque) {
+std::optional<IterationSpace> IterationSpace::create(
+    ArrayRef<Value> roots, RankedTensorType shape, ArrayRef<int64_t> inner,
+    const llvm::DenseSet<Operation *> &rowOps,
+    const llvm::DenseSet<Value> &outerValues, Operation *opaque) {
   IterationSpace space;
   space.opaque = opaque;
   space.shape = shape;
@@ -105,8 +103,8 @@ bool IterationSpace::canJoin(int64_t first, int64_t second) const {
     return false;
   return llvm::all_of(broadcasts, [&](const Broadcast &broadcast) {
     auto source = cast<RankedTensorType>(broadcast.source.getType());
-    Along one = classify(source, broadcast.sourceDims[first],
-                         shape.getDimSize(first));
+    Along one =
+        classify(source, broadcast.sourceDims[first], shape.getDimSize(first));
     Along two = classify(source, broadcast.sourceDims[second],
                          shape.getDimSize(second));
     return one == two && one != Along::Unknown;
@@ -149,8 +147,8 @@ MemoryView IterationSpace::joinOuter(RegionEmitter &emitter,
   for (ArrayRef<int64_t> dims : ArrayRef(loops).take_front(numOuter)) {
     Value size = emitter.index(1);
     for (int64_t dim : dims)
-      size = emitter.mul(size, view.sizes[llvm::find(outerDims, dim) -
-                                          outerDims.begin()]);
+      size = emitter.mul(
+          size, view.sizes[llvm::find(outerDims, dim) - outerDims.begin()]);
     joined.sizes.push_back(size);
     int64_t last = llvm::find(outerDims, dims.back()) - outerDims.begin();
     joined.strides.push_back(view.strides[last]);

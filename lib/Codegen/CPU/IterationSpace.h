@@ -15,8 +15,8 @@ class IterationSpace {
 public:
   /// Finds out whether everything that `roots` (tensors of shape S, or of shape
   /// O if there are inner dimensions) depend on is elementwise, a broadcast of
-  /// memory, or one of `rowOps`, and how dimensions can be joined. `shape` is S.
-  /// What `opaque` gives is bound by the caller; its operands do not matter.
+  /// memory, or one of `rowOps`, and how dimensions can be joined. `shape` is
+  /// S. What `opaque` gives is bound by the caller; its operands do not matter.
   static std::optional<IterationSpace>
   create(llvm::ArrayRef<mlir::Value> roots, mlir::RankedTensorType shape,
          llvm::ArrayRef<int64_t> inner,

@@ -109,9 +109,8 @@ func::FuncOp KernelBuilder::declareFault() {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   auto function = func::FuncOp::create(
       b, module.getLoc(), symbol,
-      b.getFunctionType({pointer, b.getI32Type(), b.getI32Type(),
-                         b.getI64Type()},
-                        {}));
+      b.getFunctionType(
+          {pointer, b.getI32Type(), b.getI32Type(), b.getI64Type()}, {}));
   function.setPrivate();
   return function;
 }
@@ -119,15 +118,14 @@ func::FuncOp KernelBuilder::declareFault() {
 void KernelBuilder::bindFaults(RegionEmitter &emitter, Value run) {
   emitter.setFaultHandler([this, &emitter, run](Value condition, Fault fault) {
     ImplicitLocOpBuilder &b = emitter.builder();
-    Value bad = arith::XOrIOp::create(b, condition,
-                                      emitter.constant(b.getI1Type(), 1));
+    Value bad =
+        arith::XOrIOp::create(b, condition, emitter.constant(b.getI1Type(), 1));
     auto ifOp = scf::IfOp::create(b, bad, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(ifOp.thenBlock());
     // Kernel -1 is the one that is running.
     Value kernel = emitter.constant(b.getI32Type(), -1);
-    Value kind =
-        emitter.constant(b.getI32Type(), static_cast<int32_t>(fault));
+    Value kind = emitter.constant(b.getI32Type(), static_cast<int32_t>(fault));
     Value detail = emitter.constant(b.getI64Type(), 0);
     func::CallOp::create(b, declareFault(),
                          ValueRange{run, kernel, kind, detail});
@@ -137,7 +135,8 @@ void KernelBuilder::bindFaults(RegionEmitter &emitter, Value run) {
 void KernelBuilder::addTask(CountFn count, BodyFn body) {
   MLIRContext *context = module.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context);
-  Type i64 = moduleBuilder.getI64Type(), indexType = moduleBuilder.getIndexType();
+  Type i64 = moduleBuilder.getI64Type(),
+       indexType = moduleBuilder.getIndexType();
   std::string suffix =
       tasks.empty() ? "" : "_" + std::to_string(tasks.size() + 1);
 
@@ -151,21 +150,21 @@ void KernelBuilder::addTask(CountFn count, BodyFn body) {
     SmallVector<Value> words = loadWords(b, countFn.getArgument(0));
     bindOperands(emitter, words);
     Value number = count(emitter);
-    func::ReturnOp::create(b, ValueRange{arith::IndexCastOp::create(
-                                  b, i64, number)});
+    func::ReturnOp::create(
+        b, ValueRange{arith::IndexCastOp::create(b, i64, number)});
   }
 
   // The body takes each buffer as an argument of its own, since only arguments
   // can be marked as not aliasing each other.
-  func::FuncOp task = createFunction(
-      "_task" + suffix, {pointer, pointer, i64, i64, pointer});
-  auto b =
-      ImplicitLocOpBuilder::atBlockEnd(region.getLoc(), &task.getBody().front());
+  func::FuncOp task =
+      createFunction("_task" + suffix, {pointer, pointer, i64, i64, pointer});
+  auto b = ImplicitLocOpBuilder::atBlockEnd(region.getLoc(),
+                                            &task.getBody().front());
   SmallVector<Value> words = loadWords(b, task.getArgument(1));
   SmallVector<Value> operands{task.getArgument(0), task.getArgument(4)};
   for (unsigned bound : {2, 3})
-    operands.push_back(arith::IndexCastOp::create(b, indexType,
-                                                  task.getArgument(bound)));
+    operands.push_back(
+        arith::IndexCastOp::create(b, indexType, task.getArgument(bound)));
   size_t firstWord = operands.size();
   llvm::append_range(operands, words);
   func::FuncOp inner =

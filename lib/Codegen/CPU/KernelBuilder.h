@@ -3,8 +3,8 @@
 #ifndef WEFT_LIB_CODEGEN_CPU_KERNELBUILDER_H
 #define WEFT_LIB_CODEGEN_CPU_KERNELBUILDER_H
 
-#include "weft/Codegen/Common/RegionEmitter.h"
 #include "weft/Codegen/CPU/Target.h"
+#include "weft/Codegen/Common/RegionEmitter.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
 
@@ -63,8 +63,8 @@ private:
   mlir::OpBuilder moduleBuilder;
   llvm::SmallVector<mlir::Attribute> tasks, counts;
   int64_t scratchBytes = 0;
-  mlir::Value scratch;                        // of the body being emitted
-  llvm::SmallVector<MemoryView> resultViews;  // likewise
+  mlir::Value scratch;                       // of the body being emitted
+  llvm::SmallVector<MemoryView> resultViews; // likewise
 };
 
 /// The names of the ONNX nodes that `region` computes, after those in `known`.

@@ -224,8 +224,7 @@ Value MatrixProblem::offset(RegionEmitter &e, const Side &side,
   const MemoryView &view = *e.getMemory(side.memory->memory);
   Value position = e.index(0);
   for (auto [dim, i] : llvm::zip_equal(dims, indices))
-    position =
-        e.add(position, e.mul(i, view.strides[side.memory->dims[dim]]));
+    position = e.add(position, e.mul(i, view.strides[side.memory->dims[dim]]));
   return position;
 }
 
@@ -241,8 +240,8 @@ SmallVector<Value> MatrixProblem::resultIndices(RegionEmitter &e,
 Value MatrixProblem::rowAddress(RegionEmitter &e, ArrayRef<Value> batch,
                                 Value m) {
   SmallVector<Value> free = e.delinearize(m, sizesOf(e, lhs, lhs.free));
-  Value position = e.add(offset(e, lhs, lhs.batch, batch),
-                         offset(e, lhs, lhs.free, free));
+  Value position =
+      e.add(offset(e, lhs, lhs.batch, batch), offset(e, lhs, lhs.free, free));
   return e.address(*e.getMemory(lhs.memory->memory), position);
 }
 

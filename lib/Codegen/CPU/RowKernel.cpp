@@ -23,9 +23,9 @@ using namespace weft::cpu;
 namespace {
 /// What is to be done, as far as it does not depend on the function.
 struct RowPlan {
-  RankedTensorType shape;           ///< of what is reduced
-  SmallVector<int64_t> axes;        ///< reduced, rising
-  SmallVector<Operation *> rowOps;  ///< in order
+  RankedTensorType shape;          ///< of what is reduced
+  SmallVector<int64_t> axes;       ///< reduced, rising
+  SmallVector<Operation *> rowOps; ///< in order
   llvm::DenseSet<Operation *> rowOpSet;
   llvm::DenseSet<Value> outerValues;
 };
@@ -46,10 +46,9 @@ struct RowEmitter {
     return ValueRange(loopSizes).drop_front(space.getNumOuter());
   }
 
-  SmallVector<Value>
-  sweep(ValueRange inits,
-        llvm::function_ref<SmallVector<Value>(ArrayRef<Value>, ValueRange)>
-            body);
+  SmallVector<Value> sweep(
+      ValueRange inits,
+      llvm::function_ref<SmallVector<Value>(ArrayRef<Value>, ValueRange)> body);
   Value sweepSum(Type type, llvm::function_ref<Value(ArrayRef<Value>)> term);
   Value computed(Value tensor, ArrayRef<Value> indices);
   Value rowSize(Type type);
@@ -184,8 +183,8 @@ Value RowEmitter::computed(Value tensor, ArrayRef<Value> indices) {
 
 /// The number of elements of a row, as a float.
 Value RowEmitter::rowSize(Type type) {
-  Value size = arith::IndexCastOp::create(
-      builder(), builder().getI64Type(), e.product(innerSizes()));
+  Value size = arith::IndexCastOp::create(builder(), builder().getI64Type(),
+                                          e.product(innerSizes()));
   return arith::SIToFPOp::create(builder(), type, size);
 }
 
@@ -251,15 +250,13 @@ static Value combine(ImplicitLocOpBuilder &b, ReduceKind kind, Value lhs,
 
 void RowEmitter::emit(ReduceOp op) {
   Type elementType = op.getInput().getType().getElementType();
-  bool isUnsigned =
-      elementType.isUnsignedInteger() || elementType.isInteger(1);
-  Value total =
-      sweep(identityOf(e, op.getKind(), elementType),
-            [&](ArrayRef<Value> indices, ValueRange carried) {
-              return SmallVector<Value>{
-                  combine(builder(), op.getKind(), carried[0],
-                          computed(op.getInput(), indices), isUnsigned)};
-            })[0];
+  bool isUnsigned = elementType.isUnsignedInteger() || elementType.isInteger(1);
+  Value total = sweep(identityOf(e, op.getKind(), elementType),
+                      [&](ArrayRef<Value> indices, ValueRange carried) {
+                        return SmallVector<Value>{combine(
+                            builder(), op.getKind(), carried[0],
+                            computed(op.getInput(), indices), isUnsigned)};
+                      })[0];
   total = truncate(builder(), total, getSignlessType(elementType));
   e.bind(op.getResult(), [total](ArrayRef<Value>) { return total; });
 }
@@ -271,7 +268,8 @@ void RowEmitter::emit(ArgReduceOp op) {
   // NaN counts as the extreme, as in numpy; the first one stays.
   auto isBetter = [&](Value candidate, Value best) -> Value {
     if (isa<FloatType>(candidate.getType())) {
-      auto better = isMax ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
+      auto better =
+          isMax ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
       if (op.getLast())
         better = isMax ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OLE;
       Value wins = arith::CmpFOp::create(b, better, candidate, best);
@@ -284,12 +282,13 @@ void RowEmitter::emit(ArgReduceOp op) {
           arith::XOrIOp::create(b, wasNan, e.constant(b.getI1Type(), 1)));
       return arith::OrIOp::create(b, wins, newNan);
     }
-    bool isUnsigned = elementType.isUnsignedInteger() || elementType.isInteger(1);
+    bool isUnsigned =
+        elementType.isUnsignedInteger() || elementType.isInteger(1);
     using P = arith::CmpIPredicate;
-    P strict = isMax ? (isUnsigned ? P::ugt : P::sgt)
-                     : (isUnsigned ? P::ult : P::slt);
-    P loose = isMax ? (isUnsigned ? P::uge : P::sge)
-                    : (isUnsigned ? P::ule : P::sle);
+    P strict =
+        isMax ? (isUnsigned ? P::ugt : P::sgt) : (isUnsigned ? P::ult : P::slt);
+    P loose =
+        isMax ? (isUnsigned ? P::uge : P::sge) : (isUnsigned ? P::ule : P::sle);
     return arith::CmpIOp::create(b, op.getLast() ? loose : strict, candidate,
                                  best);
   };
@@ -317,21 +316,19 @@ void RowEmitter::emit(SoftmaxOp op) {
   Value input = op.getInput();
   Type elementType = op.getInput().getType().getElementType();
   Type type = getAccumulatorType(elementType);
-  Value largest =
-      sweep(identityOf(e, ReduceKind::max, elementType),
-            [&](ArrayRef<Value> indices, ValueRange carried) {
-              return SmallVector<Value>{
-                  combine(builder(), ReduceKind::max, carried[0],
-                          computed(input, indices), false)};
-            })[0];
+  Value largest = sweep(identityOf(e, ReduceKind::max, elementType),
+                        [&](ArrayRef<Value> indices, ValueRange carried) {
+                          return SmallVector<Value>{
+                              combine(builder(), ReduceKind::max, carried[0],
+                                      computed(input, indices), false)};
+                        })[0];
   auto exponential = [=, this](ArrayRef<Value> indices) -> Value {
-    Value shifted = arith::SubFOp::create(builder(), computed(input, indices),
-                                          largest);
+    Value shifted =
+        arith::SubFOp::create(builder(), computed(input, indices), largest);
     return math::ExpOp::create(builder(), shifted);
   };
   Value sum = sweepSum(type, exponential);
-  Value scale =
-      arith::DivFOp::create(builder(), e.constant(type, 1.0), sum);
+  Value scale = arith::DivFOp::create(builder(), e.constant(type, 1.0), sum);
   e.bind(op.getResult(), [=, this](ArrayRef<Value> indices) {
     Value scaled =
         arith::MulFOp::create(builder(), exponential(indices), scale);
@@ -348,7 +345,8 @@ void RowEmitter::emit(NormalizeOp op) {
   Value mean = e.constant(type, 0);
   if (!op.getRms())
     mean = arith::DivFOp::create(
-        b, sweepSum(type, [&](ArrayRef<Value> i) { return computed(input, i); }),
+        b,
+        sweepSum(type, [&](ArrayRef<Value> i) { return computed(input, i); }),
         count);
   bool rms = op.getRms();
   auto centred = [=, this](ArrayRef<Value> indices) -> Value {
@@ -361,8 +359,8 @@ void RowEmitter::emit(NormalizeOp op) {
   });
   Value variance = arith::DivFOp::create(b, squares, count);
   Value epsilon = e.constant(type, op.getEpsilon().convertToDouble());
-  Value deviation = math::SqrtOp::create(
-      b, arith::AddFOp::create(b, variance, epsilon));
+  Value deviation =
+      math::SqrtOp::create(b, arith::AddFOp::create(b, variance, epsilon));
   Value scale = arith::DivFOp::create(b, e.constant(type, 1.0), deviation);
   e.bind(op.getResult(), [=, this](ArrayRef<Value> indices) {
     Value scaled = arith::MulFOp::create(builder(), centred(indices), scale);
@@ -394,8 +392,7 @@ static void emitRow(RowEmitter &row, KernelBuilder &kernel) {
       full.push_back(number);
       continue;
     }
-    MemoryView view =
-        row.space.joinOuter(e, kernel.resultView(e, number));
+    MemoryView view = row.space.joinOuter(e, kernel.resultView(e, number));
     e.store(view, row.outer, e.element(value, row.outer));
   }
   if (full.empty())

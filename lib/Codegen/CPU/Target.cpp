@@ -26,12 +26,13 @@ TargetDescription TargetDescription::get(ModuleOp module) {
 
 void TargetDescription::set(ModuleOp module) const {
   Builder b(module.getContext());
-  module->setAttr(kAttrName,
-                  b.getDictionaryAttr({
-                      b.getNamedAttr("vector_bytes", b.getI64IntegerAttr(vectorBytes)),
-                      b.getNamedAttr("vector_registers",
-                                     b.getI64IntegerAttr(vectorRegisters)),
-                      b.getNamedAttr("l1_bytes", b.getI64IntegerAttr(l1Bytes)),
-                      b.getNamedAttr("l2_bytes", b.getI64IntegerAttr(l2Bytes)),
-                  }));
+  module->setAttr(
+      kAttrName,
+      b.getDictionaryAttr({
+          b.getNamedAttr("vector_bytes", b.getI64IntegerAttr(vectorBytes)),
+          b.getNamedAttr("vector_registers",
+                         b.getI64IntegerAttr(vectorRegisters)),
+          b.getNamedAttr("l1_bytes", b.getI64IntegerAttr(l1Bytes)),
+          b.getNamedAttr("l2_bytes", b.getI64IntegerAttr(l2Bytes)),
+      }));
 }

@@ -198,8 +198,7 @@ Value RegionEmitter::address(const MemoryView &view, Value position) {
   Type storage = getStorageType(view.elementType);
   Value word = arith::IndexCastOp::create(b, b.getI64Type(), position);
   return LLVM::GEPOp::create(b, view.pointer.getType(), storage, view.pointer,
-                             ValueRange{word},
-                             LLVM::GEPNoWrapFlags::inbounds);
+                             ValueRange{word}, LLVM::GEPNoWrapFlags::inbounds);
 }
 
 Value RegionEmitter::load(const MemoryView &view, ArrayRef<Value> indices) {
@@ -231,9 +230,8 @@ void RegionEmitter::store(const MemoryView &view, ArrayRef<Value> indices,
   if (element.getType() != storage) {
     auto intType = dyn_cast<IntegerType>(view.elementType);
     bool isSigned = intType && intType.isSignless() && intType.getWidth() > 1;
-    element = isSigned
-                  ? Value(arith::ExtSIOp::create(b, storage, element))
-                  : Value(arith::ExtUIOp::create(b, storage, element));
+    element = isSigned ? Value(arith::ExtSIOp::create(b, storage, element))
+                       : Value(arith::ExtUIOp::create(b, storage, element));
   }
   LLVM::StoreOp::create(b, element, address(view, offset(view, indices)));
 }
@@ -289,8 +287,7 @@ Value RegionEmitter::reifySize(Value tensor, unsigned dim) {
   ReifiedRankedShapedTypeDims reified;
   if (failed(op.reifyResultShapes(inner, reified)))
     return {};
-  OpFoldResult wanted =
-      reified[cast<OpResult>(tensor).getResultNumber()][dim];
+  OpFoldResult wanted = reified[cast<OpResult>(tensor).getResultNumber()][dim];
   if (auto attr = dyn_cast<Attribute>(wanted))
     return index(cast<IntegerAttr>(attr).getInt());
 
@@ -329,7 +326,8 @@ Value RegionEmitter::size(Value tensor, unsigned dim) {
 
 SmallVector<Value> RegionEmitter::sizes(Value tensor) {
   SmallVector<Value> result;
-  for (int64_t dim : llvm::seq(cast<RankedTensorType>(tensor.getType()).getRank()))
+  for (int64_t dim :
+       llvm::seq(cast<RankedTensorType>(tensor.getType()).getRank()))
     result.push_back(size(tensor, dim));
   return result;
 }
@@ -368,7 +366,7 @@ Value RegionEmitter::resultSize(unsigned result, unsigned dim) {
   return resultViews[result].sizes[dim];
 }
 
-void RegionEmitter::parallel(
-    ArrayRef<Value> sizes, llvm::function_ref<void(ArrayRef<Value>)> body) {
+void RegionEmitter::parallel(ArrayRef<Value> sizes,
+                             llvm::function_ref<void(ArrayRef<Value>)> body) {
   onParallel(sizes, body);
 }

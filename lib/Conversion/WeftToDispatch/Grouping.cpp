@@ -203,7 +203,8 @@ bool Grouping::joinTranspose(TransposeOp op) {
   if (getBlock(source) != op->getBlock() || !op.getInput().hasOneUse())
     return false;
   Group *group = getGroup(source);
-  if (!group || group->closed || !isa<ContractOp, ConvOp>(group->root ? group->root : source))
+  if (!group || group->closed ||
+      !isa<ContractOp, ConvOp>(group->root ? group->root : source))
     return false;
   // The group's only result, then, is the transposed one.
   for (Operation *member : group->ops)
@@ -266,8 +267,7 @@ bool Grouping::isCopied(Operation *op, const Group &group,
 /// Whether `producer`, a chain of elementwise ops, may be computed within
 /// `consumer`, which alone uses its results.
 bool Grouping::canMerge(const Group &producer, const Group &consumer) const {
-  if (producer.kind != GroupKind::Elements ||
-      consumer.kind == GroupKind::Own)
+  if (producer.kind != GroupKind::Elements || consumer.kind == GroupKind::Own)
     return false;
   for (Operation *op : producer.ops) {
     for (Operation *user : op->getUsers()) {

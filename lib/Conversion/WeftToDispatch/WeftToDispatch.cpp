@@ -1,9 +1,9 @@
 //===- WeftToDispatch.cpp - Group tensor ops into kernels -----------------===//
 
+#include "weft/Conversion/WeftToDispatch.h"
 #include "Grouping.h"
 #include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/IR/IRMapping.h"
-#include "weft/Conversion/WeftToDispatch.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 
 namespace weft {
@@ -63,10 +63,9 @@ Value SizeResolver::resolve(Value tensor, unsigned dim, Location loc) {
     return tensor::DimOp::create(b, loc, tensor, dim);
 
   // The op speaks of the sizes of its operands, which are resolved in turn.
-  Operation *before =
-      b.getInsertionPoint() == b.getInsertionBlock()->begin()
-          ? nullptr
-          : &*std::prev(b.getInsertionPoint());
+  Operation *before = b.getInsertionPoint() == b.getInsertionBlock()->begin()
+                          ? nullptr
+                          : &*std::prev(b.getInsertionPoint());
   ReifiedRankedShapedTypeDims reified;
   if (failed(op.reifyResultShapes(b, reified)))
     return tensor::DimOp::create(b, loc, tensor, dim);
@@ -102,9 +101,10 @@ void RegionBuilder::collect(Operation *op) {
     return;
   for (Value operand : op->getOperands()) {
     Operation *source = operand.getDefiningOp();
-    bool isInside = source && (grouping.getGroup(source) == &group ||
-                               (!grouping.getGroup(source) &&
-                                grouping.isCopied(source, group, op)));
+    bool isInside =
+        source &&
+        (grouping.getGroup(source) == &group ||
+         (!grouping.getGroup(source) && grouping.isCopied(source, group, op)));
     if (isInside)
       collect(source);
     else if (isa<RankedTensorType>(operand.getType()))
@@ -153,12 +153,12 @@ void RegionBuilder::build() {
       if (type.isDynamicDim(dim))
         sizes.push_back(resolver.resolve(result, dim, loc));
   }
-  auto region = dispatch::RegionOp::create(
-      b, loc, types, inputs.getArrayRef(), scalars.getArrayRef(), sizes);
+  auto region = dispatch::RegionOp::create(b, loc, types, inputs.getArrayRef(),
+                                           scalars.getArrayRef(), sizes);
   Block *block = b.createBlock(&region.getBody());
   IRMapping mapping;
-  for (Value value : llvm::concat<const Value>(inputs.getArrayRef(),
-                                               scalars.getArrayRef()))
+  for (Value value :
+       llvm::concat<const Value>(inputs.getArrayRef(), scalars.getArrayRef()))
     mapping.map(value, block->addArgument(value.getType(), value.getLoc()));
   for (Operation *op : body)
     b.clone(*op, mapping);

@@ -88,9 +88,9 @@ public:
   mlir::Value load(unsigned result,
                    llvm::ArrayRef<mlir::Value> indices) override;
   mlir::Value resultSize(unsigned result, unsigned dim) override;
-  void parallel(llvm::ArrayRef<mlir::Value> sizes,
-                llvm::function_ref<void(llvm::ArrayRef<mlir::Value>)> body)
-      override;
+  void
+  parallel(llvm::ArrayRef<mlir::Value> sizes,
+           llvm::function_ref<void(llvm::ArrayRef<mlir::Value>)> body) override;
 
   using ParallelFn = std::function<void(
       llvm::ArrayRef<mlir::Value>,

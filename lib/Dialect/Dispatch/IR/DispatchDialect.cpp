@@ -87,8 +87,8 @@ LogicalResult RegionOp::verify() {
     return emitOpError("yields other types than its results have");
   int64_t dynamic = countDynamicSizes(getResultTypes());
   if (static_cast<int64_t>(getResultSizes().size()) != dynamic)
-    return emitOpError("has ") << getResultSizes().size()
-                               << " result sizes, but its results have "
-                               << dynamic << " symbolic sizes";
+    return emitOpError("has ")
+           << getResultSizes().size() << " result sizes, but its results have "
+           << dynamic << " symbolic sizes";
   return success();
 }
