@@ -13,3 +13,4 @@ config.test_source_root = os.path.dirname(__file__)
 path = [config.weft_tools, config.llvm_tools, config.environment["PATH"]]
 config.environment["PATH"] = os.pathsep.join(path)
 config.substitutions.append(("%python", config.weft_python))
+config.substitutions.append(("%build", os.path.dirname(config.weft_tools)))
