@@ -80,7 +80,7 @@ dispatch::KernelOp GenerateCPUKernels::getKernel(dispatch::RegionOp region) {
   name += "_" + std::to_string(names[name]++);
   KernelBuilder builder(region, name, getOperation(), target);
   if (!emitLoopKernel(builder) && !emitContractionKernel(builder) &&
-      !emitRowKernel(builder))
+      !emitWindowKernel(builder) && !emitRowKernel(builder))
     emitElementKernel(builder);
   return kernel = builder.finish();
 }

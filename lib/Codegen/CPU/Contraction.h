@@ -8,6 +8,17 @@
 
 namespace weft::cpu {
 
+/// A part of B on its way into panels: columns [n0, n0 + columns) of rows
+/// [k0, k0 + depth). A panel holds `lanes` columns side by side; row k of panel
+/// p begins at element (p * panelDepth + k) * lanes. What lies beyond the last
+/// column may be anything, since its sums are thrown away.
+struct PanelBlock {
+  llvm::SmallVector<mlir::Value> batch;
+  mlir::Value n0, columns, k0, depth;
+  mlir::Value panels, scratch;             ///< addresses
+  int64_t lanes, panelDepth, blockColumns; ///< the most there are
+};
+
 /// A product of matrices C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n], as
 /// which a contraction or convolution is computed. Static sizes that are not
 /// known are ShapedType::kDynamic.
@@ -40,6 +51,8 @@ public:
                                  llvm::ArrayRef<mlir::Value> batch,
                                  mlir::Value m) = 0;
   virtual mlir::Value depthStride(RegionEmitter &e) = 0;
+  /// Whether rows of A are contiguous along k.
+  virtual bool isContiguousA() = 0;
   /// An element of A in the accumulators' type.
   virtual mlir::Value elementA(RegionEmitter &e,
                                llvm::ArrayRef<mlir::Value> batch, mlir::Value m,
@@ -51,44 +64,42 @@ public:
   /// Whether rows of B lie in memory in the accumulators' type, contiguous
   /// along n; if so, columnAddress() is where B[batch, k, n] lies.
   virtual bool isPlainB() = 0;
-  /// Whether columns of B do, contiguous along k.
+  /// Whether columns of B do, contiguous along k; depthAddress() is where such
+  /// a column begins.
   virtual bool isTransposedB() = 0;
   virtual mlir::Value columnAddress(RegionEmitter &e,
                                     llvm::ArrayRef<mlir::Value> batch,
                                     mlir::Value k, mlir::Value n) = 0;
+  virtual mlir::Value depthAddress(RegionEmitter &e,
+                                   llvm::ArrayRef<mlir::Value> batch,
+                                   mlir::Value n) = 0;
 
-  /// Bytes of scratch that preparing a block of `columns` columns takes.
-  virtual int64_t tableBytes(int64_t columns) { return 0; }
-  /// Called before a block's columns [n0, n0 + count) are packed; count is at
-  /// most `columns` of tableBytes().
-  virtual void prepareBlock(RegionEmitter &e, mlir::Value table,
-                            llvm::ArrayRef<mlir::Value> batch, mlir::Value n0,
-                            mlir::Value count) {}
-  /// Columns j to j + count - 1 of row k of the prepared block: a condition
-  /// (i1) under which they lie side by side in memory in the accumulators'
-  /// type, and the address of the first, which counts only then. Null if never.
-  struct Run {
-    mlir::Value condition, address;
-  };
-  virtual Run findRun(RegionEmitter &e, mlir::Value table,
-                      llvm::ArrayRef<mlir::Value> batch, mlir::Value k,
-                      mlir::Value j, int64_t count) {
-    return {};
-  }
-  /// An element of B in column n0 + j of the prepared block. By default that of
-  /// elementB().
-  virtual mlir::Value blockElementB(RegionEmitter &e, mlir::Value table,
-                                    llvm::ArrayRef<mlir::Value> batch,
-                                    mlir::Value k, mlir::Value n0,
-                                    mlir::Value j) {
-    return elementB(e, batch, k, e.add(n0, j));
-  }
+  /// Parts into which the depth is cut are multiples of this.
+  virtual int64_t depthGranule() { return 1; }
+  /// Blocks of columns are multiples of this where that is possible.
+  virtual int64_t columnPeriod() { return 1; }
+  /// Bytes of scratch that packing blocks of this size takes.
+  virtual int64_t packingBytes(int64_t columns, int64_t depth) { return 0; }
+  /// Packs a part of B. By default from elementB(), or from where
+  /// columnAddress() and depthAddress() tell.
+  virtual void packB(RegionEmitter &e, const PanelBlock &block);
+
+private:
+  void packRows(RegionEmitter &e, const PanelBlock &block, mlir::Value whole);
+  void packSquares(RegionEmitter &e, const PanelBlock &block,
+                   mlir::Value whole);
+  void packElements(RegionEmitter &e, const PanelBlock &block,
+                    mlir::Value begin, mlir::Value end, bool isWhole);
 };
 
 /// The problem that a `weft.contract` poses, or null if it can't be put so.
 std::unique_ptr<Contraction> createMatrixProblem(ContractOp op);
 /// The problem that a `weft.conv` poses, by gathering patches of the input.
 std::unique_ptr<Contraction> createConvolutionProblem(ConvOp op);
+
+/// The address of element number `position` of type `type` from `base`.
+mlir::Value elementAddress(RegionEmitter &e, mlir::Value base, mlir::Type type,
+                           mlir::Value position);
 
 /// `value` converted to `type` as contractions widen their operands.
 mlir::Value widen(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
@@ -98,8 +109,11 @@ mlir::Value widen(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
 class Epilogue {
 public:
   /// Null if the region's yields do not depend on the root elementwise.
+  /// `innerDims` are the dimensions of the root's result that store() is called
+  /// along in inner loops.
   static std::optional<Epilogue> create(KernelBuilder &kernel,
-                                        const Contraction &problem);
+                                        mlir::Operation *root,
+                                        llvm::ArrayRef<int64_t> innerDims);
 
   /// Prepares views; to be called once per function.
   void begin(RegionEmitter &e, KernelBuilder &kernel);

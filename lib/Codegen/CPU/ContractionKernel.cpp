@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace weft;
@@ -52,22 +53,23 @@ static bool isElementwiseOf(Value value, Operation *root,
   return true;
 }
 
-std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel,
-                                         const Contraction &problem) {
+std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel, Operation *root,
+                                         ArrayRef<int64_t> innerDims) {
   Epilogue epilogue;
-  epilogue.root = problem.op;
-  auto shape = cast<RankedTensorType>(problem.op->getResult(0).getType());
+  epilogue.root = root;
+  auto shape = cast<RankedTensorType>(root->getResult(0).getType());
   SmallVector<Value> roots;
   for (Value value : kernel.getYields()) {
-    Value root = skipTranspose(value);
-    if (cast<RankedTensorType>(root.getType()).getShape() != shape.getShape() ||
-        !isElementwiseOf(root, problem.op, shape.getShape()))
+    Value stored = skipTranspose(value);
+    if (cast<RankedTensorType>(stored.getType()).getShape() !=
+            shape.getShape() ||
+        !isElementwiseOf(stored, root, shape.getShape()))
       return std::nullopt;
-    roots.push_back(root);
+    roots.push_back(stored);
   }
   if (llvm::equal(roots, kernel.getYields()))
-    epilogue.space = IterationSpace::create(roots, shape, problem.columnDims,
-                                            {}, {}, problem.op);
+    epilogue.space =
+        IterationSpace::create(roots, shape, innerDims, {}, {}, root);
   return epilogue;
 }
 
@@ -133,7 +135,7 @@ struct BlockEmitter {
   Contraction &problem;
   Epilogue &epilogue;
   Tiling tiling;
-  int64_t panelOffset, tileOffset, rowOffset, tableOffset; ///< in scratch
+  int64_t panelOffset, tileOffset, rowOffset, packingOffset; ///< in scratch
 
   void reserve();
   SmallVector<Value> gridSizes(RegionEmitter &e);
@@ -143,7 +145,7 @@ private:
   struct Block {
     SmallVector<Value> batch;
     Value m0, rows, n0, columns;
-    Value panels, tile, packedA, table;
+    Value panels, tile, packedA, packing;
   };
   int64_t bytes() const {
     return problem.accumulatorType.getIntOrFloatBitWidth() / 8;
@@ -153,8 +155,6 @@ private:
   }
   Value at(RegionEmitter &e, Value base, Value position);
   void packB(RegionEmitter &e, const Block &block, Value k0, Value depth);
-  void packPanelRow(RegionEmitter &e, const Block &block, Value panel, Value k0,
-                    Value k, Value target);
   void packA(RegionEmitter &e, const Block &block, Value k0, Value depth);
   void multiply(RegionEmitter &e, const Block &block, Value k0, Value depth);
   void multiplyTile(RegionEmitter &e, const Block &block, Value k0, Value depth,
@@ -189,19 +189,26 @@ static Tiling chooseTiling(Contraction &problem,
   tiling.tileRows = std::min(mostRows, m);
 
   // A panel's part of the depth fits the first-level cache beside a row tile;
-  // the panels of a block take half of the second-level cache.
-  int64_t depthLimit =
-      std::max<int64_t>(64, target.l1Bytes * 3 / 2 / (tiling.lanes * bytes));
+  // the panels of a block take half of the second-level cache. Patches take
+  // more work to pack for a block the narrower it is, so theirs are wider and
+  // less deep.
+  int64_t granule = problem.depthGranule(), period = problem.columnPeriod();
+  int64_t depthLimit = std::max<int64_t>(
+      64, target.l1Bytes * (granule > 1 ? 1 : 3) / 2 / (tiling.lanes * bytes));
   int64_t parts = llvm::divideCeil(k, depthLimit);
-  tiling.blockDepth = llvm::divideCeil(k, parts);
+  tiling.blockDepth = llvm::alignTo(llvm::divideCeil(k, parts), granule);
   int64_t wide = std::max<int64_t>(
       1, target.l2Bytes / 2 / (tiling.blockDepth * tiling.lanes * bytes));
   int64_t needed = llvm::divideCeil(n, tiling.lanes);
-  tiling.blockColumns = tiling.lanes * std::min<int64_t>({wide, 8, needed});
+  tiling.blockColumns =
+      tiling.lanes * std::min<int64_t>({wide, granule > 1 ? 16 : 8, needed});
+  int64_t rows = std::lcm(period, tiling.lanes);
+  if (tiling.blockColumns < n && tiling.blockColumns > rows)
+    tiling.blockColumns -= tiling.blockColumns % rows;
 
-  // Rows: as many as a quarter of the second-level cache holds sums of, but
-  // cut such that there are a few blocks to share among threads.
-  int64_t limit = target.l2Bytes / 4 / (tiling.blockColumns * bytes);
+  // Rows: as many as half of the second-level cache holds sums of, but cut such
+  // that there are a few blocks to share among threads.
+  int64_t limit = target.l2Bytes / 2 / (tiling.blockColumns * bytes);
   int64_t blocks =
       known(problem.staticBatch, 1) * llvm::divideCeil(n, tiling.blockColumns);
   int64_t cuts = std::max<int64_t>(
@@ -220,7 +227,10 @@ void BlockEmitter::reserve() {
       kernel.reserveScratch(tiling.blockRows * tiling.blockColumns * bytes());
   rowOffset = kernel.reserveScratch(
       tiling.packA ? tiling.blockRows * tiling.blockDepth * bytes() : 0);
-  tableOffset = kernel.reserveScratch(problem.tableBytes(tiling.blockColumns));
+  packingOffset = kernel.reserveScratch(
+      tiling.directB
+          ? 0
+          : problem.packingBytes(tiling.blockColumns, tiling.blockDepth));
 }
 
 SmallVector<Value> BlockEmitter::gridSizes(RegionEmitter &e) {
@@ -230,92 +240,22 @@ SmallVector<Value> BlockEmitter::gridSizes(RegionEmitter &e) {
   return sizes;
 }
 
-/// The address of element number `position` from `base`.
 Value BlockEmitter::at(RegionEmitter &e, Value base, Value position) {
-  MemoryView view{base, problem.accumulatorType, {}, {}};
-  return e.address(view, position);
-}
-
-void BlockEmitter::packPanelRow(RegionEmitter &e, const Block &block,
-                                Value panel, Value k0, Value k, Value target) {
-  ImplicitLocOpBuilder &b = e.builder();
-  Value lanes = e.index(tiling.lanes);
-  Value first = e.mul(panel, lanes);
-  Value depth = e.add(k0, k);
-  auto packEach = [&] {
-    e.loop(e.index(0), lanes, {}, [&](Value lane, ValueRange) {
-      Value j = e.add(first, lane);
-      Value inside =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j, block.columns);
-      Value element = e.choose(
-          inside,
-          [&] {
-            return problem.blockElementB(e, block.table, block.batch, depth,
-                                         block.n0, j);
-          },
-          [&] { return e.constant(problem.accumulatorType, 0); });
-      LLVM::StoreOp::create(b, element, at(e, target, lane));
-      return SmallVector<Value>();
-    });
-  };
-  auto packWhole = [&] {
-    if (problem.isPlainB()) {
-      Value from =
-          problem.columnAddress(e, block.batch, depth, e.add(block.n0, first));
-      Value row = LLVM::LoadOp::create(b, vectorType(), from, bytes());
-      LLVM::StoreOp::create(b, row, target);
-      return;
-    }
-    auto gather = [&] {
-      e.loop(e.index(0), lanes, {}, [&](Value lane, ValueRange) {
-        Value element = problem.blockElementB(
-            e, block.table, block.batch, depth, block.n0, e.add(first, lane));
-        LLVM::StoreOp::create(b, element, at(e, target, lane));
-        return SmallVector<Value>();
-      });
-    };
-    Contraction::Run run = problem.findRun(e, block.table, block.batch, depth,
-                                           first, tiling.lanes);
-    if (!run.condition)
-      return gather();
-    auto ifOp = scf::IfOp::create(b, TypeRange(), run.condition,
-                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToEnd(ifOp.thenBlock());
-    Value row = LLVM::LoadOp::create(b, vectorType(), run.address, bytes());
-    LLVM::StoreOp::create(b, row, target);
-    scf::YieldOp::create(b);
-    b.setInsertionPointToEnd(ifOp.elseBlock());
-    gather();
-    scf::YieldOp::create(b);
-  };
-  Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
-                                        e.add(first, lanes), block.columns);
-  auto ifOp = scf::IfOp::create(b, TypeRange(), isWhole, /*addThenBlock=*/true,
-                                /*addElseBlock=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToEnd(ifOp.thenBlock());
-  packWhole();
-  scf::YieldOp::create(b);
-  b.setInsertionPointToEnd(ifOp.elseBlock());
-  packEach();
-  scf::YieldOp::create(b);
+  return elementAddress(e, base, problem.accumulatorType, position);
 }
 
 void BlockEmitter::packB(RegionEmitter &e, const Block &block, Value k0,
                          Value depth) {
-  Value lanes = e.index(tiling.lanes);
-  Value panelStride = e.index(tiling.lanes * tiling.blockDepth);
-  e.loop(e.index(0), e.ceilDiv(block.columns, lanes), {},
-         [&](Value panel, ValueRange) {
-           Value start = e.mul(panel, panelStride);
-           e.loop(e.index(0), depth, {}, [&](Value k, ValueRange) {
-             Value target = at(e, block.panels, e.add(start, e.mul(k, lanes)));
-             packPanelRow(e, block, panel, k0, k, target);
-             return SmallVector<Value>();
-           });
-           return SmallVector<Value>();
-         });
+  problem.packB(e, {.batch = block.batch,
+                    .n0 = block.n0,
+                    .columns = block.columns,
+                    .k0 = k0,
+                    .depth = depth,
+                    .panels = block.panels,
+                    .scratch = block.packing,
+                    .lanes = tiling.lanes,
+                    .panelDepth = tiling.blockDepth,
+                    .blockColumns = tiling.blockColumns});
 }
 
 void BlockEmitter::packA(RegionEmitter &e, const Block &block, Value k0,
@@ -456,8 +396,7 @@ void BlockEmitter::emitBlock(RegionEmitter &e, ArrayRef<Value> grid) {
   block.panels = kernel.scratchAddress(e, panelOffset);
   block.tile = kernel.scratchAddress(e, tileOffset);
   block.packedA = kernel.scratchAddress(e, rowOffset);
-  block.table = kernel.scratchAddress(e, tableOffset);
-  problem.prepareBlock(e, block.table, block.batch, block.n0, block.columns);
+  block.packing = kernel.scratchAddress(e, packingOffset);
 
   Value depth = problem.depth(e), part = e.index(tiling.blockDepth);
   auto emitPart = [&](Value k0) {
@@ -554,11 +493,13 @@ bool weft::cpu::emitContractionKernel(KernelBuilder &kernel) {
   std::unique_ptr<Contraction> problem = findProblem(kernel);
   if (!problem)
     return false;
-  std::optional<Epilogue> epilogue = Epilogue::create(kernel, *problem);
+  std::optional<Epilogue> epilogue =
+      Epilogue::create(kernel, problem->op, problem->columnDims);
   if (!epilogue)
     return false;
   bool isFloat = isa<FloatType>(problem->accumulatorType);
-  if (isFloat && problem->staticM == 1 && problem->isTransposedB()) {
+  if (isFloat && problem->staticM == 1 && problem->isTransposedB() &&
+      problem->isContiguousA()) {
     emitDotProducts(kernel, *problem, *epilogue);
     return true;
   }

@@ -2,12 +2,15 @@
 //
 // For each image and group: rows are output channels, columns output positions,
 // and the depth runs over input channels and filter taps. A is the filter as it
-// lies in memory; B is gathered from the input while it is packed, so that
-// patches never exist as a whole.
+// lies in memory. B is packed in two steps, so that patches never exist as a
+// whole: what a block of columns sees of the input is copied, with zeros around
+// it, into a slab; then panels are filled from the slab, where the element that
+// a tap reads for a column lies at the tap's offset plus the column's.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Contraction.h"
+#include "Slab.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -35,6 +38,7 @@ public:
   }
   Value rowAddress(RegionEmitter &e, ArrayRef<Value> batch, Value m) override;
   Value depthStride(RegionEmitter &e) override { return e.index(1); }
+  bool isContiguousA() override { return isPlainA(); }
   Value elementA(RegionEmitter &e, ArrayRef<Value> batch, Value m,
                  Value k) override;
   Value elementB(RegionEmitter &e, ArrayRef<Value> batch, Value k,
@@ -43,37 +47,43 @@ public:
   bool isTransposedB() override { return false; }
   Value columnAddress(RegionEmitter &e, ArrayRef<Value> batch, Value k,
                       Value n) override;
-
-  int64_t tableBytes(int64_t columns) override {
-    return isPointwise ? 0 : spatialRank * columns * 8;
+  Value depthAddress(RegionEmitter &e, ArrayRef<Value> batch,
+                     Value n) override {
+    llvm_unreachable("columns of patches are never contiguous");
   }
-  void prepareBlock(RegionEmitter &e, Value table, ArrayRef<Value> batch,
-                    Value n0, Value count) override;
-  Run findRun(RegionEmitter &e, Value table, ArrayRef<Value> batch, Value k,
-              Value j, int64_t count) override;
-  Value blockElementB(RegionEmitter &e, Value table, ArrayRef<Value> batch,
-                      Value k, Value n0, Value j) override;
+
+  int64_t depthGranule() override {
+    return hasSlab ? llvm::product_of(taps) : 1;
+  }
+  int64_t columnPeriod() override { return hasSlab ? rowLength : 1; }
+  int64_t packingBytes(int64_t columns, int64_t depth) override;
+  void packB(RegionEmitter &e, const PanelBlock &block) override;
 
 private:
   SmallVector<Value> outputSizes(RegionEmitter &e);
-  Value tableEntry(RegionEmitter &e, Value table, int64_t dim, Value j);
-  Value loadStart(RegionEmitter &e, Value table, int64_t dim, Value j);
   Value patchElement(RegionEmitter &e, ArrayRef<Value> batch, Value k,
                      ArrayRef<Value> starts);
-  Value inputIndex(RegionEmitter &e, int64_t dim, Value start, Value tap,
-                   Value &inside);
+
+  SmallVector<int64_t> slabShape(int64_t columns);
+  Slab makeSlab(RegionEmitter &e, const PanelBlock &block);
+  void fillColumns(RegionEmitter &e, const PanelBlock &block, const Slab &slab);
+  void fillPanel(RegionEmitter &e, const PanelBlock &block, const Slab &slab,
+                 Value panel, bool isRun);
 
   ConvOp conv;
+  WindowedInput input;
   int64_t groups, spatialRank;
   SmallVector<int64_t> taps;
-  bool isPointwise; ///< each output position reads the same input position
+  bool isPointwise;      ///< each output position reads the same input position
+  bool hasSlab;          ///< the sizes that a slab's shape depends on are known
+  int64_t rowLength = 1; ///< output positions per index of the first dimension
 };
 } // namespace
 
 ConvolutionProblem::ConvolutionProblem(ConvOp op)
     : conv(op), groups(op.getGroups()) {
   this->op = op;
-  RankedTensorType input = op.getInput().getType();
+  RankedTensorType inputType = op.getInput().getType();
   RankedTensorType filter = op.getFilter().getType();
   RankedTensorType result = op.getType();
   spatialRank = result.getRank() - 2;
@@ -82,6 +92,14 @@ ConvolutionProblem::ConvolutionProblem(ConvOp op)
   accumulatorType = getSignlessType(element);
   if (element.isF16() || element.isBF16())
     accumulatorType = Float32Type::get(op.getContext());
+
+  input = {.tensor = op.getInput(),
+           .elementType = accumulatorType,
+           .dilation = llvm::to_vector(op.getInputDilation()),
+           .isPadded = {},
+           .fill = cast<TypedAttr>(Builder(op).getZeroAttr(accumulatorType))};
+  for (auto [low, high] : llvm::zip_equal(op.getLow(), op.getHigh()))
+    input.isPadded.push_back(low > 0 || high > 0);
 
   auto product = [](ArrayRef<int64_t> sizes) {
     return ShapedType::isDynamicShape(sizes) ? ShapedType::kDynamic
@@ -101,8 +119,14 @@ ConvolutionProblem::ConvolutionProblem(ConvOp op)
   isPointwise = all(taps, 1) && all(op.getStrides(), 1) &&
                 all(op.getLow(), 0) && all(op.getHigh(), 0) &&
                 all(op.getInputDilation(), 1) &&
-                input.getElementType() == accumulatorType &&
+                inputType.getElementType() == accumulatorType &&
                 !op.getInput().getDefiningOp();
+  ArrayRef<int64_t> rowShape = result.getShape().drop_front(3);
+  hasSlab = !isPointwise && staticK > 0 &&
+            !ShapedType::isDynamicShape(rowShape) &&
+            !llvm::is_contained(rowShape, 0);
+  if (hasSlab)
+    rowLength = llvm::product_of(rowShape);
 }
 
 SmallVector<Value> ConvolutionProblem::outputSizes(RegionEmitter &e) {
@@ -145,33 +169,6 @@ Value ConvolutionProblem::elementA(RegionEmitter &e, ArrayRef<Value> batch,
                conv.getFilter().getType().getElementType(), accumulatorType);
 }
 
-Value ConvolutionProblem::inputIndex(RegionEmitter &e, int64_t dim, Value start,
-                                     Value tap, Value &inside) {
-  ImplicitLocOpBuilder &b = e.builder();
-  int64_t dilation = conv.getInputDilation()[dim];
-  Value position =
-      e.add(start, e.mul(tap, e.index(conv.getFilterDilation()[dim])));
-  auto both = [&](Value condition) {
-    inside =
-        inside ? Value(arith::AndIOp::create(b, inside, condition)) : condition;
-  };
-  Value size = e.size(conv.getInput(), dim + 2);
-  if (dilation > 1) {
-    // Between the input's elements there are zeros.
-    Value step = e.index(dilation);
-    both(arith::CmpIOp::create(b, arith::CmpIPredicate::sge, position,
-                               e.index(0)));
-    Value rest = arith::RemSIOp::create(b, position, step);
-    both(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rest, e.index(0)));
-    position = arith::DivSIOp::create(b, position, step);
-    both(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, position, size));
-  } else if (conv.getLow()[dim] > 0 || conv.getHigh()[dim] > 0) {
-    // As unsigned numbers, negative positions lie beyond the end.
-    both(arith::CmpIOp::create(b, arith::CmpIPredicate::ult, position, size));
-  }
-  return position;
-}
-
 Value ConvolutionProblem::patchElement(RegionEmitter &e, ArrayRef<Value> batch,
                                        Value k, ArrayRef<Value> starts) {
   int64_t groupChannels = conv.getFilter().getType().getDimSize(1);
@@ -180,23 +177,15 @@ Value ConvolutionProblem::patchElement(RegionEmitter &e, ArrayRef<Value> batch,
       batch[0], e.add(e.mul(batch[1], e.index(groupChannels)), parts[0])};
   Value inside;
   for (int64_t dim : llvm::seq(spatialRank))
-    indices.push_back(inputIndex(e, dim, starts[dim], parts[dim + 1], inside));
-  auto load = [&] {
-    return widen(e.builder(), e.element(conv.getInput(), indices),
-                 conv.getInput().getType().getElementType(), accumulatorType);
-  };
-  if (!inside)
-    return load();
-  Value zero = e.constant(accumulatorType, 0);
-  RankedTensorType input = conv.getInput().getType();
-  if (ShapedType::isDynamicShape(input.getShape()) ||
-      llvm::is_contained(input.getShape(), 0))
-    return e.choose(inside, load, [&] { return zero; });
-  // Reading the first position instead of none at all spares the branch.
-  ImplicitLocOpBuilder &b = e.builder();
-  for (Value &index : MutableArrayRef(indices).drop_front(2))
-    index = arith::SelectOp::create(b, inside, index, e.index(0));
-  return arith::SelectOp::create(b, inside, load(), zero);
+    indices.push_back(input.indexAt(
+        e, dim,
+        e.add(starts[dim],
+              e.mul(parts[dim + 1], e.index(conv.getFilterDilation()[dim]))),
+        inside));
+  auto load = [&] { return input.element(e, indices); };
+  return inside ? e.choose(inside, load,
+                           [&] { return e.constant(accumulatorType, 0); })
+                : load();
 }
 
 Value ConvolutionProblem::elementB(RegionEmitter &e, ArrayRef<Value> batch,
@@ -219,93 +208,176 @@ Value ConvolutionProblem::columnAddress(RegionEmitter &e, ArrayRef<Value> batch,
 }
 
 //===----------------------------------------------------------------------===//
-// The table of a block: where each column's patch starts
+// Slabs
 //===----------------------------------------------------------------------===//
 
-/// The address of entry `j` of dimension `dim`, an i64.
-Value ConvolutionProblem::tableEntry(RegionEmitter &e, Value table, int64_t dim,
-                                     Value j) {
-  MemoryView view{table, e.builder().getI64Type(), {}, {}};
-  return e.address(view, e.add(e.mul(j, e.index(spatialRank)), e.index(dim)));
+/// Sizes of the spatial dimensions of a slab for a block of `columns` columns.
+SmallVector<int64_t> ConvolutionProblem::slabShape(int64_t columns) {
+  // A block that is not made of whole rows may begin and end within one.
+  int64_t rows = columns % rowLength == 0
+                     ? columns / rowLength
+                     : llvm::divideCeil(columns - 1, rowLength) + 1;
+  SmallVector<int64_t> shape{rows};
+  llvm::append_range(shape, conv.getType().getShape().drop_front(3));
+  for (auto [dim, size] : llvm::enumerate(shape))
+    size = (size - 1) * conv.getStrides()[dim] +
+           (taps[dim] - 1) * conv.getFilterDilation()[dim] + 1;
+  return shape;
 }
 
-void ConvolutionProblem::prepareBlock(RegionEmitter &e, Value table,
-                                      ArrayRef<Value> batch, Value n0,
-                                      Value count) {
-  if (isPointwise)
-    return;
+int64_t ConvolutionProblem::packingBytes(int64_t columns, int64_t depth) {
+  if (!hasSlab)
+    return 0;
+  int64_t channels = depth / llvm::product_of(taps);
+  int64_t elements = channels * llvm::product_of(slabShape(columns));
+  return llvm::alignTo(columns * 8, 64) +
+         elements * accumulatorType.getIntOrFloatBitWidth() / 8;
+}
+
+/// The slab that a block's columns see, laid out but not filled.
+Slab ConvolutionProblem::makeSlab(RegionEmitter &e, const PanelBlock &block) {
+  int64_t tapCount = llvm::product_of(taps);
+  int64_t groupChannels = conv.getFilter().getType().getDimSize(1);
+  Slab slab;
+  slab.image = block.batch[0];
+  slab.firstChannel = e.add(e.mul(block.batch[1], e.index(groupChannels)),
+                            e.div(block.k0, e.index(tapCount)));
+  slab.channels = e.div(block.depth, e.index(tapCount));
+
+  SmallVector<int64_t> shape = slabShape(block.blockColumns);
+  slab.view.pointer =
+      elementAddress(e, block.scratch, e.builder().getI8Type(),
+                     e.index(llvm::alignTo(block.blockColumns * 8, 64)));
+  slab.view.elementType = accumulatorType;
+  slab.view.sizes.push_back(e.index(block.panelDepth / tapCount));
+  for (int64_t size : shape)
+    slab.view.sizes.push_back(e.index(size));
+  slab.view.strides = e.rowMajorStrides(slab.view.sizes);
+  slab.extents.assign(slab.view.sizes.begin() + 1, slab.view.sizes.end());
+
+  // Rows from that of the first column to that of the last.
+  Value rowColumns = e.index(rowLength);
+  Value firstRow = e.div(block.n0, rowColumns);
+  Value lastColumn = e.sub(e.add(block.n0, block.columns), e.index(1));
+  Value moreRows = e.sub(e.div(lastColumn, rowColumns), firstRow);
+  Value stride = e.index(conv.getStrides()[0]);
+  int64_t reach = (taps[0] - 1) * conv.getFilterDilation()[0] + 1;
+  slab.extents[0] = e.add(e.mul(moreRows, stride), e.index(reach));
+  for (int64_t dim : llvm::seq(spatialRank))
+    slab.starts.push_back(e.index(-conv.getLow()[dim]));
+  slab.starts[0] = e.add(e.mul(firstRow, stride), slab.starts[0]);
+  return slab;
+}
+
+/// Stores where in a channel of the slab each column's patch begins. Columns
+/// of the last panel beyond the block's are those of its last.
+void ConvolutionProblem::fillColumns(RegionEmitter &e, const PanelBlock &block,
+                                     const Slab &slab) {
   ImplicitLocOpBuilder &b = e.builder();
+  MemoryView table{block.scratch, b.getI64Type(), {}, {}};
   SmallVector<Value> sizes = outputSizes(e);
+  Value firstRow = e.div(block.n0, e.index(rowLength));
+  Value last = e.sub(block.columns, e.index(1));
+  Value lanes = e.index(block.lanes);
+  Value count = e.mul(e.ceilDiv(block.columns, lanes), lanes);
   e.loop(e.index(0), count, {}, [&](Value j, ValueRange) {
-    SmallVector<Value> indices = e.delinearize(e.add(n0, j), sizes);
-    for (auto [dim, i] : llvm::enumerate(indices)) {
-      Value start = e.sub(e.mul(i, e.index(conv.getStrides()[dim])),
-                          e.index(conv.getLow()[dim]));
-      LLVM::StoreOp::create(
-          b, arith::IndexCastOp::create(b, b.getI64Type(), start),
-          tableEntry(e, table, dim, j));
+    SmallVector<Value> place =
+        e.delinearize(e.add(block.n0, e.min(j, last)), sizes);
+    place[0] = e.sub(place[0], firstRow);
+    Value offset = e.index(0);
+    for (auto [dim, i] : llvm::enumerate(place))
+      offset = e.add(offset, e.mul(e.mul(i, e.index(conv.getStrides()[dim])),
+                                   slab.view.strides[dim + 1]));
+    LLVM::StoreOp::create(b,
+                          arith::IndexCastOp::create(b, b.getI64Type(), offset),
+                          e.address(table, j));
+    return SmallVector<Value>();
+  });
+}
+
+/// Fills a panel. With `isRun`, its columns lie side by side in the slab.
+void ConvolutionProblem::fillPanel(RegionEmitter &e, const PanelBlock &block,
+                                   const Slab &slab, Value panel, bool isRun) {
+  ImplicitLocOpBuilder &b = e.builder();
+  MemoryView panels{block.panels, accumulatorType, {}, {}};
+  MemoryView table{block.scratch, b.getI64Type(), {}, {}};
+  auto vectorType = VectorType::get(block.lanes, accumulatorType);
+  unsigned bytes = accumulatorType.getIntOrFloatBitWidth() / 8;
+  Value firstColumn = e.mul(panel, e.index(block.lanes));
+  auto columnOffset = [&](int64_t lane) -> Value {
+    Value offset = LLVM::LoadOp::create(
+        b, b.getI64Type(), e.address(table, e.add(firstColumn, e.index(lane))));
+    return arith::IndexCastOp::create(b, b.getIndexType(), offset);
+  };
+  Value runOffset = isRun ? columnOffset(0) : Value();
+
+  SmallVector<Value> sizes{e.div(block.depth, e.index(llvm::product_of(taps)))};
+  for (int64_t tap : taps)
+    sizes.push_back(e.index(tap));
+  Value firstTarget = e.mul(panel, e.index(block.panelDepth * block.lanes));
+  e.loopNest(sizes, {}, [&](ArrayRef<Value> place, ValueRange) {
+    Value from = e.mul(place[0], slab.view.strides[0]);
+    Value k = place[0];
+    for (auto [dim, tap] : llvm::enumerate(place.drop_front())) {
+      Value step = e.index(conv.getFilterDilation()[dim]);
+      from = e.add(from, e.mul(e.mul(tap, step), slab.view.strides[dim + 1]));
+      k = e.add(e.mul(k, e.index(taps[dim])), tap);
+    }
+    Value to =
+        e.address(panels, e.add(firstTarget, e.mul(k, e.index(block.lanes))));
+    if (isRun) {
+      Value row = LLVM::LoadOp::create(
+          b, vectorType, e.address(slab.view, e.add(from, runOffset)), bytes);
+      LLVM::StoreOp::create(b, row, to, bytes);
+      return SmallVector<Value>();
+    }
+    MemoryView source{e.address(slab.view, from), accumulatorType, {}, {}};
+    MemoryView target{to, accumulatorType, {}, {}};
+    for (int64_t lane : llvm::seq(block.lanes)) {
+      Value element = LLVM::LoadOp::create(
+          b, accumulatorType, e.address(source, columnOffset(lane)));
+      LLVM::StoreOp::create(b, element, e.address(target, e.index(lane)));
     }
     return SmallVector<Value>();
   });
 }
 
-Value ConvolutionProblem::loadStart(RegionEmitter &e, Value table, int64_t dim,
-                                    Value j) {
+void ConvolutionProblem::packB(RegionEmitter &e, const PanelBlock &block) {
+  if (!hasSlab)
+    return Contraction::packB(e, block);
   ImplicitLocOpBuilder &b = e.builder();
-  return arith::IndexCastOp::create(
-      b, b.getIndexType(),
-      LLVM::LoadOp::create(b, b.getI64Type(), tableEntry(e, table, dim, j)));
-}
+  Slab slab = makeSlab(e, block);
+  slab.fill(e, input);
+  fillColumns(e, block, slab);
 
-Contraction::Run ConvolutionProblem::findRun(RegionEmitter &e, Value table,
-                                             ArrayRef<Value> batch, Value k,
-                                             Value j, int64_t count) {
-  ImplicitLocOpBuilder &b = e.builder();
-  bool isDense = conv.getStrides().back() == 1 && spatialRank > 0 &&
-                 llvm::all_of(conv.getInputDilation(),
-                              [](int64_t dilation) { return dilation == 1; });
-  const MemoryView *memory = e.getMemory(conv.getInput());
-  if (isPointwise || !isDense || !memory ||
-      conv.getInput().getType().getElementType() != accumulatorType)
-    return {};
-  // The first and the last column must belong to the same row of the output,
-  // and what the tap reads for them must lie within the input.
-  Value last = e.add(j, e.index(count - 1));
-  Value condition;
-  auto both = [&](arith::CmpIPredicate predicate, Value lhs, Value rhs) {
-    Value next = arith::CmpIOp::create(b, predicate, lhs, rhs);
-    condition =
-        condition ? Value(arith::AndIOp::create(b, condition, next)) : next;
-  };
-  SmallVector<Value> parts = splitDepth(e, k, taps);
-  int64_t groupChannels = conv.getFilter().getType().getDimSize(1);
-  SmallVector<Value> indices{
-      batch[0], e.add(e.mul(batch[1], e.index(groupChannels)), parts[0])};
-  for (int64_t dim : llvm::seq(spatialRank)) {
-    bool isInnermost = dim == spatialRank - 1;
-    Value begin = loadStart(e, table, dim, j);
-    Value end = loadStart(e, table, dim, last);
-    both(arith::CmpIPredicate::eq, end,
-         isInnermost ? e.add(begin, e.index(count - 1)) : begin);
-    Value shift = e.mul(parts[dim + 1], e.index(conv.getFilterDilation()[dim]));
-    Value size = e.size(conv.getInput(), dim + 2);
-    both(arith::CmpIPredicate::ult, e.add(begin, shift), size);
-    if (isInnermost)
-      both(arith::CmpIPredicate::ult, e.add(end, shift), size);
-    indices.push_back(e.add(begin, shift));
-  }
-  return {condition, e.address(*memory, e.offset(*memory, indices))};
-}
-
-Value ConvolutionProblem::blockElementB(RegionEmitter &e, Value table,
-                                        ArrayRef<Value> batch, Value k,
-                                        Value n0, Value j) {
-  if (isPointwise)
-    return elementB(e, batch, k, e.add(n0, j));
-  SmallVector<Value> starts;
-  for (int64_t dim : llvm::seq(spatialRank))
-    starts.push_back(loadStart(e, table, dim, j));
-  return patchElement(e, batch, k, starts);
+  MemoryView table{block.scratch, b.getI64Type(), {}, {}};
+  Value lanes = e.index(block.lanes);
+  e.loop(
+      e.index(0), e.ceilDiv(block.columns, lanes), {},
+      [&](Value panel, ValueRange) {
+        Value column = e.mul(panel, lanes);
+        auto offsetAt = [&](Value j) -> Value {
+          return LLVM::LoadOp::create(b, b.getI64Type(), e.address(table, j));
+        };
+        Value width = arith::SubIOp::create(
+            b, offsetAt(e.add(column, e.index(block.lanes - 1))),
+            offsetAt(column));
+        // Offsets rise, so that equal ends mean equal steps between.
+        Value isRun =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::eq, width,
+                                  e.constant(b.getI64Type(), block.lanes - 1));
+        auto ifOp =
+            scf::IfOp::create(b, TypeRange(), isRun, /*addThenBlock=*/true,
+                              /*addElseBlock=*/true);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToEnd(ifOp.thenBlock());
+        fillPanel(e, block, slab, panel, /*isRun=*/true);
+        scf::YieldOp::create(b);
+        b.setInsertionPointToEnd(ifOp.elseBlock());
+        fillPanel(e, block, slab, panel, /*isRun=*/false);
+        scf::YieldOp::create(b);
+        return SmallVector<Value>();
+      });
 }
 
 std::unique_ptr<Contraction> weft::cpu::createConvolutionProblem(ConvOp op) {

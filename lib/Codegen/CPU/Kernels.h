@@ -15,6 +15,8 @@ namespace weft::cpu {
 bool emitLoopKernel(KernelBuilder &kernel);
 /// A contraction or convolution with what follows it element by element.
 bool emitContractionKernel(KernelBuilder &kernel);
+/// A depthwise convolution or pooling with what follows it element by element.
+bool emitWindowKernel(KernelBuilder &kernel);
 /// Reductions, softmax and normalisations over the same axes, with what goes
 /// before and follows element by element.
 bool emitRowKernel(KernelBuilder &kernel);

@@ -60,12 +60,15 @@ public:
   bool isPlainB() override {
     return rhs.plain && rhs.freeJoined && isInnermost(rhs, rhs.free);
   }
+  bool isContiguousA() override {
+    return lhs.plain && isInnermost(lhs, lhs.contracted);
+  }
   bool isTransposedB() override {
-    return lhs.plain && rhs.plain && isInnermost(rhs, rhs.contracted) &&
-           isInnermost(lhs, lhs.contracted);
+    return rhs.plain && rhs.depthJoined && isInnermost(rhs, rhs.contracted);
   }
   Value columnAddress(RegionEmitter &e, ArrayRef<Value> batch, Value k,
                       Value n) override;
+  Value depthAddress(RegionEmitter &e, ArrayRef<Value> batch, Value n) override;
 
 private:
   SmallVector<Value> sizesOf(RegionEmitter &e, const Side &side,
@@ -251,6 +254,14 @@ Value MatrixProblem::columnAddress(RegionEmitter &e, ArrayRef<Value> batch,
   Value position = e.add(offset(e, rhs, rhs.batch, batch),
                          offset(e, rhs, rhs.contracted, depth));
   position = e.add(position, e.mul(n, strideOf(e, rhs, rhs.free)));
+  return e.address(*e.getMemory(rhs.memory->memory), position);
+}
+
+Value MatrixProblem::depthAddress(RegionEmitter &e, ArrayRef<Value> batch,
+                                  Value n) {
+  SmallVector<Value> free = e.delinearize(n, sizesOf(e, rhs, rhs.free));
+  Value position =
+      e.add(offset(e, rhs, rhs.batch, batch), offset(e, rhs, rhs.free, free));
   return e.address(*e.getMemory(rhs.memory->memory), position);
 }
 

@@ -13,8 +13,8 @@
 #include "Kernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "weft/Dialect/Weft/IR/Reduction.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include <limits>
 
 using namespace mlir;
 using namespace weft;
@@ -157,14 +157,6 @@ Value RowEmitter::sweepSum(Type type,
                })[0];
 }
 
-/// The type in which floats of `type` are accumulated.
-static Type getAccumulatorType(Type type) {
-  if (auto floatType = dyn_cast<FloatType>(type))
-    if (floatType.getWidth() < 32)
-      return Float32Type::get(type.getContext());
-  return type;
-}
-
 static Value extend(ImplicitLocOpBuilder &b, Value value) {
   Type wanted = getAccumulatorType(value.getType());
   return wanted == value.getType() ? value
@@ -192,70 +184,16 @@ Value RowEmitter::rowSize(Type type) {
 // The reducing ops
 //===----------------------------------------------------------------------===//
 
-/// What a reduction of no elements gives.
-static Value identityOf(RegionEmitter &e, ReduceKind kind, Type elementType) {
-  Type type = getAccumulatorType(getSignlessType(elementType));
-  ImplicitLocOpBuilder &b = e.builder();
-  switch (kind) {
-  case ReduceKind::sum:
-  case ReduceKind::any:
-    return e.constant(type, 0);
-  case ReduceKind::prod:
-  case ReduceKind::all:
-    return e.constant(type, 1);
-  case ReduceKind::max:
-  case ReduceKind::min:
-    break;
-  }
-  bool isMax = kind == ReduceKind::max;
-  if (isa<FloatType>(type))
-    return e.constant(type, isMax ? -std::numeric_limits<double>::infinity()
-                                  : std::numeric_limits<double>::infinity());
-  unsigned width = type.getIntOrFloatBitWidth();
-  bool isUnsigned = elementType.isUnsignedInteger() || width == 1;
-  APInt extreme = isUnsigned ? (isMax ? APInt::getMinValue(width)
-                                      : APInt::getMaxValue(width))
-                             : (isMax ? APInt::getSignedMinValue(width)
-                                      : APInt::getSignedMaxValue(width));
-  return arith::ConstantOp::create(b, b.getIntegerAttr(type, extreme));
-}
-
-static Value combine(ImplicitLocOpBuilder &b, ReduceKind kind, Value lhs,
-                     Value rhs, bool isUnsigned) {
-  bool isFloat = isa<FloatType>(lhs.getType());
-  switch (kind) {
-  case ReduceKind::sum:
-    return isFloat ? Value(arith::AddFOp::create(b, lhs, rhs, kReorder))
-                   : arith::AddIOp::create(b, lhs, rhs);
-  case ReduceKind::prod:
-    return isFloat ? Value(arith::MulFOp::create(b, lhs, rhs, kReorder))
-                   : arith::MulIOp::create(b, lhs, rhs);
-  case ReduceKind::max:
-    if (isFloat)
-      return arith::MaximumFOp::create(b, lhs, rhs);
-    return isUnsigned ? Value(arith::MaxUIOp::create(b, lhs, rhs))
-                      : arith::MaxSIOp::create(b, lhs, rhs);
-  case ReduceKind::min:
-    if (isFloat)
-      return arith::MinimumFOp::create(b, lhs, rhs);
-    return isUnsigned ? Value(arith::MinUIOp::create(b, lhs, rhs))
-                      : arith::MinSIOp::create(b, lhs, rhs);
-  case ReduceKind::all:
-    return arith::AndIOp::create(b, lhs, rhs);
-  case ReduceKind::any:
-    return arith::OrIOp::create(b, lhs, rhs);
-  }
-  llvm_unreachable("all kinds are handled");
-}
-
 void RowEmitter::emit(ReduceOp op) {
   Type elementType = op.getInput().getType().getElementType();
-  bool isUnsigned = elementType.isUnsignedInteger() || elementType.isInteger(1);
-  Value total = sweep(identityOf(e, op.getKind(), elementType),
+  bool isExtremum =
+      op.getKind() == ReduceKind::max || op.getKind() == ReduceKind::min;
+  auto flags = isExtremum ? arith::FastMathFlags::none : kReorder;
+  Value total = sweep(emitIdentity(builder(), op.getKind(), elementType),
                       [&](ArrayRef<Value> indices, ValueRange carried) {
-                        return SmallVector<Value>{combine(
-                            builder(), op.getKind(), carried[0],
-                            computed(op.getInput(), indices), isUnsigned)};
+                        return SmallVector<Value>{emitCombine(
+                            builder(), op.getKind(), elementType, carried[0],
+                            computed(op.getInput(), indices), flags)};
                       })[0];
   total = truncate(builder(), total, getSignlessType(elementType));
   e.bind(op.getResult(), [total](ArrayRef<Value>) { return total; });
@@ -316,11 +254,11 @@ void RowEmitter::emit(SoftmaxOp op) {
   Value input = op.getInput();
   Type elementType = op.getInput().getType().getElementType();
   Type type = getAccumulatorType(elementType);
-  Value largest = sweep(identityOf(e, ReduceKind::max, elementType),
+  Value largest = sweep(emitIdentity(builder(), ReduceKind::max, elementType),
                         [&](ArrayRef<Value> indices, ValueRange carried) {
-                          return SmallVector<Value>{
-                              combine(builder(), ReduceKind::max, carried[0],
-                                      computed(input, indices), false)};
+                          return SmallVector<Value>{emitCombine(
+                              builder(), ReduceKind::max, elementType,
+                              carried[0], computed(input, indices))};
                         })[0];
   auto exponential = [=, this](ArrayRef<Value> indices) -> Value {
     Value shifted =

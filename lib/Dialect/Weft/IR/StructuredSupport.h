@@ -3,7 +3,7 @@
 #ifndef WEFT_LIB_DIALECT_WEFT_IR_STRUCTUREDSUPPORT_H
 #define WEFT_LIB_DIALECT_WEFT_IR_STRUCTUREDSUPPORT_H
 
-#include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "weft/Dialect/Weft/IR/Reduction.h"
 
 namespace weft {
 
@@ -89,26 +89,10 @@ void reifyDims(mlir::ReifiedRankedShapedTypeDims &reified,
 // Emission
 //===----------------------------------------------------------------------===//
 
-/// Whether elements of `type` compare and widen as unsigned numbers; i1 does.
-bool isUnsignedElement(mlir::Type type);
-
-/// The signless type in which elements of `type` are accumulated.
-mlir::Type getAccumulatorType(mlir::Type type);
-
 /// Converts `value`, an element of a tensor of `from`, to the signless type
 /// `to`, which is of the same kind: integer or float.
 mlir::Value emitConvert(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
                         mlir::Type from, mlir::Type to);
-
-/// The value, in the accumulator's type, that leaves the other one as it is.
-mlir::Value emitIdentity(mlir::ImplicitLocOpBuilder &b, ReduceKind kind,
-                         mlir::Type elementType);
-
-/// Combines two values of the accumulator type of `elementType`.
-mlir::Value emitCombine(
-    mlir::ImplicitLocOpBuilder &b, ReduceKind kind, mlir::Type elementType,
-    mlir::Value lhs, mlir::Value rhs,
-    mlir::arith::FastMathFlags flags = mlir::arith::FastMathFlags::none);
 
 /// Whether `lhs` comes before `rhs` in rising or falling order. With
 /// `nanFirst`, NaN comes before all else, otherwise after.
