@@ -46,6 +46,18 @@ count $((total - bad)) "$bad" 0
 echo "test: style"
 if build/venv/bin/python test/Style/layers.py .; then count 1 0 0; else count 0 1 0; fi
 
+echo "test: kernels against the reference evaluator"
+build/venv/bin/python test/Kernel/table.py >$build/kernels.mlir
+$build/bin/weft-test-kernels $build/kernels.mlir >$build/kernels.log 2>&1 || true
+grep -aE '^FAIL' $build/kernels.log | head -40
+line=$(grep -aE '^[0-9]+ passed, ' $build/kernels.log | tail -1 || true)
+if [ -n "$line" ] && [ "${line%% *}" -gt 0 ]; then
+  count $(echo "$line" | grep -oE '[0-9]+')
+else
+  tail -20 $build/kernels.log
+  count 0 1 0
+fi
+
 echo "test: ONNX's backend suite"
 PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/suite.log 2>&1 || true
 grep -aE '^FAIL|cases in' $build/suite.log | head -60

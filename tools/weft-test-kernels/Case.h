@@ -1,0 +1,60 @@
+//===- Case.h - A function that is compiled and compared ------------------===//
+
+#ifndef WEFT_TOOLS_WEFT_TEST_KERNELS_CASE_H
+#define WEFT_TOOLS_WEFT_TEST_KERNELS_CASE_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "weft/Interfaces/HostTensor.h"
+#include <string>
+#include <vector>
+
+namespace weft::test {
+
+using Tensors = llvm::SmallVector<HostTensor>;
+
+/// A function of `weft` ops. What its attributes say:
+///
+/// - `test.sizes = [{N = 3}, {N = 97}]` on the function: values of the symbols
+///   that arguments name in `weft.dims`; the case runs once for each entry.
+/// - `test.exact` on the function: it is compared with what the evaluator finds
+///   in the function's own types alone. It is meant for functions that are not
+///   continuous, where f64 may lead elsewhere.
+/// - `test.bound = 1.0e-9` on the function: instead of the bound of the type.
+/// - `test.range = [lo, hi]` on an argument: where its elements lie.
+/// - `test.special` on an argument: some elements are NaN, infinite, zero of
+///   either sign, tiny or huge.
+struct Case {
+  mutable mlir::func::FuncOp function; ///< a handle, which is not const
+
+  std::string getName() const { return function.getName().str(); }
+  bool isExact() const { return function->hasAttr("test.exact"); }
+  int64_t getNumRuns() const;
+  /// The type of argument `number` in run `run`.
+  mlir::RankedTensorType getInputType(unsigned number, int64_t run) const;
+  /// Inputs of run `run`; the same for the same seed.
+  Tensors makeInputs(int64_t run, uint64_t seed) const;
+  /// What the run is called in messages: the values of its symbols.
+  std::string describeRun(int64_t run) const;
+};
+
+/// What the reference evaluator says of a case.
+struct Reference {
+  Tensors own;  ///< in the function's own types
+  Tensors wide; ///< in f64; empty if the case is exact
+};
+
+/// Evaluates the case on `inputs`. Fails after an error.
+mlir::FailureOr<Reference> evaluateCase(const Case &test,
+                                        llvm::ArrayRef<HostTensor> inputs);
+
+/// How far results of `elementType` may be from the reference: the mean of the
+/// squared errors over the mean of the squares. Zero: they must be equal.
+double getBound(mlir::Type elementType);
+
+/// Compares a result with the reference. Returns what is wrong, or "".
+std::string compare(const HostTensor &result, const HostTensor &reference,
+                    double bound);
+
+} // namespace weft::test
+
+#endif // WEFT_TOOLS_WEFT_TEST_KERNELS_CASE_H

@@ -1,0 +1,284 @@
+//===- weft-test-kernels.cpp - Compiled code against the evaluator --------===//
+//
+//   weft-test-kernels cases.mlir
+//
+// compiles each function of the file (`weft` ops on tensors; Case.h tells the
+// attributes) through all stages, many at a time, runs it on random inputs and
+// compares the results with those of the reference evaluator. Memory around
+// inputs and outputs must stay untouched, and any number of threads must give
+// the same bits. Each batch runs in a process of its own, so that a crash is
+// found and reported as any other failure. The last line counts.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Program.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Regex.h"
+#include <csignal>
+#include <deque>
+#include <map>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::test;
+namespace cl = llvm::cl;
+
+static cl::opt<std::string> inputFile(cl::Positional, cl::Required,
+                                      cl::desc("<cases.mlir, or ->"));
+static cl::opt<std::string> only("only", cl::init("."),
+                                 cl::desc("Cases whose names match"));
+static cl::opt<uint64_t> seed("seed", cl::init(1), cl::desc("Of the inputs"));
+static cl::opt<unsigned> batchSize("batch", cl::init(40),
+                                   cl::desc("Cases per program"));
+static cl::opt<unsigned> jobs("jobs", cl::init(2), cl::desc("Processes"));
+static cl::opt<unsigned> limit("limit", cl::init(120),
+                               cl::desc("Seconds for a program"));
+static cl::opt<int> timeRuns(
+    "time", cl::init(0),
+    cl::desc("Print each kernel's fastest time of so many runs on one thread"));
+static cl::opt<std::string> mcpu("mcpu", cl::desc("Processor"));
+static cl::opt<std::string> dumpStages("dump-stages",
+                                       cl::desc("Folder for the IR"));
+
+//===----------------------------------------------------------------------===//
+// One batch
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// How a batch's process ends.
+enum Outcome { AllPassed = 0, SomeFailed = 1, Unusable = 2 };
+
+/// Cases of one program and what became of them.
+class Batch {
+public:
+  Batch(ArrayRef<Case> cases) : cases(cases) {}
+  Outcome run();
+
+private:
+  std::string evaluate(int64_t run);
+  void check(int64_t run, ArrayRef<HostTensor> results);
+  void fail(const Case &test, int64_t run, const Twine &message);
+
+  ArrayRef<Case> cases;
+  std::string diagnostics;
+  llvm::StringMap<bool> failed;
+  SmallVector<HostTensor> inputs;
+  std::vector<Reference> references;
+};
+} // namespace
+
+void Batch::fail(const Case &test, int64_t run, const Twine &message) {
+  if (failed.insert({test.getName(), true}).second)
+    llvm::outs() << "FAIL " << test.getName() << test.describeRun(run)
+                 << " (seed " << seed << "): " << message << "\n";
+}
+
+/// Makes the inputs and references of a run.
+std::string Batch::evaluate(int64_t run) {
+  inputs.clear();
+  references.clear();
+  for (const Case &test : cases) {
+    // A case with fewer runs than others repeats its last.
+    int64_t own = std::min(run, test.getNumRuns() - 1);
+    Tensors values = test.makeInputs(own, seed);
+    FailureOr<Reference> reference = evaluateCase(test, values);
+    if (mlir::failed(reference))
+      return "can't be evaluated: " + diagnostics;
+    inputs.append(values);
+    references.push_back(*reference);
+  }
+  return "";
+}
+
+void Batch::check(int64_t run, ArrayRef<HostTensor> results) {
+  for (auto [test, reference] : llvm::zip_equal(cases, references)) {
+    for (size_t i : llvm::seq(reference.own.size())) {
+      const HostTensor &result = results.front();
+      results = results.drop_front();
+      double bound = getBound(result.getElementType());
+      if (auto own = test.function->getAttrOfType<FloatAttr>("test.bound"))
+        bound = own.getValueAsDouble();
+      std::string message = compare(result, reference.own[i], bound);
+      if (message.empty() && !reference.wide.empty() && bound > 0) {
+        message = compare(result, reference.wide[i], bound);
+        if (!message.empty())
+          message = "in f64: " + message;
+      }
+      if (!message.empty())
+        fail(test, std::min(run, test.getNumRuns() - 1),
+             "result " + Twine(i) + ": " + message);
+    }
+  }
+}
+
+Outcome Batch::run() {
+  MLIRContext *context = cases.front().function.getContext();
+  ScopedDiagnosticHandler handler(context, [&](Diagnostic &diagnostic) {
+    diagnostics += diagnostic.str() + "\n";
+    return success();
+  });
+  // What is wrong with one of many is found by running it alone.
+  auto giveUp = [&](int64_t run, const Twine &message) {
+    if (cases.size() == 1)
+      fail(cases.front(), run, message);
+    return Unusable;
+  };
+  PipelineOptions options;
+  options.inProcess = true;
+  options.target.cpu = mcpu;
+  options.dumpStages = dumpStages;
+  FailureOr<std::unique_ptr<Program>> program = Program::create(cases, options);
+  if (mlir::failed(program))
+    return giveUp(0, "can't be compiled: " + diagnostics);
+
+  int64_t runs = 1;
+  for (const Case &test : cases)
+    runs = std::max(runs, test.getNumRuns());
+  for (int64_t run : llvm::seq(runs)) {
+    std::string error = evaluate(run);
+    if (!error.empty())
+      return giveUp(run, error);
+    SmallVector<RankedTensorType> types;
+    for (const Reference &reference : references)
+      for (const HostTensor &result : reference.own)
+        types.push_back(result.getType());
+    SmallVector<HostTensor> results, again;
+    error = (*program)->run(/*threads=*/1, inputs, types, results);
+    if (error.empty())
+      error = (*program)->run(/*threads=*/3, inputs, types, again);
+    if (!error.empty())
+      return giveUp(run, error);
+    check(run, results);
+    // Which case it was, the references tell: `again` would differ from them.
+    size_t number = 0;
+    for (auto [test, reference] : llvm::zip_equal(cases, references))
+      for (size_t i = 0; i < reference.own.size(); ++i, ++number)
+        if (results[number].getBytes() != again[number].getBytes())
+          fail(test, std::min(run, test.getNumRuns() - 1),
+               "result " + Twine(i) + ": one and three threads differ");
+    if (timeRuns)
+      (*program)->printTimes(/*threads=*/1, timeRuns, inputs);
+  }
+  return failed.empty() ? AllPassed : SomeFailed;
+}
+
+//===----------------------------------------------------------------------===//
+// All batches
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Runs batches in processes of their own.
+class Suite {
+public:
+  explicit Suite(ArrayRef<Case> cases);
+  void run();
+  int64_t passed = 0, failed = 0;
+
+private:
+  void start(ArrayRef<Case> batch);
+  void finish();
+
+  std::deque<ArrayRef<Case>> waiting;
+  std::map<pid_t, std::pair<ArrayRef<Case>, int>> running;
+};
+} // namespace
+
+Suite::Suite(ArrayRef<Case> cases) {
+  while (!cases.empty()) {
+    ArrayRef<Case> batch = cases.take_front(batchSize);
+    waiting.push_back(batch);
+    cases = cases.drop_front(batch.size());
+  }
+}
+
+void Suite::start(ArrayRef<Case> batch) {
+  int ends[2];
+  if (pipe(ends) != 0)
+    llvm::report_fatal_error("weft-test-kernels: no more files");
+  llvm::outs().flush();
+  pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    alarm(limit);
+    dup2(ends[1], STDOUT_FILENO);
+    Outcome outcome = Batch(batch).run();
+    llvm::outs().flush();
+    _exit(outcome);
+  }
+  close(ends[1]);
+  running[child] = {batch, ends[0]};
+}
+
+static std::string readAll(int file) {
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got; (got = read(file, buffer, sizeof(buffer))) > 0;)
+    text.append(buffer, got);
+  close(file);
+  return text;
+}
+
+void Suite::finish() {
+  int status;
+  pid_t child = wait(&status);
+  auto [batch, file] = running.at(child);
+  running.erase(child);
+  std::string text = readAll(file);
+  bool isUsable = WIFEXITED(status) && WEXITSTATUS(status) != Unusable;
+  if (!isUsable && batch.size() > 1) {
+    for (size_t i : llvm::seq(batch.size()))
+      waiting.push_front(batch.slice(i, 1));
+    return;
+  }
+  if (WIFSIGNALED(status)) {
+    int signal = WTERMSIG(status);
+    text += "FAIL " + batch.front().getName() + ": " +
+            (signal == SIGALRM ? "takes too long" : strsignal(signal)) + "\n";
+  }
+  llvm::outs() << text;
+  int64_t bad = 0;
+  SmallVector<StringRef> lines;
+  StringRef(text).split(lines, '\n');
+  for (StringRef line : lines)
+    bad += line.starts_with("FAIL ");
+  failed += bad;
+  passed += batch.size() - bad;
+}
+
+void Suite::run() {
+  while (!waiting.empty() || !running.empty()) {
+    while (!waiting.empty() && running.size() < jobs) {
+      ArrayRef<Case> batch = waiting.front();
+      waiting.pop_front();
+      start(batch);
+    }
+    finish();
+  }
+}
+
+int main(int argc, char **argv) {
+  cl::ParseCommandLineOptions(argc, argv, "Compares kernels with the "
+                                          "reference evaluator\n");
+  DialectRegistry registry;
+  registerDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(inputFile, &context);
+  if (!module)
+    return 1;
+  llvm::Regex pattern(only);
+  std::vector<Case> cases;
+  for (auto function : module->getOps<func::FuncOp>())
+    if (pattern.match(function.getName()))
+      cases.push_back({function});
+  Suite suite(cases);
+  suite.run();
+  llvm::outs() << suite.passed << " passed, " << suite.failed
+               << " failed, 0 skipped\n";
+  // Nothing to test is no success.
+  return suite.failed == 0 && suite.passed > 0 ? 0 : 1;
+}
