@@ -362,10 +362,14 @@ void ConvolutionProblem::packB(RegionEmitter &e, const PanelBlock &block) {
         Value width = arith::SubIOp::create(
             b, offsetAt(e.add(column, e.index(block.lanes - 1))),
             offsetAt(column));
-        // Offsets rise, so that equal ends mean equal steps between.
-        Value isRun =
+        // Offsets of the block's own columns rise, so that equal ends mean
+        // equal steps between.
+        Value isFull = arith::CmpIOp::create(
+            b, arith::CmpIPredicate::sle, e.add(column, lanes), block.columns);
+        Value isStep =
             arith::CmpIOp::create(b, arith::CmpIPredicate::eq, width,
                                   e.constant(b.getI64Type(), block.lanes - 1));
+        Value isRun = arith::AndIOp::create(b, isFull, isStep);
         auto ifOp =
             scf::IfOp::create(b, TypeRange(), isRun, /*addThenBlock=*/true,
                               /*addElseBlock=*/true);

@@ -4,6 +4,10 @@
 // optional is the list of what it holds; an empty one holds one null value, so
 // that it differs from an optional that holds an empty sequence.
 //
+// The slices of a tensor along an axis of symbolic size are no list. If nothing
+// but SequenceAt and SequenceLength reads them, they stay one tensor, with that
+// axis in front.
+//
 //===----------------------------------------------------------------------===//
 
 #include "ControlFlowBody.h"
@@ -119,6 +123,11 @@ static Value stack(Lowering &lower, ArrayRef<Value> elements, int64_t axis) {
 
 static LogicalResult lowerAt(Lowering &lower, onnx::Node node,
                              SmallVectorImpl<Value> &results) {
+  if (Value slices = lower.operand(node, 0)) {
+    Value position = lower.reshape(lower.operand(node, 1), {});
+    results.push_back(lower.make<GatherOp>(slices, position, 0));
+    return success();
+  }
   FailureOr<Elements> elements = sequenceOperand(lower, node, 0);
   if (failed(elements))
     return failure();
@@ -147,6 +156,10 @@ static LogicalResult lowerAt(Lowering &lower, onnx::Node node,
 
 static LogicalResult lowerLength(Lowering &lower, onnx::Node node,
                                  SmallVectorImpl<Value> &results) {
+  if (Value slices = lower.operand(node, 0)) {
+    results.push_back(lower.sizeTensor(lower.size(slices, 0)));
+    return success();
+  }
   FailureOr<Elements> elements = sequenceOperand(lower, node, 0);
   if (failed(elements))
     return failure();
@@ -202,6 +215,28 @@ partSizes(Lowering &lower, onnx::Node node, OpFoldResult whole) {
   return sizes;
 }
 
+/// Whether slices along an axis of symbolic size may stay one tensor: parts
+/// have size one, and nothing reads them but what takes them so.
+static bool canStaySlices(Lowering &lower, onnx::Node node) {
+  return !lower.operand(node, 1) &&
+         llvm::all_of(node.getOperation()->getUsers(), [](Operation *user) {
+           StringRef name = user->getName().getStringRef();
+           return name == "onnx.SequenceAt" || name == "onnx.SequenceLength";
+         });
+}
+
+/// The tensor with `axis` in front; with `keepAxis` it stays, with size one.
+static Value slicesOf(Lowering &lower, Value input, int64_t axis,
+                      bool keepAxis) {
+  int64_t rank = Lowering::rankOf(input);
+  SmallVector<int64_t> permutation{axis};
+  for (int64_t dim : llvm::seq(rank))
+    if (dim != axis)
+      permutation.push_back(dim);
+  Value front = lower.transpose(input, permutation);
+  return keepAxis ? insertAxis(lower, front, axis + 1) : front;
+}
+
 static LogicalResult lowerSplit(Lowering &lower, onnx::Node node,
                                 SmallVectorImpl<Value> &results) {
   Value input = lower.operand(node, 0);
@@ -209,6 +244,12 @@ static LogicalResult lowerSplit(Lowering &lower, onnx::Node node,
   FailureOr<int64_t> axis = lower.axis(node, node.getInt("axis", 0), rank);
   if (failed(axis))
     return failure();
+  if (Lowering::typeOf(input).isDynamicDim(*axis) &&
+      canStaySlices(lower, node)) {
+    bool keepAxis = node.getInt("keepdims", 1) != 0;
+    results.push_back(slicesOf(lower, input, *axis, keepAxis));
+    return success();
+  }
   FailureOr<SmallVector<OpFoldResult>> parts =
       partSizes(lower, node, lower.size(input, *axis));
   if (failed(parts))

@@ -38,3 +38,34 @@ func.func @map(%a: tensor<2xf32>, %b: tensor<3xf32>) -> tensor<5xf32> {
   %y = "onnx.ConcatFromSequence"(%m) {axis = 0 : i64} : (!onnx.seq<tensor<?xf32>>) -> tensor<5xf32>
   return %y : tensor<5xf32>
 }
+
+// -----
+
+// Slices of which the run alone tells the number stay one tensor.
+
+// CHECK-LABEL: func.func @slices_of_symbolic_axis(
+//  CHECK-SAME:     %[[X:.+]]: tensor<2x?xf32>
+//       CHECK:   %[[SIZE:.+]] = tensor.dim %[[X]], %c1
+//       CHECK:   %[[T:.+]] = weft.transpose %[[X]] [1, 0]
+//       CHECK:   %[[Y:.+]] = weft.gather %[[T]], %{{.+}} axis 0
+//       CHECK:   %[[N:.+]] = arith.index_cast %[[SIZE]]
+//       CHECK:   return %[[Y]]
+func.func @slices_of_symbolic_axis(%x: tensor<2x?xf32>) -> (tensor<2xf32>, tensor<i64>) {
+  %i = "onnx.Constant"() {value = dense<3> : tensor<i64>} : () -> tensor<i64>
+  %s = "onnx.SplitToSequence"(%x) {axis = 1 : i64, keepdims = 0 : i64} : (tensor<2x?xf32>) -> !onnx.seq<tensor<2xf32>>
+  %y = "onnx.SequenceAt"(%s, %i) : (!onnx.seq<tensor<2xf32>>, tensor<i64>) -> tensor<2xf32>
+  %n = "onnx.SequenceLength"(%s) : (!onnx.seq<tensor<2xf32>>) -> tensor<i64>
+  return %y, %n : tensor<2xf32>, tensor<i64>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @kept_axis_of_slices(
+//       CHECK:   weft.transpose %{{.+}} [1, 0]
+//       CHECK:   weft.reshape {{.+}} to tensor<?x2x1xf32>
+//       CHECK:   weft.gather {{.+}} axis 0 : tensor<?x2x1xf32>, tensor<i64>
+func.func @kept_axis_of_slices(%x: tensor<2x?xf32>, %i: tensor<i64>) -> tensor<2x1xf32> {
+  %s = "onnx.SplitToSequence"(%x) {axis = 1 : i64} : (tensor<2x?xf32>) -> !onnx.seq<tensor<2x1xf32>>
+  %y = "onnx.SequenceAt"(%s, %i) : (!onnx.seq<tensor<2x1xf32>>, tensor<i64>) -> tensor<2x1xf32>
+  return %y : tensor<2x1xf32>
+}
