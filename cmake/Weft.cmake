@@ -12,6 +12,19 @@ target_compile_options(WeftOptions INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-comment>)
 target_compile_definitions(WeftOptions INTERFACE ${LLVM_DEFINITIONS_LIST})
 
+# LLVM and MLIR: shared libraries in daily work; in what is shipped, archives, of
+# which only what is reached stays.
+option(WEFT_STATIC "Link LLVM and MLIR as archives" OFF)
+add_library(WeftLLVM INTERFACE)
+if(WEFT_STATIC)
+  file(GLOB archives ${LLVM_LIBRARY_DIR}/libMLIR*.a ${LLVM_LIBRARY_DIR}/libLLVM*.a)
+  list(FILTER archives EXCLUDE REGEX "libMLIRCAPI")
+  target_link_libraries(WeftLLVM INTERFACE
+    -Wl,--as-needed ${archives} z zstd z3 xml2 ${CMAKE_DL_LIBS} m)
+else()
+  target_link_libraries(WeftLLVM INTERFACE MLIR LLVM)
+endif()
+
 # The one precompiled header, of what nearly every compiler source includes.
 add_library(WeftPch STATIC ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(WeftPch PRIVATE WeftOptions)
@@ -25,7 +38,7 @@ target_precompile_headers(WeftPch PRIVATE
 function(weft_add_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
-  target_link_libraries(${name} PUBLIC WeftOptions ${ARG_LINK} MLIR LLVM)
+  target_link_libraries(${name} PUBLIC WeftOptions ${ARG_LINK} WeftLLVM)
   target_precompile_headers(${name} REUSE_FROM WeftPch)
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
@@ -36,5 +49,5 @@ endfunction()
 function(weft_add_tool name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
-  target_link_libraries(${name} PRIVATE WeftOptions ${ARG_LINK} MLIR LLVM)
+  target_link_libraries(${name} PRIVATE WeftOptions ${ARG_LINK} WeftLLVM)
 endfunction()

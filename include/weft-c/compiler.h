@@ -64,6 +64,12 @@ weft_outcome weft_compile_to_file(const char *path, const char *emit,
                                   const weft_compile_options *options,
                                   char **message);
 
+/// The same for a model in memory; the bytes are copied.
+weft_outcome weft_compile_bytes_to_file(const void *bytes, size_t size,
+                                        const char *emit, const char *output,
+                                        const weft_compile_options *options,
+                                        char **message);
+
 /// Checks that the model can be read and lowered, without compiling it.
 weft_outcome weft_check_file(const char *path, char **message);
 

@@ -20,7 +20,9 @@ extern "C" {
 /// Version of everything in this header.
 #define WEFT_PROGRAM_ABI 1
 
-/// Alignment in bytes of every buffer that a program gets or plans.
+/// Alignment in bytes of every buffer that a program plans and of what the
+/// runtime provides. Inputs and outputs in the caller's memory are aligned to
+/// their elements.
 #define WEFT_BUFFER_ALIGNMENT 64
 
 /// Element types. The values are those of ONNX's TensorProto.DataType. In

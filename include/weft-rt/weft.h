@@ -50,7 +50,7 @@ WEFT_API const char *weft_status_meaning(weft_status status);
 /// A dense row-major tensor in memory. An element narrower than a byte takes
 /// one byte, of which the low bits count.
 typedef struct weft_tensor {
-  void *data;    ///< an address that is a multiple of 64 saves a copy
+  void *data;    ///< a copy is made where it is not aligned to its elements
   int64_t bytes; ///< of memory at `data`, at least what the tensor needs
   weft_dtype dtype;
   int32_t rank;
@@ -162,6 +162,16 @@ WEFT_API weft_status weft_session_run(weft_session *session, int32_t num_inputs,
                                       const weft_tensor *inputs,
                                       int32_t num_outputs,
                                       weft_tensor *outputs);
+
+/// Takes the memory of output `index` of the last run from the session, which
+/// provided it: `*out`, which is what the run told in `data`, is now the
+/// caller's, to be freed with weft_output_free(). Fails if the run failed, if
+/// the output was written to memory of the caller's, or if it is taken already.
+WEFT_API weft_status weft_session_take_output(weft_session *session,
+                                              int32_t index, void **out);
+
+/// Frees what weft_session_take_output() gave. NULL is let pass.
+WEFT_API void weft_output_free(void *data);
 
 /// Checks `inputs` as a run would, without running, and writes the values that
 /// they give to the model's symbols to `symbols`, which has room for all.

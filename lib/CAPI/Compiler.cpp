@@ -69,9 +69,7 @@ extern "C" weft_outcome weft_compile_bytes(const void *bytes, size_t size,
                                            weft_compiled **out,
                                            char **message) {
   CompileSession session(options);
-  auto copy = std::make_unique<char[]>(size);
-  memcpy(copy.get(), bytes, size);
-  session.module = importBytes(session.context, std::move(copy), size);
+  session.readBytes(bytes, size);
   return compileInProcess(session, out, message);
 }
 
@@ -170,6 +168,17 @@ weft_compile_to_file(const char *path, const char *emit, const char *output,
                      const weft_compile_options *options, char **message) {
   CompileSession session(options);
   session.readFile(path);
+  bool failedRun = !session.module || failed(emitFile(session, emit, output));
+  return session.finish(failedRun, message);
+}
+
+extern "C" weft_outcome
+weft_compile_bytes_to_file(const void *bytes, size_t size, const char *emit,
+                           const char *output,
+                           const weft_compile_options *options,
+                           char **message) {
+  CompileSession session(options);
+  session.readBytes(bytes, size);
   bool failedRun = !session.module || failed(emitFile(session, emit, output));
   return session.finish(failedRun, message);
 }

@@ -106,6 +106,14 @@ void CompileSession::readFile(StringRef path) {
     module = importFile(context, path);
 }
 
+void CompileSession::readBytes(const void *bytes, size_t size) {
+  if (!isUsable)
+    return;
+  auto copy = std::make_unique<char[]>(size);
+  memcpy(copy.get(), bytes, size);
+  module = importBytes(context, std::move(copy), size);
+}
+
 LogicalResult CompileSession::runTo(Stage last) {
   if (last < stage)
     return success();

@@ -19,6 +19,8 @@ public:
 
   /// Reads a model, or IR of some stage; on failure `module` is null.
   void readFile(llvm::StringRef path);
+  /// Reads a model in memory, of which it keeps a copy.
+  void readBytes(const void *bytes, size_t size);
   /// Runs the stages from where the module is to `stage`, which may lie before.
   llvm::LogicalResult runTo(Stage stage);
 

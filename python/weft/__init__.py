@@ -5,9 +5,13 @@
     y = f(x)
 
 Inputs are numpy arrays or anything that has ``__dlpack__`` or
-``__array_interface__``; they are read in place if they are contiguous.
+``__array_interface__``; they are read in place if they are contiguous. Outputs
+are numpy arrays that own the memory which the program wrote to.
 """
 
+from weft.arrays import dlpack
 from weft.function import Error, Function, Port, UnsupportedError, compile, load
 
-__all__ = ["Error", "Function", "Port", "UnsupportedError", "compile", "load"]
+__all__ = [
+    "Error", "Function", "Port", "UnsupportedError", "compile", "dlpack", "load",
+]  # fmt: skip

@@ -9,6 +9,7 @@
 #include "weft-rt/weft.h"
 #include <memory>
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -31,39 +32,90 @@ struct Failure : std::runtime_error {
   int code;
 };
 
-const char *orNull(const OptionalText &text) {
-  return text ? text->c_str() : nullptr;
+void check(weft_status status) {
+  if (status)
+    throw Failure(1, std::string("error: ") + weft_last_error());
 }
 
-/// A compiled program with a session to run it in.
-class Program {
+/// Throws unless a call of the compiler succeeded; takes its message over.
+void check(weft_outcome outcome, char *message) {
+  std::string text = message ? message : "";
+  weft_message_free(message);
+  if (outcome != WEFT_OUTCOME_OK)
+    throw Failure(outcome, text);
+}
+
+/// What is compiled, and how.
+class Source {
 public:
-  static Program *compile(nb::object source, OptionalText mcpu,
-                          OptionalText dims, OptionalText dumpStages,
-                          int threads, bool profile) {
+  Source(nb::object model, OptionalText mcpu, OptionalText dims,
+         OptionalText dumpStages)
+      : mcpu(std::move(mcpu)), dims(std::move(dims)),
+        dumpStages(std::move(dumpStages)) {
+    if (nb::isinstance<nb::bytes>(model))
+      bytes = nb::cast<nb::bytes>(model);
+    else
+      path = nb::cast<std::string>(model);
+  }
+
+  weft_compiled *compile() const {
+    weft_compile_options options = getOptions();
+    weft_compiled *compiled = nullptr;
+    char *message = nullptr;
+    weft_outcome outcome;
+    {
+      nb::gil_scoped_release release;
+      outcome =
+          bytes.is_valid()
+              ? weft_compile_bytes(bytes.c_str(), bytes.size(), &options,
+                                   &compiled, &message)
+              : weft_compile_file(path.c_str(), &options, &compiled, &message);
+    }
+    check(outcome, message);
+    return compiled;
+  }
+
+  void save(const std::string &output, const std::string &emit) const {
+    weft_compile_options options = getOptions();
+    char *message = nullptr;
+    weft_outcome outcome;
+    {
+      nb::gil_scoped_release release;
+      outcome = bytes.is_valid()
+                    ? weft_compile_bytes_to_file(bytes.c_str(), bytes.size(),
+                                                 emit.c_str(), output.c_str(),
+                                                 &options, &message)
+                    : weft_compile_to_file(path.c_str(), emit.c_str(),
+                                           output.c_str(), &options, &message);
+    }
+    check(outcome, message);
+  }
+
+private:
+  static const char *orNull(const OptionalText &text) {
+    return text ? text->c_str() : nullptr;
+  }
+
+  weft_compile_options getOptions() const {
     weft_compile_options options;
     weft_compile_options_init(&options);
     options.mcpu = orNull(mcpu);
     options.dims = orNull(dims);
     options.dump_stages = orNull(dumpStages);
+    return options;
+  }
+
+  nb::bytes bytes = nb::steal<nb::bytes>(nb::handle());
+  std::string path;
+  OptionalText mcpu, dims, dumpStages;
+};
+
+/// A compiled program with a session to run it in.
+class Program {
+public:
+  static Program *compile(const Source &source, int threads, bool profile) {
     auto program = std::make_unique<Program>();
-    char *message = nullptr;
-    weft_outcome outcome;
-    if (nb::isinstance<nb::bytes>(source)) {
-      auto bytes = nb::cast<nb::bytes>(source);
-      nb::gil_scoped_release release;
-      outcome = weft_compile_bytes(bytes.c_str(), bytes.size(), &options,
-                                   &program->compiled, &message);
-    } else {
-      std::string path = nb::cast<std::string>(source);
-      nb::gil_scoped_release release;
-      outcome = weft_compile_file(path.c_str(), &options, &program->compiled,
-                                  &message);
-    }
-    std::string text = message ? message : "";
-    weft_message_free(message);
-    if (outcome != WEFT_OUTCOME_OK)
-      throw Failure(outcome, text);
+    program->compiled = source.compile();
     check(weft_model_wrap(weft_compiled_program(program->compiled), nullptr,
                           &program->model));
     program->start(threads, profile);
@@ -114,20 +166,12 @@ public:
     return result;
   }
 
-  nb::list run(const std::vector<Buffer> &inputs) {
-    std::vector<weft_tensor> in(inputs.size());
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      auto &[address, bytes, dtype, dims] = inputs[i];
-      if (dims.size() > WEFT_MAX_RANK)
-        throw Failure(1, "rank " + std::to_string(dims.size()) +
-                             " is more than a tensor can have");
-      in[i].data = reinterpret_cast<void *>(address);
-      in[i].bytes = bytes;
-      in[i].dtype = static_cast<weft_dtype>(dtype);
-      in[i].rank = dims.size();
-      std::copy(dims.begin(), dims.end(), in[i].dims);
-    }
-    std::vector<weft_tensor> out(weft_model_program(model)->num_outputs);
+  /// Runs the program; outputs without an address get memory of their own.
+  /// Each result is its memory (None if the caller provided it), type and
+  /// sizes.
+  nb::list run(const std::vector<Buffer> &inputs,
+               const std::vector<Buffer> &outputs) {
+    std::vector<weft_tensor> in = getTensors(inputs), out = getTensors(outputs);
     weft_status status;
     {
       nb::gil_scoped_release release;
@@ -136,28 +180,50 @@ public:
     }
     check(status);
     nb::list result;
-    for (const weft_tensor &tensor : out) {
+    for (size_t i = 0; i < out.size(); ++i) {
       nb::list dims;
-      int64_t bytes = weft_dtype_bytes(tensor.dtype);
-      for (int32_t d = 0; d < tensor.rank; ++d) {
-        dims.append(tensor.dims[d]);
-        bytes *= tensor.dims[d];
-      }
-      result.append(nb::make_tuple(nb::bytearray(tensor.data, bytes),
-                                   int(tensor.dtype), dims));
+      for (int32_t d = 0; d < out[i].rank; ++d)
+        dims.append(out[i].dims[d]);
+      bool isOurs = !std::get<0>(outputs[i]);
+      nb::object data = isOurs ? take(i, out[i].bytes) : nb::object(nb::none());
+      result.append(nb::make_tuple(data, int(out[i].dtype), dims));
     }
     return result;
   }
 
   int64_t arenaBytes() const { return weft_session_arena_taken(session); }
+  int threads() const { return weft_session_threads(session); }
   void writeTrace(const std::string &path) const {
     check(weft_session_write_trace(session, path.c_str()));
   }
 
 private:
-  static void check(weft_status status) {
-    if (status)
-      throw Failure(1, weft_last_error());
+  static std::vector<weft_tensor>
+  getTensors(const std::vector<Buffer> &buffers) {
+    std::vector<weft_tensor> result(buffers.size());
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      const auto &[address, bytes, dtype, dims] = buffers[i];
+      if (dims.size() > WEFT_MAX_RANK)
+        throw Failure(1, "error: rank " + std::to_string(dims.size()) +
+                             " is more than a tensor can have");
+      result[i].data = reinterpret_cast<void *>(address);
+      result[i].bytes = bytes;
+      result[i].dtype = static_cast<weft_dtype>(dtype);
+      result[i].rank = dims.size();
+      std::copy(dims.begin(), dims.end(), result[i].dims);
+    }
+    return result;
+  }
+
+  /// Output `index` of the last run as an array of bytes that owns its memory.
+  nb::object take(int32_t index, int64_t bytes) {
+    void *data = nullptr;
+    check(weft_session_take_output(session, index, &data));
+    nb::capsule owner(data,
+                      [](void *data) noexcept { weft_output_free(data); });
+    size_t size = bytes;
+    return nb::cast(
+        nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>(data, {size}, owner));
   }
 
   void start(int threads, bool profile) {
@@ -172,6 +238,30 @@ private:
   weft_model *model = nullptr;
   weft_session *session = nullptr;
 };
+
+/// Address, code and bits of the elements, and sizes of a tensor in the memory
+/// of this machine; and what keeps it alive.
+nb::tuple readDLPack(nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu> array) {
+  nb::list dims;
+  for (size_t i = 0; i < array.ndim(); ++i)
+    dims.append(array.shape(i));
+  return nb::make_tuple(reinterpret_cast<uintptr_t>(array.data()),
+                        int(array.dtype().code), int(array.dtype().bits), dims,
+                        nb::capsule(new auto(array), [](void *kept) noexcept {
+                          delete static_cast<decltype(array) *>(kept);
+                        }));
+}
+
+/// Memory that `owner` keeps alive, as a tensor of elements that numpy can't
+/// export.
+nb::object writeDLPack(uintptr_t address, int code, int bits,
+                       const std::vector<size_t> &dims, nb::object owner) {
+  nb::dlpack::dtype dtype{static_cast<uint8_t>(code),
+                          static_cast<uint8_t>(bits), 1};
+  return nb::cast(nb::ndarray<nb::array_api>(reinterpret_cast<void *>(address),
+                                             dims.size(), dims.data(), owner,
+                                             nullptr, dtype));
+}
 
 } // namespace
 
@@ -190,15 +280,20 @@ NB_MODULE(_weft, m) {
         }
       },
       error.ptr());
+  nb::class_<Source>(m, "Source")
+      .def(nb::init<nb::object, OptionalText, OptionalText, OptionalText>(),
+           nb::arg("model"), nb::arg("mcpu").none(), nb::arg("dims").none(),
+           nb::arg("dump_stages").none())
+      .def("save", &Source::save);
   nb::class_<Program>(m, "Program")
-      .def_static("compile", &Program::compile, nb::arg("source"),
-                  nb::arg("mcpu").none(), nb::arg("dims").none(),
-                  nb::arg("dump_stages").none(), nb::arg("threads"),
-                  nb::arg("profile"), nb::rv_policy::take_ownership)
+      .def_static("compile", &Program::compile, nb::rv_policy::take_ownership)
       .def_static("open", &Program::open, nb::rv_policy::take_ownership)
       .def("ports", &Program::ports)
       .def("kernels", &Program::kernels)
       .def("run", &Program::run)
       .def("arena_bytes", &Program::arenaBytes)
+      .def("threads", &Program::threads)
       .def("write_trace", &Program::writeTrace);
+  m.def("read_dlpack", &readDLPack);
+  m.def("write_dlpack", &writeDLPack);
 }

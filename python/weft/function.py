@@ -9,6 +9,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from weft import _weft
+from weft.arrays import CODES, DTYPES, as_array
 
 
 class Error(RuntimeError):
@@ -17,32 +18,6 @@ class Error(RuntimeError):
 
 class UnsupportedError(Error):
     """A sound model that asks for something Weft has no lowering of."""
-
-
-def _dtypes() -> dict[int, np.dtype]:
-    """Numpy's type for each of ONNX's, as far as it has one."""
-    table = {
-        1: np.float32, 2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16,
-        6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64,
-        12: np.uint32, 13: np.uint64,
-    }  # fmt: skip
-    try:
-        import ml_dtypes
-    except ImportError:
-        return {code: np.dtype(dtype) for code, dtype in table.items()}
-    extra = {
-        16: "bfloat16", 17: "float8_e4m3fn", 18: "float8_e4m3fnuz",
-        19: "float8_e5m2", 20: "float8_e5m2fnuz", 21: "uint4", 22: "int4",
-        23: "float4_e2m1fn", 24: "float8_e8m0fnu", 25: "uint2", 26: "int2",
-    }  # fmt: skip
-    for code, name in extra.items():
-        if hasattr(ml_dtypes, name):
-            table[code] = getattr(ml_dtypes, name)
-    return {code: np.dtype(dtype) for code, dtype in table.items()}
-
-
-_DTYPES = _dtypes()
-_CODES = {dtype: code for code, dtype in _DTYPES.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +30,6 @@ class Port:
     dims: tuple[int | str | None, ...]
 
 
-def _as_array(value: Any) -> np.ndarray:
-    if not isinstance(value, np.ndarray) and hasattr(value, "__dlpack__"):
-        value = np.from_dlpack(value)
-    return np.ascontiguousarray(value).reshape(np.shape(value))
-
-
 def _failure(failure: Exception) -> Error:
     code, text = failure.args
     return (UnsupportedError if code == 77 else Error)(text.strip())
@@ -69,54 +38,122 @@ def _failure(failure: Exception) -> Error:
 class Function:
     """A compiled model. Calling it runs it; not by two threads at once."""
 
-    def __init__(self, program: _weft.Program):
+    def __init__(self, program: _weft.Program, source: _weft.Source | None):
         self._program = program
+        self._source = source
         self.inputs = [self._port(port) for port in program.ports(False)]
         self.outputs = [self._port(port) for port in program.ports(True)]
 
     @staticmethod
     def _port(port: tuple[str, int, list]) -> Port:
         name, code, dims = port
-        return Port(name, _DTYPES[code], tuple(dims))
+        return Port(name, DTYPES[code], tuple(dims))
 
-    def run(self, inputs: Sequence[Any] | Mapping[str, Any]) -> list[np.ndarray]:
-        """All outputs, given the inputs in order or by name."""
-        if isinstance(inputs, Mapping):
-            unknown = set(inputs) - {port.name for port in self.inputs}
-            missing = [p.name for p in self.inputs if p.name not in inputs]
-            if unknown or missing:
-                raise Error(
-                    f"inputs {sorted(unknown)} are not the model's, and "
-                    f"{missing} are missing"
-                )
-            inputs = [inputs[port.name] for port in self.inputs]
-        arrays = [_as_array(value) for value in inputs]
-        buffers = []
-        for array in arrays:
-            code = _CODES.get(array.dtype)
-            if code is None:
-                raise Error(f"arrays of {array.dtype} can't be inputs")
-            buffers.append(
-                (array.ctypes.data, array.nbytes, code, list(array.shape))
+    def _in_order(self, inputs: Mapping[str, Any]) -> list[Any]:
+        """The inputs in the model's order."""
+        names = [port.name for port in self.inputs]
+        problems = [f"the model has no input {n!r}" for n in inputs if n not in names]
+        problems += [f"input {n!r} is missing" for n in names if n not in inputs]
+        if problems:
+            wanted = ", ".join(map(repr, names))
+            raise Error(f"error: {'; '.join(problems)}; its inputs are {wanted}")
+        return [inputs[name] for name in names]
+
+    @staticmethod
+    def _buffer(array: np.ndarray, what: str) -> tuple[int, int, int, list[int]]:
+        code = CODES.get(array.dtype)
+        if code is None:
+            raise Error(f"error: {what} has elements of {array.dtype}, which no "
+                        "model takes")
+        return array.ctypes.data, array.nbytes, code, list(array.shape)
+
+    def _output_buffers(self, out: Sequence[np.ndarray | None] | None) -> list:
+        """Where outputs go: to the caller's arrays, or where there is room."""
+        if out is None:
+            out = [None] * len(self.outputs)
+        if len(out) != len(self.outputs):
+            raise Error(
+                f"error: got {len(out)} arrays for outputs, wanted "
+                f"{len(self.outputs)}"
             )
+        buffers = []
+        for port, array in zip(self.outputs, out):
+            if array is None:
+                buffers.append((0, 0, CODES[port.dtype], []))
+                continue
+            if array.dtype != port.dtype:
+                raise Error(
+                    f"error: the array for output {port.name!r} has elements of "
+                    f"{array.dtype}, wanted {port.dtype}"
+                )
+            if not (array.flags.c_contiguous and array.flags.writeable):
+                raise Error(
+                    f"error: the array for output {port.name!r} is not "
+                    "contiguous and writable"
+                )
+            buffers.append(self._buffer(array, f"output {port.name!r}"))
+        return buffers
+
+    def run(
+        self,
+        inputs: Sequence[Any] | Mapping[str, Any],
+        out: Sequence[np.ndarray | None] | None = None,
+    ) -> list[np.ndarray]:
+        """All outputs, given the inputs in order or by name.
+
+        out: arrays that are written to, None where a new one is wanted.
+        """
+        if isinstance(inputs, Mapping):
+            inputs = self._in_order(inputs)
+        arrays = [as_array(value) for value in inputs]
+        buffers = [
+            self._buffer(array, f"input {i}") for i, array in enumerate(arrays)
+        ]
         try:
-            results = self._program.run(buffers)
+            results = self._program.run(buffers, self._output_buffers(out))
         except _weft.Failure as failure:
             raise _failure(failure) from None
-        return [
-            np.frombuffer(data, _DTYPES[code]).reshape(dims)
-            for data, code, dims in results
-        ]
+        values = []
+        for i, (data, code, dims) in enumerate(results):
+            if data is not None:
+                values.append(data.view(DTYPES[code]).reshape(dims))
+                continue
+            array = out[i]
+            if list(array.shape) != dims:
+                raise Error(
+                    f"error: the array for output {self.outputs[i].name!r} has "
+                    f"the sizes {list(array.shape)}, wanted {dims}"
+                )
+            values.append(array)
+        return values
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """The output, or a tuple of them if there are several."""
         results = self.run(named if named else inputs)
         return results[0] if len(results) == 1 else tuple(results)
 
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the program to a file, for `load`, C programs and `weft run`:
+        a shared library, or an object (.o) or archive (.a) by the name. Compiles
+        the model again."""
+        if self._source is None:
+            raise Error("error: the function was loaded from a program, not compiled")
+        path = os.fspath(path)
+        emit = {".o": "obj", ".a": "lib"}.get(os.path.splitext(path)[1], "so")
+        try:
+            self._source.save(path, emit)
+        except _weft.Failure as failure:
+            raise _failure(failure) from None
+
     @property
     def arena_bytes(self) -> int:
         """Bytes of working memory that the last run took."""
         return self._program.arena_bytes()
+
+    @property
+    def threads(self) -> int:
+        """Threads of a run."""
+        return self._program.threads()
 
     @property
     def kernels(self) -> list[tuple[str, list[str]]]:
@@ -140,6 +177,7 @@ def compile(
     """Compiles a model into this process.
 
     model: a path, the bytes of a model, or an onnx.ModelProto.
+    mcpu: the processor, as LLVM calls it; this machine's if None.
     dims: limits of symbolic sizes, as {"N": (1, 64)}.
     threads: of a run; 0 for as many as there are processors.
     dump_stages: a folder that gets the IR of each stage.
@@ -152,10 +190,9 @@ def compile(
     if dims:
         limits = ",".join(f"{n}={low}:{high}" for n, (low, high) in dims.items())
     dump = os.fspath(dump_stages) if dump_stages is not None else None
+    source = _weft.Source(model, mcpu, limits, dump)
     try:
-        return Function(
-            _weft.Program.compile(model, mcpu, limits, dump, threads, profile)
-        )
+        return Function(_weft.Program.compile(source, threads, profile), source)
     except _weft.Failure as failure:
         raise _failure(failure) from None
 
@@ -163,8 +200,8 @@ def compile(
 def load(
     path: str | os.PathLike, *, threads: int = 0, profile: bool = False
 ) -> Function:
-    """Opens a program that `weft compile` wrote."""
+    """Opens a program that `weft compile` or `Function.save` wrote."""
     try:
-        return Function(_weft.Program.open(os.fspath(path), threads, profile))
+        return Function(_weft.Program.open(os.fspath(path), threads, profile), None)
     except _weft.Failure as failure:
         raise _failure(failure) from None

@@ -92,6 +92,53 @@ TEST_F(RunTest, writesToMemoryOfTheCaller) {
   }
 }
 
+TEST_F(RunTest, copiesWhatIsNotAligned) {
+  start(2);
+  Inputs inputs(6);
+  std::vector<char> x(6 * 3 * sizeof(float) + 1), y(x.size());
+  memcpy(x.data() + 1, inputs.tensors[0].data, x.size() - 1);
+  inputs.tensors[0].data = x.data() + 1;
+  outputs[0] = nowhere();
+  ASSERT_EQ(run(inputs), WEFT_OK) << weft_last_error();
+  std::vector<char> wanted(x.size() - 1);
+  memcpy(wanted.data(), outputs[0].data, wanted.size());
+  outputs[0] = {y.data() + 1, int64_t(wanted.size()), WEFT_F32, 0, {}};
+  ASSERT_EQ(run(inputs), WEFT_OK) << weft_last_error();
+  EXPECT_EQ(outputs[0].data, y.data() + 1);
+  EXPECT_EQ(memcmp(y.data() + 1, wanted.data(), wanted.size()), 0);
+}
+
+TEST_F(RunTest, givesOutputsAway) {
+  start(2);
+  Inputs inputs(6);
+  ASSERT_EQ(run(inputs), WEFT_OK) << weft_last_error();
+  void *told = outputs[0].data, *taken = nullptr, *again = told;
+  ASSERT_EQ(weft_session_take_output(session, 0, &taken), WEFT_OK);
+  EXPECT_EQ(taken, told);
+  float first = *static_cast<float *>(taken);
+  EXPECT_EQ(weft_session_take_output(session, 0, &again), WEFT_ERROR_ARGUMENT);
+  EXPECT_STREQ(weft_last_error(),
+               "WFT5001: the session holds no memory of output \"y\"");
+  EXPECT_EQ(again, nullptr);
+  EXPECT_EQ(weft_session_take_output(session, 4, &again), WEFT_ERROR_ARGUMENT);
+  outputs.assign(4, nowhere());
+  ASSERT_EQ(run(inputs), WEFT_OK) << weft_last_error();
+  EXPECT_NE(outputs[0].data, taken);
+  EXPECT_EQ(*static_cast<float *>(taken), first);
+  weft_output_free(taken);
+}
+
+TEST_F(RunTest, givesNothingAwayAfterAFailure) {
+  start(2);
+  Inputs inputs(6);
+  ASSERT_EQ(run(inputs), WEFT_OK) << weft_last_error();
+  inputs.tensors[0].rank = 1;
+  ASSERT_NE(run(inputs), WEFT_OK);
+  void *taken = nullptr;
+  EXPECT_EQ(weft_session_take_output(session, 0, &taken), WEFT_ERROR_ARGUMENT);
+  EXPECT_EQ(taken, nullptr);
+}
+
 TEST_F(RunTest, refusesTooLittleMemoryForAnOutput) {
   start(2);
   Inputs inputs(6);

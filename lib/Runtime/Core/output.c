@@ -3,6 +3,7 @@
 #include "output.h"
 #include "status.h"
 #include "tensor.h"
+#include <stdlib.h>
 #include <string.h>
 
 // True if `data` is memory that the session gave out for this output in an
@@ -90,7 +91,7 @@ void *weft_run_output(weft_run *run, int32_t index, const int64_t *dims) {
   }
   if (!data)
     data = provide(run, port, &slot->memory, slot->bytes);
-  else if ((uintptr_t)data % WEFT_BUFFER_ALIGNMENT)
+  else if (!weft_tensor_is_aligned(port->dtype, data))
     data = provide(run, port, &slot->copy, slot->bytes);
   slot->data = data;
   return data;
@@ -122,8 +123,29 @@ weft_status weft_outputs_finish(weft_session *session, weft_tensor *outputs) {
   return WEFT_OK;
 }
 
+weft_status weft_outputs_take(weft_session *session, int32_t index,
+                              void **out) {
+  const weft_program *program = session->model->program;
+  if (index < 0 || index >= program->num_outputs)
+    return weft_fail(WEFT_ERROR_ARGUMENT, "output %d of %d does not exist",
+                     index, program->num_outputs);
+  weft_output_slot *slot = &session->outputs[index];
+  if (!slot->data || slot->data != slot->memory.data)
+    return weft_fail(WEFT_ERROR_ARGUMENT,
+                     "the session holds no memory of output \"%s\"",
+                     program->outputs[index].name);
+  *out = slot->memory.data;
+  slot->memory = (weft_buffer){0};
+  slot->data = NULL;
+  return WEFT_OK;
+}
+
+void weft_output_free(void *data) { free(data); }
+
 void weft_outputs_drop(weft_session *session, weft_tensor *outputs) {
-  for (int32_t i = 0; i < session->model->program->num_outputs; ++i)
+  for (int32_t i = 0; i < session->model->program->num_outputs; ++i) {
     if (is_own(&session->outputs[i], outputs[i].data))
       outputs[i].data = NULL;
+    session->outputs[i].data = NULL;
+  }
 }

@@ -17,6 +17,9 @@ void *weft_run_output(weft_run *run, int32_t index, const int64_t *dims);
 /// `outputs`.
 weft_status weft_outputs_finish(weft_session *session, weft_tensor *outputs);
 
+/// weft_session_take_output, while no run is on.
+weft_status weft_outputs_take(weft_session *session, int32_t index, void **out);
+
 /// After a failure: takes back what is the session's.
 void weft_outputs_drop(weft_session *session, weft_tensor *outputs);
 

@@ -129,14 +129,14 @@ int64_t weft_session_arena_taken(const weft_session *session) {
 // Runs
 //===----------------------------------------------------------------------===//
 
-// Programs get aligned inputs; what the caller has elsewhere is copied.
+// Programs get inputs that are aligned to their elements; others are copied.
 static weft_status align_inputs(weft_session *session,
                                 const weft_tensor *inputs) {
   const weft_program *program = session->model->program;
   for (int32_t i = 0; i < program->num_inputs; ++i) {
     weft_input_slot *slot = &session->inputs[i];
     slot->data = inputs[i].data;
-    if (slot->data && (uintptr_t)slot->data % WEFT_BUFFER_ALIGNMENT == 0)
+    if (weft_tensor_is_aligned(inputs[i].dtype, slot->data))
       continue;
     int64_t bytes = 0; // fits: the binding has checked it
     weft_tensor_size(inputs[i].dtype, inputs[i].rank, inputs[i].dims, &bytes);
@@ -214,6 +214,18 @@ weft_status weft_session_run(weft_session *session, int32_t num_inputs,
     return fail_busy();
   weft_status status =
       run_session(session, num_inputs, inputs, num_outputs, outputs);
+  leave(session);
+  return status;
+}
+
+weft_status weft_session_take_output(weft_session *session, int32_t index,
+                                     void **out) {
+  if (!out)
+    return weft_fail(WEFT_ERROR_ARGUMENT, "there is no place for the output");
+  *out = NULL;
+  if (!enter(session))
+    return fail_busy();
+  weft_status status = weft_outputs_take(session, index, out);
   leave(session);
   return status;
 }

@@ -87,3 +87,8 @@ bool weft_tensor_size(weft_dtype dtype, int32_t rank, const int64_t *dims,
   *bytes = product;
   return true;
 }
+
+bool weft_tensor_is_aligned(weft_dtype dtype, const void *data) {
+  int64_t bytes = weft_dtype_bytes(dtype);
+  return data && bytes && (uintptr_t)data % (size_t)bytes == 0;
+}

@@ -11,4 +11,7 @@
 bool weft_tensor_size(weft_dtype dtype, int32_t rank, const int64_t *dims,
                       int64_t *bytes);
 
+/// True if `data` is an address where elements of `dtype` may lie.
+bool weft_tensor_is_aligned(weft_dtype dtype, const void *data);
+
 #endif // WEFT_RUNTIME_CORE_TENSOR_H
