@@ -58,12 +58,12 @@ else
   count 0 1 0
 fi
 
-echo "test: models of torch's exporters (pytest)"
-PYTHONPATH=$build/python build/venv/bin/python -m pytest -q -p no:cacheprovider test/Model >$build/models.log 2>&1 || grep -aE '^(E  |FAILED|ERROR)' $build/models.log | head -40
-count "$(number '[0-9]+ passed' $build/models.log)" \
-  $(($(number '[0-9]+ failed' $build/models.log) + $(number '[0-9]+ errors?' $build/models.log))) \
-  "$(number '[0-9]+ skipped' $build/models.log)"
-[ "$(number '[0-9]+ passed' $build/models.log)" -gt 0 ] || count 0 1 0
+echo "test: the Python package, and models of torch's exporters (pytest)"
+PYTHONPATH=$build/python WEFT_TOOL=$build/bin/weft build/venv/bin/python -m pytest -q -p no:cacheprovider test/Python test/Model >$build/pytest.log 2>&1 || grep -aE '^(E  |FAILED|ERROR)' $build/pytest.log | head -40
+count "$(number '[0-9]+ passed' $build/pytest.log)" \
+  $(($(number '[0-9]+ failed' $build/pytest.log) + $(number '[0-9]+ errors?' $build/pytest.log))) \
+  "$(number '[0-9]+ skipped' $build/pytest.log)"
+[ "$(number '[0-9]+ passed' $build/pytest.log)" -gt 0 ] || count 0 1 0
 
 echo "test: ONNX's backend suite"
 PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/suite.log 2>&1 || true
