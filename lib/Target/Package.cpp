@@ -50,7 +50,7 @@ writeBeside(llvm::StringRef path, llvm::SmallVectorImpl<char> &name,
 
 static llvm::Error writeParts(const llvm::MemoryBuffer &object,
                               llvm::ArrayRef<ExternalConstant> constants,
-                              const llvm::TargetMachine &machine,
+                              const llvm::TargetMachine &machine, bool hasBytes,
                               llvm::StringRef path, Parts &parts) {
   if (llvm::Error error =
           writeBeside(path, parts.object, parts, [&](llvm::raw_fd_ostream &os) {
@@ -60,10 +60,10 @@ static llvm::Error writeParts(const llvm::MemoryBuffer &object,
     return error;
   if (constants.empty())
     return llvm::Error::success();
-  return writeBeside(path, parts.constants, parts,
-                     [&](llvm::raw_fd_ostream &os) {
-                       return writeConstantsObject(constants, machine, os);
-                     });
+  return writeBeside(
+      path, parts.constants, parts, [&](llvm::raw_fd_ostream &os) {
+        return writeConstantsObject(constants, machine, hasBytes, os);
+      });
 }
 
 //===----------------------------------------------------------------------===//
@@ -176,7 +176,9 @@ llvm::Error weft::packageProgram(const llvm::MemoryBuffer &object,
                                  const llvm::TargetMachine &machine,
                                  Packaging packaging, llvm::StringRef path) {
   Parts parts;
-  if (llvm::Error error = writeParts(object, constants, machine, path, parts))
+  bool isShared = packaging == Packaging::SharedLibrary;
+  if (llvm::Error error = writeParts(object, constants, machine,
+                                     /*hasBytes=*/!isShared, path, parts))
     return error;
   std::string unfinished = (path + ".unfinished").str();
   llvm::FileRemover remover(unfinished);
@@ -190,6 +192,9 @@ llvm::Error weft::packageProgram(const llvm::MemoryBuffer &object,
   } else if (llvm::Error error = link(parts, machine, packaging, unfinished)) {
     return error;
   }
+  if (isShared && !constants.empty())
+    if (llvm::Error error = embedConstants(constants, unfinished))
+      return error;
   if (std::error_code error = llvm::sys::fs::rename(unfinished, path))
     return fileError(path, error);
   remover.releaseFile();

@@ -118,10 +118,26 @@ llvm::Error packageProgram(const llvm::MemoryBuffer &object,
                            Packaging packaging, llvm::StringRef path);
 
 /// Writes a relocatable ELF object for `machine` that defines a symbol for
-/// each of `constants`, with its bytes.
+/// each of `constants`: with its bytes, or as room in kConstantsSection that
+/// embedConstants() fills once a shared library has been linked.
 llvm::Error writeConstantsObject(llvm::ArrayRef<ExternalConstant> constants,
                                  const llvm::TargetMachine &machine,
-                                 llvm::raw_ostream &os);
+                                 bool hasBytes, llvm::raw_ostream &os);
+
+/// The section that has room for constants, and its alignment: a multiple of
+/// the pages of all processors there is code for.
+inline constexpr const char *kConstantsSection = ".lweights";
+inline constexpr uint64_t kConstantsPage = 65536;
+
+/// Writes the bytes of `constants`, each at a multiple of WEFT_BUFFER_ALIGNMENT
+/// from the first.
+llvm::Error writeConstants(llvm::ArrayRef<ExternalConstant> constants,
+                           llvm::raw_ostream &os);
+
+/// Appends the bytes of `constants` to the shared library `path`, in a segment
+/// of their own that is mapped where kConstantsSection has room for them.
+llvm::Error embedConstants(llvm::ArrayRef<ExternalConstant> constants,
+                           llvm::StringRef path);
 
 } // namespace weft
 
