@@ -172,11 +172,9 @@ weft_compile_to_file(const char *path, const char *emit, const char *output,
   return session.finish(failedRun, message);
 }
 
-extern "C" weft_outcome
-weft_compile_bytes_to_file(const void *bytes, size_t size, const char *emit,
-                           const char *output,
-                           const weft_compile_options *options,
-                           char **message) {
+extern "C" weft_outcome weft_compile_bytes_to_file(
+    const void *bytes, size_t size, const char *emit, const char *output,
+    const weft_compile_options *options, char **message) {
   CompileSession session(options);
   session.readBytes(bytes, size);
   bool failedRun = !session.module || failed(emitFile(session, emit, output));

@@ -67,7 +67,8 @@ static double getNumber(Attribute attr) {
 }
 
 static Interval getInterval(const Case &test, unsigned number) {
-  if (auto range = test.function.getArgAttrOfType<ArrayAttr>(number, "test.range"))
+  if (auto range =
+          test.function.getArgAttrOfType<ArrayAttr>(number, "test.range"))
     return {getNumber(range[0]), getNumber(range[1])};
   Type type = test.getInputType(number, 0).getElementType();
   auto intType = dyn_cast<IntegerType>(type);
@@ -84,9 +85,9 @@ static Interval getInterval(const Case &test, unsigned number) {
 
 static double makeSpecial(uint64_t choice) {
   static constexpr double inf = std::numeric_limits<double>::infinity();
-  static const double values[] = {
-      std::nan(""), inf, -inf, 0.0, -0.0, 1e-45, -6e-8, 1e-40, 3e38, -6.5e4,
-      448,          2.5, -0.5, 1.5};
+  static const double values[] = {std::nan(""), inf,   -inf,  0.0,  -0.0,
+                                  1e-45,        -6e-8, 1e-40, 3e38, -6.5e4,
+                                  448,          2.5,   -0.5,  1.5};
   return values[choice % std::size(values)];
 }
 
@@ -109,7 +110,8 @@ Tensors Case::makeInputs(int64_t run, uint64_t seed) const {
       else if (isFloat)
         value = range.low + (range.high - range.low) * uniform();
       else
-        value = std::floor(range.low + (range.high - range.low + 1) * uniform());
+        value =
+            std::floor(range.low + (range.high - range.low + 1) * uniform());
       input.setFloat(i, value);
     }
     inputs.push_back(input);

@@ -54,12 +54,11 @@ static std::string compareExactly(const HostTensor &result,
                                   const HostTensor &reference) {
   int64_t wrong = 0, first = 0;
   for (int64_t i : llvm::seq(result.getNumElements())) {
-    bool isEqual =
-        isa<FloatType>(result.getElementType())
-            ? result.getFloat(i) == reference.getFloat(i) ||
-                  (std::isnan(result.getFloat(i)) &&
-                   std::isnan(reference.getFloat(i)))
-            : result.getInt(i) == reference.getInt(i);
+    bool isEqual = isa<FloatType>(result.getElementType())
+                       ? result.getFloat(i) == reference.getFloat(i) ||
+                             (std::isnan(result.getFloat(i)) &&
+                              std::isnan(reference.getFloat(i)))
+                       : result.getInt(i) == reference.getInt(i);
     if (!isEqual && wrong++ == 0)
       first = i;
   }
@@ -109,7 +108,8 @@ std::string weft::test::compare(const HostTensor &result,
     return "";
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << llvm::format("the normalised mean squared error is %.3g, the bound %.3g",
-                     errors / squares, bound);
+  os << llvm::format(
+      "the normalised mean squared error is %.3g, the bound %.3g",
+      errors / squares, bound);
   return text;
 }

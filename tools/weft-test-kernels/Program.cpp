@@ -21,15 +21,15 @@ GuardedMemory::GuardedMemory(int64_t bytes) : bytes(bytes) {
   int64_t page = sysconf(_SC_PAGESIZE);
   // At least one byte before, so that stores below the start are seen, too.
   mapped = (bytes + WEFT_BUFFER_ALIGNMENT + page) / page * page;
-  base = static_cast<char *>(mmap(nullptr, mapped + page,
-                                  PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  base =
+      static_cast<char *>(mmap(nullptr, mapped + page, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (base == MAP_FAILED)
     llvm::report_fatal_error("weft-test-kernels: out of memory");
   mprotect(base + mapped, page, PROT_NONE);
   memset(base, kPattern, mapped);
-  start = base + (mapped - bytes) / WEFT_BUFFER_ALIGNMENT *
-                     WEFT_BUFFER_ALIGNMENT;
+  start =
+      base + (mapped - bytes) / WEFT_BUFFER_ALIGNMENT * WEFT_BUFFER_ALIGNMENT;
 }
 
 GuardedMemory::GuardedMemory(GuardedMemory &&other)
@@ -57,8 +57,7 @@ bool GuardedMemory::isIntact() const {
 static DictionaryAttr nameInput(func::FuncOp function, unsigned number) {
   Builder b(function.getContext());
   SmallVector<NamedAttribute> attrs{b.getNamedAttr(
-      "weft.name",
-      b.getStringAttr(function.getName() + "." + Twine(number)))};
+      "weft.name", b.getStringAttr(function.getName() + "." + Twine(number)))};
   if (auto dims = function.getArgAttrOfType<ArrayAttr>(number, "weft.dims")) {
     SmallVector<Attribute> names;
     for (Attribute dim : dims)
@@ -95,8 +94,7 @@ static OwningOpRef<ModuleOp> joinCases(ArrayRef<Case> cases) {
       results.push_back(mapping.lookup(result));
   }
   func::ReturnOp::create(b, first.getLoc(), results);
-  main.setType(
-      b.getFunctionType(body->getArgumentTypes(), TypeRange(results)));
+  main.setType(b.getFunctionType(body->getArgumentTypes(), TypeRange(results)));
   main.setArgAttrsAttr(b.getArrayAttr(argumentAttrs));
   return module;
 }
@@ -143,7 +141,8 @@ weft_session *Program::createSession(int threads, bool profile) {
   return session;
 }
 
-static weft_tensor makeTensor(const weft_port &port, const GuardedMemory &memory,
+static weft_tensor makeTensor(const weft_port &port,
+                              const GuardedMemory &memory,
                               const HostTensor &like) {
   weft_tensor tensor = {};
   tensor.data = memory.data();

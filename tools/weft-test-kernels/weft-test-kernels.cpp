@@ -261,8 +261,9 @@ void Suite::run() {
 }
 
 int main(int argc, char **argv) {
-  cl::ParseCommandLineOptions(argc, argv, "Compares kernels with the "
-                                          "reference evaluator\n");
+  cl::ParseCommandLineOptions(argc, argv,
+                              "Compares kernels with the "
+                              "reference evaluator\n");
   DialectRegistry registry;
   registerDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
