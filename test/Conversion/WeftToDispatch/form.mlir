@@ -1,0 +1,55 @@
+// RUN: weft-opt %s -dispatch-form | FileCheck %s
+
+// Elementwise ops and the index map that they read through become one kernel.
+// CHECK-LABEL: func.func @chain(
+//  CHECK-SAME:     %[[X:.+]]: tensor<?x8xf32>, %[[B:.+]]: tensor<8xf32>)
+//       CHECK:   %[[N:.+]] = tensor.dim %[[X]]
+//       CHECK:   dispatch.region ins(%[[X]], %[[B]] : {{.+}}) scalars(%[[N]]) sizes(
+//       CHECK:     weft.broadcast
+//       CHECK:     weft.add
+//       CHECK:     weft.tanh
+//       CHECK:     dispatch.yield
+//   CHECK-NOT:   dispatch.region
+func.func @chain(%x: tensor<?x8xf32>, %b: tensor<8xf32>) -> tensor<?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %0 = weft.broadcast %b dims [1] sizes(%n) : tensor<8xf32> to tensor<?x8xf32>
+  %1 = weft.add %x, %0 : tensor<?x8xf32>
+  %2 = weft.tanh %1 : tensor<?x8xf32>
+  return %2 : tensor<?x8xf32>
+}
+
+// What follows a product is computed with it.
+// CHECK-LABEL: func.func @epilogue(
+//       CHECK:   dispatch.region
+//       CHECK:     %[[P:.+]] = weft.contract
+//       CHECK:     %[[S:.+]] = weft.add %[[P]]
+//       CHECK:     dispatch.yield %[[S]]
+func.func @epilogue(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %0 = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+  %1 = weft.add %0, %c : tensor<4x16xf32>
+  return %1 : tensor<4x16xf32>
+}
+
+// A product of a product is not.
+// CHECK-LABEL: func.func @two_products(
+//       CHECK:   %[[FIRST:.+]] = dispatch.region
+//       CHECK:   dispatch.region ins(%[[FIRST]]
+func.func @two_products(%a: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %0 = weft.contract %a, %a batch [] x [] contract [1] x [0] : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
+  %1 = weft.contract %0, %a batch [] x [] contract [1] x [0] : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
+  return %1 : tensor<4x4xf32>
+}
+
+// Reshapes are other names for memory and stay outside.
+// CHECK-LABEL: func.func @views(
+//       CHECK:   %[[IN:.+]] = weft.reshape
+//       CHECK:   %[[OUT:.+]] = dispatch.region ins(%[[IN]]
+//       CHECK:     weft.neg
+//       CHECK:   weft.reshape %[[OUT]]
+func.func @views(%x: tensor<4x4xf32>) -> tensor<2x8xf32> {
+  %0 = weft.reshape %x : tensor<4x4xf32> to tensor<16xf32>
+  %1 = weft.neg %0 : tensor<16xf32>
+  %2 = weft.reshape %1 : tensor<16xf32> to tensor<2x8xf32>
+  return %2 : tensor<2x8xf32>
+}
