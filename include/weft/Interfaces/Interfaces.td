@@ -95,4 +95,39 @@ def CostOpInterface : OpInterface<"CostOpInterface"> {
     "int64_t", "countFlops", (ins)>];
 }
 
+def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
+  let cppNamespace = "::weft";
+  let description = [{
+    An op that knows its gradient. What does not implement it has none: a pass
+    that needs one fails there, by the op's name, and never goes on as if it
+    were zero.
+  }];
+  let methods = [InterfaceMethod<
+    /*desc=*/[{
+      Emits the gradient of each operand at the insertion point of `builder`,
+      given the gradient of each result. `operandGrads` gets one entry per
+      operand, in order; an entry left null means that no gradient flows there.
+      The op's operands and results may be used; the line "Saved for the
+      gradient" of the op's description says which.
+    }],
+    "::llvm::LogicalResult", "buildGradient",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGrads,
+         "::llvm::SmallVectorImpl<::mlir::Value> &":$operandGrads)>];
+}
+
+def ShardableOpInterface : OpInterface<"ShardableOpInterface"> {
+  let cppNamespace = "::weft";
+  let description = [{
+    An op that can be cut into parts that several processors compute.
+  }];
+  let methods = [InterfaceMethod<
+    /*desc=*/[{
+      Says how the operands are cut if the first result is cut along
+      `dimension`: for each operand the dimension that is cut with it, or -1 if
+      every part needs the whole operand. Fails if that dimension can't be cut.
+    }],
+    "::llvm::FailureOr<::llvm::SmallVector<int64_t>>", "getOperandCuts",
+    (ins "int64_t":$dimension)>];
+}
+
 #endif // WEFT_INTERFACES_INTERFACES

@@ -67,6 +67,19 @@ def Dispatch_RegionOp : Dispatch_Op<"region", [
 def Dispatch_YieldOp : Dispatch_Op<"yield", [
     Pure, Terminator, ReturnLike, HasParent<"RegionOp">]> {
   let summary = "The results of a region";
+  let description = [{
+    Ends the body of a `dispatch.region`.
+
+    Example:
+
+    ```mlir
+    %y = dispatch.region ins(%x : tensor<4xf32>) -> tensor<4xf32> {
+    ^bb0(%x0: tensor<4xf32>):
+      %0 = weft.neg %x0 : tensor<4xf32>
+      dispatch.yield %0 : tensor<4xf32>
+    }
+    ```
+  }];
   let arguments = (ins Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = "attr-dict ($results^ `:` type($results))?";
   let builders = [OpBuilder<(ins), [{ /* nothing to set */ }]>];

@@ -114,6 +114,7 @@ def Host_ConstantOp : Host_Op<"constant", [
     Example:
 
     ```mlir
+    host.data @data_0 "conv1.weight" dense<1.0> : tensor<4xf32>
     %w = host.constant @data_0
     ```
   }];
@@ -128,7 +129,9 @@ def Host_InputOp : Host_Op<"input", [Pure]> {
     Example:
 
     ```mlir
-    %x = host.input 0
+    module attributes {host.inputs = [#host.port<"x", tensor<4xf32>, [-1]>]} {
+      %x = host.input 0
+    }
     ```
   }];
   let arguments = (ins ConfinedAttr<I32Attr, [IntNonNegative]>:$number);
@@ -143,7 +146,9 @@ def Host_SymbolOp : Host_Op<"symbol", [Pure]> {
     Example:
 
     ```mlir
-    %n = host.symbol 0
+    module attributes {host.symbols = [#host.symbol<"N", 1, 64>]} {
+      %n = host.symbol 0
+    }
     ```
   }];
   let arguments = (ins ConfinedAttr<I32Attr, [IntNonNegative]>:$number);
@@ -161,7 +166,10 @@ def Host_OutputOp : Host_Op<"output", [MemoryEffects<[MemWrite]>]> {
     Example:
 
     ```mlir
-    %y = host.output 0 sizes(%n)
+    module attributes {host.outputs = [#host.port<"y", tensor<?x4xf32>, [-2, -1]>]} {
+      %n = arith.constant 8 : index
+      %y = host.output 0 sizes(%n)
+    }
     ```
   }];
   let arguments = (ins ConfinedAttr<I32Attr, [IntNonNegative]>:$number,
@@ -250,6 +258,7 @@ def Host_LaunchOp : Host_Op<"launch", [
     Example:
 
     ```mlir
+    dispatch.kernel @softmax_3 tasks [@task] counts [@count] scratch 0 nodes ["prob"]
     host.launch @softmax_3 reads(%x) writes(%y) words(%n, %n)
     ```
   }];

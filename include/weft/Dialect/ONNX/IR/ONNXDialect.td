@@ -87,12 +87,30 @@ class ONNX_Op<string mnemonic, list<Trait> traits = []>
 
 def ONNX_NoneOp : ONNX_Op<"none", [Pure]> {
   let summary = "An operand that is left out";
+  let description = [{
+    Stands where a node leaves out an optional input that is not its last.
+
+    Example:
+
+    ```mlir
+    %none = onnx.none
+    ```
+  }];
   let results = (outs NoneType:$result);
   let assemblyFormat = "attr-dict";
 }
 
 def ONNX_YieldOp : ONNX_Op<"yield", [Pure, ReturnLike, Terminator]> {
   let summary = "The outputs of a graph";
+  let description = [{
+    Ends the region of an attribute that is a graph, as If and Loop have them.
+
+    Example:
+
+    ```mlir
+    onnx.yield %y : tensor<4xf32>
+    ```
+  }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }

@@ -5,15 +5,18 @@
 
 include "weft/Dialect/Weft/IR/WeftBase.td"
 
-class Weft_UnaryOp<string mnemonic, Type tensor, string phrase, string formula>
+class Weft_UnaryOp<string mnemonic, Type tensor, string phrase, string formula,
+                   string saved>
     : Weft_ElementwiseOp<mnemonic, [SameOperandsAndResultType]> {
   let summary = phrase;
   let description = "Computes `" # formula # [{` for each element `x`.
 
+    Saved for the gradient: }] # saved # [{.
+
     Example:
 
     ```mlir
-    %y = weft.}] # mnemonic # [{ %x : tensor<2x?xf32>
+    %y = weft.}] # mnemonic # [{ %x : tensor<2x?x}] # !if(!eq(tensor, Weft_IntTensor), "i32", "f32") # [{>
     ```
   }];
   let arguments = (ins tensor:$input);
@@ -21,16 +24,19 @@ class Weft_UnaryOp<string mnemonic, Type tensor, string phrase, string formula>
   let assemblyFormat = "$input attr-dict `:` type($result)";
 }
 
-class Weft_BinaryOp<string mnemonic, Type tensor, string phrase, string formula>
+class Weft_BinaryOp<string mnemonic, Type tensor, string phrase, string formula,
+                   string saved>
     : Weft_ElementwiseOp<mnemonic, [SameOperandsAndResultType]> {
   let summary = phrase;
   let description = "Computes `" # formula # [{` for each pair of elements `a`
     and `b`.
 
+    Saved for the gradient: }] # saved # [{.
+
     Example:
 
     ```mlir
-    %y = weft.}] # mnemonic # [{ %a, %b : tensor<2x?xf32>
+    %y = weft.}] # mnemonic # [{ %a, %b : tensor<2x?x}] # !if(!eq(tensor, Weft_IntTensor), "i32", "f32") # [{>
     ```
   }];
   let arguments = (ins tensor:$lhs, tensor:$rhs);
@@ -42,48 +48,122 @@ class Weft_BinaryOp<string mnemonic, Type tensor, string phrase, string formula>
 // Unary
 //===----------------------------------------------------------------------===//
 
-def Weft_AbsOp : Weft_UnaryOp<"abs", Weft_NumberTensor, "Absolute value", "|x|">;
-def Weft_AcosOp : Weft_UnaryOp<"acos", Weft_FloatTensor, "Inverse cosine", "acos(x)">;
-def Weft_AcoshOp : Weft_UnaryOp<"acosh", Weft_FloatTensor, "Inverse hyperbolic cosine", "acosh(x)">;
-def Weft_AsinOp : Weft_UnaryOp<"asin", Weft_FloatTensor, "Inverse sine", "asin(x)">;
-def Weft_AsinhOp : Weft_UnaryOp<"asinh", Weft_FloatTensor, "Inverse hyperbolic sine", "asinh(x)">;
-def Weft_AtanOp : Weft_UnaryOp<"atan", Weft_FloatTensor, "Inverse tangent", "atan(x)">;
-def Weft_AtanhOp : Weft_UnaryOp<"atanh", Weft_FloatTensor, "Inverse hyperbolic tangent", "atanh(x)">;
-def Weft_CeilOp : Weft_UnaryOp<"ceil", Weft_FloatTensor, "Smallest integer not below", "ceil(x)">;
-def Weft_CosOp : Weft_UnaryOp<"cos", Weft_FloatTensor, "Cosine", "cos(x)">;
-def Weft_CoshOp : Weft_UnaryOp<"cosh", Weft_FloatTensor, "Hyperbolic cosine", "cosh(x)">;
-def Weft_ErfOp : Weft_UnaryOp<"erf", Weft_FloatTensor, "Error function", "2 / sqrt(pi) * integral of exp(-t^2) from 0 to x">;
-def Weft_ExpOp : Weft_UnaryOp<"exp", Weft_FloatTensor, "Exponential", "exp(x)">;
-def Weft_FloorOp : Weft_UnaryOp<"floor", Weft_FloatTensor, "Largest integer not above", "floor(x)">;
-def Weft_LogOp : Weft_UnaryOp<"log", Weft_FloatTensor, "Natural logarithm", "log(x)">;
-def Weft_LogisticOp : Weft_UnaryOp<"logistic", Weft_FloatTensor, "Logistic sigmoid", "1 / (1 + exp(-x))">;
-def Weft_NegOp : Weft_UnaryOp<"neg", Weft_NumberTensor, "Negation", "-x">;
-def Weft_NotOp : Weft_UnaryOp<"not", Weft_IntTensor, "Bitwise complement; logical for i1", "~x">;
-def Weft_RoundOp : Weft_UnaryOp<"round", Weft_FloatTensor, "Nearest integer, ties to even", "round_half_even(x)">;
-def Weft_SignOp : Weft_UnaryOp<"sign", Weft_NumberTensor, "Sign: -1, 0 or 1; NaN stays NaN", "(x > 0) - (x < 0)">;
-def Weft_SinOp : Weft_UnaryOp<"sin", Weft_FloatTensor, "Sine", "sin(x)">;
-def Weft_SinhOp : Weft_UnaryOp<"sinh", Weft_FloatTensor, "Hyperbolic sine", "sinh(x)">;
-def Weft_SqrtOp : Weft_UnaryOp<"sqrt", Weft_FloatTensor, "Square root", "sqrt(x)">;
-def Weft_TanOp : Weft_UnaryOp<"tan", Weft_FloatTensor, "Tangent", "tan(x)">;
-def Weft_TanhOp : Weft_UnaryOp<"tanh", Weft_FloatTensor, "Hyperbolic tangent", "tanh(x)">;
+def Weft_AbsOp : Weft_UnaryOp<"abs", Weft_NumberTensor,
+    "Absolute value",
+    "|x|", "the input">;
+def Weft_AcosOp : Weft_UnaryOp<"acos", Weft_FloatTensor,
+    "Inverse cosine",
+    "acos(x)", "the input">;
+def Weft_AcoshOp : Weft_UnaryOp<"acosh", Weft_FloatTensor,
+    "Inverse hyperbolic cosine",
+    "acosh(x)", "the input">;
+def Weft_AsinOp : Weft_UnaryOp<"asin", Weft_FloatTensor,
+    "Inverse sine",
+    "asin(x)", "the input">;
+def Weft_AsinhOp : Weft_UnaryOp<"asinh", Weft_FloatTensor,
+    "Inverse hyperbolic sine",
+    "asinh(x)", "the input">;
+def Weft_AtanOp : Weft_UnaryOp<"atan", Weft_FloatTensor,
+    "Inverse tangent",
+    "atan(x)", "the input">;
+def Weft_AtanhOp : Weft_UnaryOp<"atanh", Weft_FloatTensor,
+    "Inverse hyperbolic tangent",
+    "atanh(x)", "the input">;
+def Weft_CeilOp : Weft_UnaryOp<"ceil", Weft_FloatTensor,
+    "Smallest integer not below",
+    "ceil(x)", "nothing (it is zero)">;
+def Weft_CosOp : Weft_UnaryOp<"cos", Weft_FloatTensor,
+    "Cosine",
+    "cos(x)", "the input">;
+def Weft_CoshOp : Weft_UnaryOp<"cosh", Weft_FloatTensor,
+    "Hyperbolic cosine",
+    "cosh(x)", "the input">;
+def Weft_ErfOp : Weft_UnaryOp<"erf", Weft_FloatTensor,
+    "Error function",
+    "2 / sqrt(pi) * integral of exp(-t^2) from 0 to x", "the input">;
+def Weft_ExpOp : Weft_UnaryOp<"exp", Weft_FloatTensor,
+    "Exponential",
+    "exp(x)", "the output">;
+def Weft_FloorOp : Weft_UnaryOp<"floor", Weft_FloatTensor,
+    "Largest integer not above",
+    "floor(x)", "nothing (it is zero)">;
+def Weft_LogOp : Weft_UnaryOp<"log", Weft_FloatTensor,
+    "Natural logarithm",
+    "log(x)", "the input">;
+def Weft_LogisticOp : Weft_UnaryOp<"logistic", Weft_FloatTensor,
+    "Logistic sigmoid",
+    "1 / (1 + exp(-x))", "the output">;
+def Weft_NegOp : Weft_UnaryOp<"neg", Weft_NumberTensor,
+    "Negation",
+    "-x", "nothing">;
+def Weft_NotOp : Weft_UnaryOp<"not", Weft_IntTensor,
+    "Bitwise complement; logical for i1",
+    "~x", "nothing (integers have none)">;
+def Weft_RoundOp : Weft_UnaryOp<"round", Weft_FloatTensor,
+    "Nearest integer, ties to even",
+    "round_half_even(x)", "nothing (it is zero)">;
+def Weft_SignOp : Weft_UnaryOp<"sign", Weft_NumberTensor,
+    "Sign: -1, 0 or 1; NaN stays NaN",
+    "(x > 0) - (x < 0)", "nothing (it is zero)">;
+def Weft_SinOp : Weft_UnaryOp<"sin", Weft_FloatTensor,
+    "Sine",
+    "sin(x)", "the input">;
+def Weft_SinhOp : Weft_UnaryOp<"sinh", Weft_FloatTensor,
+    "Hyperbolic sine",
+    "sinh(x)", "the input">;
+def Weft_SqrtOp : Weft_UnaryOp<"sqrt", Weft_FloatTensor,
+    "Square root",
+    "sqrt(x)", "the output">;
+def Weft_TanOp : Weft_UnaryOp<"tan", Weft_FloatTensor,
+    "Tangent",
+    "tan(x)", "the output">;
+def Weft_TanhOp : Weft_UnaryOp<"tanh", Weft_FloatTensor,
+    "Hyperbolic tangent",
+    "tanh(x)", "the output">;
 
 //===----------------------------------------------------------------------===//
 // Binary
 //===----------------------------------------------------------------------===//
 
-def Weft_AddOp : Weft_BinaryOp<"add", Weft_NumberTensor, "Sum; integers wrap", "a + b">;
-def Weft_AndOp : Weft_BinaryOp<"and", Weft_IntTensor, "Bitwise and; logical for i1", "a & b">;
-def Weft_DivOp : Weft_BinaryOp<"div", Weft_NumberTensor, "Quotient; integers truncate towards zero", "a / b">;
-def Weft_MaxOp : Weft_BinaryOp<"max", Weft_NumberTensor, "Larger of two; NaN if either is NaN", "max(a, b)">;
-def Weft_MinOp : Weft_BinaryOp<"min", Weft_NumberTensor, "Smaller of two; NaN if either is NaN", "min(a, b)">;
-def Weft_MulOp : Weft_BinaryOp<"mul", Weft_NumberTensor, "Product; integers wrap", "a * b">;
-def Weft_OrOp : Weft_BinaryOp<"or", Weft_IntTensor, "Bitwise or; logical for i1", "a | b">;
-def Weft_PowOp : Weft_BinaryOp<"pow", Weft_NumberTensor, "Power", "a ^ b">;
-def Weft_RemOp : Weft_BinaryOp<"rem", Weft_NumberTensor, "Remainder with the sign of the dividend, as C's % and fmod", "a - trunc(a / b) * b">;
-def Weft_ShlOp : Weft_BinaryOp<"shl", Weft_IntTensor, "Shift left; zero if the amount reaches the width", "a << b">;
-def Weft_ShrOp : Weft_BinaryOp<"shr", Weft_IntTensor, "Shift right, arithmetic if signed; all sign bits if the amount reaches the width", "a >> b">;
-def Weft_SubOp : Weft_BinaryOp<"sub", Weft_NumberTensor, "Difference; integers wrap", "a - b">;
-def Weft_XorOp : Weft_BinaryOp<"xor", Weft_IntTensor, "Bitwise exclusive or", "a ^ b">;
+def Weft_AddOp : Weft_BinaryOp<"add", Weft_NumberTensor,
+    "Sum; integers wrap",
+    "a + b", "nothing">;
+def Weft_AndOp : Weft_BinaryOp<"and", Weft_IntTensor,
+    "Bitwise and; logical for i1",
+    "a & b", "nothing (integers have none)">;
+def Weft_DivOp : Weft_BinaryOp<"div", Weft_NumberTensor,
+    "Quotient; integers truncate towards zero",
+    "a / b", "the divisor and the output">;
+def Weft_MaxOp : Weft_BinaryOp<"max", Weft_NumberTensor,
+    "Larger of two; NaN if either is NaN",
+    "max(a, b)", "the inputs">;
+def Weft_MinOp : Weft_BinaryOp<"min", Weft_NumberTensor,
+    "Smaller of two; NaN if either is NaN",
+    "min(a, b)", "the inputs">;
+def Weft_MulOp : Weft_BinaryOp<"mul", Weft_NumberTensor,
+    "Product; integers wrap",
+    "a * b", "the inputs">;
+def Weft_OrOp : Weft_BinaryOp<"or", Weft_IntTensor,
+    "Bitwise or; logical for i1",
+    "a | b", "nothing (integers have none)">;
+def Weft_PowOp : Weft_BinaryOp<"pow", Weft_NumberTensor,
+    "Power",
+    "a ^ b", "the inputs and the output">;
+def Weft_RemOp : Weft_BinaryOp<"rem", Weft_NumberTensor,
+    "Remainder with the sign of the dividend, as C's % and fmod",
+    "a - trunc(a / b) * b", "the inputs">;
+def Weft_ShlOp : Weft_BinaryOp<"shl", Weft_IntTensor,
+    "Shift left; zero if the amount reaches the width",
+    "a << b", "nothing (integers have none)">;
+def Weft_ShrOp : Weft_BinaryOp<"shr", Weft_IntTensor,
+    "Shift right, arithmetic if signed; all sign bits if the amount reaches the width",
+    "a >> b", "nothing (integers have none)">;
+def Weft_SubOp : Weft_BinaryOp<"sub", Weft_NumberTensor,
+    "Difference; integers wrap",
+    "a - b", "nothing">;
+def Weft_XorOp : Weft_BinaryOp<"xor", Weft_IntTensor,
+    "Bitwise exclusive or",
+    "a ^ b", "nothing (integers have none)">;
 
 //===----------------------------------------------------------------------===//
 // Predicates, selection, conversion
@@ -104,6 +184,10 @@ def Weft_CompareOp
     Every comparison with NaN is false, except `ne`, which is true. Unsigned
     integers compare as such.
 
+    Computes `a < b`, or the like by the predicate.
+
+    Saved for the gradient: nothing (truth values have none).
+
     Example:
 
     ```mlir
@@ -121,6 +205,10 @@ def Weft_IsNanOp
                                     DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "Whether an element is NaN";
   let description = [{
+    Computes `x != x`.
+
+    Saved for the gradient: nothing (truth values have none).
+
     Example:
 
     ```mlir
@@ -137,10 +225,14 @@ def Weft_SelectOp : Weft_ElementwiseOp<"select", [
     AllTypesMatch<["on_true", "on_false", "result"]>]> {
   let summary = "One of two elements, by a condition";
   let description = [{
+    Computes `c ? a : b`.
+
+    Saved for the gradient: the condition.
+
     Example:
 
     ```mlir
-    %y = weft.select %c, %a, %b : tensor<4xf32>
+    %y = weft.select %c, %a, %b : tensor<4xi1>, tensor<4xf32>
     ```
   }];
   let arguments = (ins Weft_BoolTensor:$condition, Weft_Tensor:$on_true,
@@ -164,6 +256,8 @@ def Weft_CastOp : Weft_ElementwiseOp<"cast", [SameOperandsAndResultShape]> {
     f8E8M0FNU rounds the magnitude up and knows no sign. f4E2M1FN has nothing to
     overflow to, so it saturates in either case, and NaN becomes -0.
 
+    Saved for the gradient: nothing.
+
     Example:
 
     ```mlir
@@ -180,6 +274,10 @@ def Weft_CastOp : Weft_ElementwiseOp<"cast", [SameOperandsAndResultShape]> {
 def Weft_BitcastOp : Weft_ElementwiseOp<"bitcast", [SameOperandsAndResultShape]> {
   let summary = "The same bits read as another element type of equal width";
   let description = [{
+    The width of an element stays, and so do all sizes.
+
+    Saved for the gradient: nothing (bits have none).
+
     Example:
 
     ```mlir

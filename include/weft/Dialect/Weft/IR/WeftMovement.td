@@ -38,6 +38,8 @@ def Weft_ConstantOp
   let description = [{
     Small values are held as dense elements, large ones as `#weft.extern`.
 
+    Saved for the gradient: nothing (it depends on nothing).
+
     Example:
 
     ```mlir
@@ -56,6 +58,8 @@ def Weft_IotaOp : Weft_IndexedOp<"iota"> {
   let description = [{
     Element `(i0, i1, ...)` is `i_axis`. `sizes` gives the `?` sizes of the
     result in order.
+
+    Saved for the gradient: nothing (it depends on nothing).
 
     Example:
 
@@ -78,6 +82,8 @@ def Weft_RandomUniformOp : Weft_IndexedOp<"random_uniform"> {
     al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC11) with `seed` as the
     key and `(i / 4, stream)` as the counter, so that it depends on nothing
     else. The upper 24 bits make a multiple of 2^-24.
+
+    Saved for the gradient: nothing (it is zero).
 
     Example:
 
@@ -106,6 +112,8 @@ def Weft_ReshapeOp : Weft_IndexedOp<"reshape"> {
     `sizes` gives the `?` sizes of the result in order. If a size is symbolic,
     the numbers of elements must agree at run time.
 
+    Saved for the gradient: nothing.
+
     Example:
 
     ```mlir
@@ -127,6 +135,8 @@ def Weft_TransposeOp
   let description = [{
     Dimension `i` of the result is dimension `permutation[i]` of the input.
 
+    Saved for the gradient: nothing.
+
     Example:
 
     ```mlir
@@ -146,6 +156,8 @@ def Weft_BroadcastOp : Weft_IndexedOp<"broadcast"> {
     rises. A size of one is repeated, any other must equal the result's; if it
     is symbolic, which of the two holds is decided at run time. `sizes` gives
     the `?` sizes of the result in order.
+
+    Saved for the gradient: nothing.
 
     Example:
 
@@ -171,6 +183,8 @@ def Weft_SliceOp : Weft_IndexedOp<"slice", [AttrSizedOperandSegments]> {
     may be negative, never zero. Where a static list holds the dynamic marker,
     the next `index` operand of that kind stands for it. Nothing is clamped: the
     part must lie within the input.
+
+    Saved for the gradient: nothing.
 
     Example:
 
@@ -210,6 +224,8 @@ def Weft_UpdateSliceOp : Weft_IndexedOp<"update_slice", [
     The result is `dest`, but `source` stands at `offsets`, with stride one. The
     part must lie within `dest`.
 
+    Saved for the gradient: nothing.
+
     Example:
 
     ```mlir
@@ -234,6 +250,11 @@ def Weft_ConcatOp
     : Weft_IndexedOp<"concat", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "Tensors one after the other along an axis";
   let description = [{
+    Element `i` along the axis is that of the first input whose size, added to
+    the sizes of those before, is above `i`.
+
+    Saved for the gradient: nothing.
+
     Example:
 
     ```mlir
@@ -253,6 +274,8 @@ def Weft_PadOp : Weft_IndexedOp<"pad", [AttrSizedOperandSegments]> {
   let description = [{
     `low` and `high` elements of `value` are put before and after each
     dimension. None is negative.
+
+    Saved for the gradient: nothing.
 
     Example:
 
@@ -294,6 +317,8 @@ def Weft_GatherOp
     `r - 1 + q`: the dimensions of `indices` replace dimension `axis`. A negative
     index counts from the end. An index out of range is an error at run time.
 
+    Saved for the gradient: the indices.
+
     Example:
 
     ```mlir
@@ -316,6 +341,8 @@ def Weft_GatherElementsOp
     `y[i0, .., in] = x[i0, .., indices[i0, .., in], .., in]` with the index in
     place of `i_axis`. A negative index counts from the end. An index out of
     range is an error at run time.
+
+    Saved for the gradient: the indices.
 
     Example:
 
@@ -340,6 +367,8 @@ def Weft_GatherNDOp
     dimensions of `input` after the first `batch_dims`, which both share. See
     ONNX GatherND. A negative index counts from the end. An index out of range is
     an error at run time.
+
+    Saved for the gradient: the indices.
 
     Example:
 
@@ -373,6 +402,9 @@ def Weft_ScatterElementsOp : Weft_LoopOp<"scatter_elements", [
     negative index counts from the end. An index out of range is an error at run
     time.
 
+    Saved for the gradient: the indices; for `mul`, `max` and `min` the input,
+    the updates and the output as well.
+
     Example:
 
     ```mlir
@@ -399,6 +431,9 @@ def Weft_ScatterNDOp : Weft_LoopOp<"scatter_nd", [
     `indices.shape[:-1] ++ input.shape[k:]`. Updates are applied in row-major
     order. A negative index counts from the end. An index out of range is an
     error at run time.
+
+    Saved for the gradient: the indices; for `mul`, `max` and `min` the input,
+    the updates and the output as well.
 
     Example:
 
@@ -428,6 +463,8 @@ def Weft_TopKOp : Weft_LoopOp<"top_k"> {
     indices. NaN counts as larger than all else. With the whole axis this is a
     stable sort.
 
+    Saved for the gradient: the indices.
+
     Example:
 
     ```mlir
@@ -450,6 +487,8 @@ def Weft_NonZeroOp : Weft_LoopOp<"nonzero"> {
     Column j of the result is the index of the j-th non-zero element in
     row-major order. `count`, the number of columns, must equal the number of
     non-zero elements; it is found by a reduction beforehand.
+
+    Saved for the gradient: nothing (indices have none).
 
     Example:
 

@@ -24,6 +24,12 @@ def Weft_ReduceOp
     f16 and bf16 accumulate in f32. `max` and `min` give NaN if there is one.
     `all` and `any` take i1.
 
+    With `+` for `sum`, `*` for `prod` and so on:
+    `y[i] = x[i, 0] + x[i, 1] + ... + x[i, n - 1]`.
+
+    Saved for the gradient: nothing for `sum`; the input and the output for
+    `prod`, `max` and `min`; truth values have none.
+
     Example:
 
     ```mlir
@@ -44,6 +50,8 @@ def Weft_ArgReduceOp
   let description = [{
     `axis` is removed from the shape. Of equal elements the first counts, with
     `last` the last.
+
+    Saved for the gradient: nothing (indices have none).
 
     Example:
 
@@ -66,6 +74,11 @@ def Weft_CumulativeOp : Weft_LoopOp<"cumulative", [SameOperandsAndResultType]> {
   let description = [{
     With `exclusive` an element does not count itself; with `reverse` the axis
     runs from its end.
+
+    `y[i] = x[0] + x[1] + ... + x[i]` along the axis, or `*` in place of `+`.
+
+    Saved for the gradient: nothing for `sum`; the input and the output for
+    `prod`.
 
     Example:
 
@@ -106,6 +119,9 @@ def Weft_ReduceWindowOp : Weft_WindowOp<"reduce_window"> {
     `(size + low + high - dilation * (window - 1) - 1) / stride + 1`, rounded
     down. Positions in the padding do not take part.
 
+    Saved for the gradient: nothing for `sum`; for `max` where the largest
+    elements lie (`weft.arg_reduce_window`).
+
     Example:
 
     ```mlir
@@ -121,6 +137,8 @@ def Weft_ArgReduceWindowOp : Weft_WindowOp<"arg_reduce_window"> {
   let description = [{
     As `reduce_window max`, but the result (i64) is the row-major position,
     within the whole input, of the first largest element in each window.
+
+    Saved for the gradient: nothing (indices have none).
 
     Example:
 
@@ -197,6 +215,10 @@ def Weft_ContractOp : Weft_IndexedOp<"contract"> {
     are accumulated in the result's element type, f16 and bf16 in f32. Integers
     are widened by their own signedness first.
 
+    `y[b, m, n] = sum over k of lhs[b, m, k] * rhs[b, k, n]`
+
+    Saved for the gradient: lhs and rhs.
+
     Example:
 
     ```mlir
@@ -240,6 +262,11 @@ def Weft_ConvOp : Weft_IndexedOp<"conv"> {
     `strides`. A transposed convolution is one with input dilation. Accumulation
     as in `weft.contract`.
 
+    `y[n, o, p] = sum over c and t of x[n, c, p * stride + t * dilation - low] *
+    w[o, c, t]`, in each spatial dimension
+
+    Saved for the gradient: the input and the filter.
+
     Example:
 
     ```mlir
@@ -280,6 +307,8 @@ def Weft_DetOp
     input's shape and holds L (below the diagonal, which is all ones) and U of
     the matrix with its rows in the order of the pivots. f16 and bf16 are
     computed in f32, which is then its element type.
+
+    Saved for the gradient: the output and the factors.
 
     Example:
 
