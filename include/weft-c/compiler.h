@@ -77,6 +77,12 @@ weft_outcome weft_check_file(const char *path, char **message);
 /// operator, parameters. `*json` is to be freed with weft_message_free().
 weft_outcome weft_inspect_file(const char *path, char **json, char **message);
 
+/// Describes as JSON what Weft knows: the operators of ONNX, whether they have
+/// a lowering and for which element types, and the ops of the tensor language,
+/// how they are computed and whether they have a gradient. To be freed with
+/// weft_message_free().
+char *weft_describe_operators(void);
+
 void weft_message_free(char *message);
 
 #ifdef __cplusplus

@@ -66,6 +66,7 @@ void addCheck(CLI::App &app);
 void addInspect(CLI::App &app);
 void addRun(CLI::App &app);
 void addBench(CLI::App &app);
+void addOps(CLI::App &app);
 
 } // namespace weft::tool
 

@@ -19,6 +19,7 @@ int main(int argc, char **argv) {
   addCompile(app);
   addRun(app);
   addBench(app);
+  addOps(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -12,6 +12,10 @@ namespace weft {
 /// lowering, so that a tool can tell exit code 77 from 1.
 inline constexpr llvm::StringLiteral kUnsupportedAttr = "weft.unsupported";
 
+/// True if nodes of the operator `name` ("Conv", "ml.TreeEnsemble") can be
+/// lowered, though perhaps not with every combination of attributes.
+bool hasLowering(llvm::StringRef name);
+
 #define GEN_PASS_DECL_CONVERTONNXTOWEFTPASS
 #include "weft/Conversion/Passes.h.inc"
 

@@ -8,6 +8,7 @@
 #include "llvm/ADT/StringRef.h"
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace weft {
 
@@ -28,6 +29,18 @@ void registerONNXDialect(mlir::DialectRegistry &registry);
 /// The newest version of an operator set, "" for the main one, to which models
 /// are converted.
 int getNewestOpset(llvm::StringRef domain = "");
+
+/// An operator of ONNX in its newest version.
+struct OperatorInfo {
+  std::string name; ///< as the op of the dialect, without its prefix
+  int version;
+  std::vector<std::string> types; ///< element types, of those that Weft has, of
+                                  ///< the first operand, or else of the result
+};
+
+/// All operators of ONNX's schema registry, by name; none if the registry can't
+/// be read.
+std::vector<OperatorInfo> listOperators();
 
 /// Reads the model at `path`, binary or, if the name ends in `.onnxtxt` or
 /// `.txt` or the content is so, in ONNX's text syntax. The result holds one

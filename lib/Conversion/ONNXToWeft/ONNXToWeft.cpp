@@ -37,6 +37,11 @@ static LoweringTable createTable() {
   return table;
 }
 
+bool weft::hasLowering(StringRef name) {
+  static const LoweringTable table = createTable();
+  return table.contains(name);
+}
+
 //===----------------------------------------------------------------------===//
 // Functions
 //===----------------------------------------------------------------------===//
