@@ -43,8 +43,21 @@ bad=$(number '[0-9]+ tests failed' $build/ctest.log)
 count $((total - bad)) "$bad" 0
 [ "$total" -gt 0 ] || count 0 1 0
 
-echo "test: style"
-if build/venv/bin/python test/Style/layers.py .; then count 1 0 0; else count 0 1 0; fi
+# Runs Python tests: a name for the log, then what is tested.
+python_tests() {
+  local log=$build/$1.log
+  shift
+  PYTHONPATH=$build/python WEFT_BUILD=$build WEFT_TOOL=$build/bin/weft \
+    build/venv/bin/python -m pytest -q -p no:cacheprovider "$@" >"$log" 2>&1 ||
+    grep -aE '^(E  |FAILED|ERROR)' "$log" | head -40
+  count "$(number '[0-9]+ passed' "$log")" \
+    $(($(number '[0-9]+ failed' "$log") + $(number '[0-9]+ errors?' "$log"))) \
+    "$(number '[0-9]+ skipped' "$log")"
+  [ "$(number '[0-9]+ passed' "$log")" -gt 0 ] || count 0 1 0
+}
+
+echo "test: style and documents"
+python_tests style test/Style test/Docs
 
 echo "test: kernels against the reference evaluator"
 build/venv/bin/python test/Kernel/table.py >$build/kernels.mlir
@@ -58,12 +71,8 @@ else
   count 0 1 0
 fi
 
-echo "test: the Python package, and models of torch's exporters (pytest)"
-PYTHONPATH=$build/python WEFT_TOOL=$build/bin/weft build/venv/bin/python -m pytest -q -p no:cacheprovider test/Python test/Model >$build/pytest.log 2>&1 || grep -aE '^(E  |FAILED|ERROR)' $build/pytest.log | head -40
-count "$(number '[0-9]+ passed' $build/pytest.log)" \
-  $(($(number '[0-9]+ failed' $build/pytest.log) + $(number '[0-9]+ errors?' $build/pytest.log))) \
-  "$(number '[0-9]+ skipped' $build/pytest.log)"
-[ "$(number '[0-9]+ passed' $build/pytest.log)" -gt 0 ] || count 0 1 0
+echo "test: the Python package, and models of torch's exporters"
+python_tests python test/Python test/Model
 
 echo "test: ONNX's backend suite"
 PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/suite.log 2>&1 || true

@@ -1,14 +1,7 @@
 """What the tests of the Python package share: small models."""
 
-import onnx.parser
 import pytest
-
-
-def parse(text: str):
-    """A model from ONNX's text format, of opset 21."""
-    return onnx.parser.parse_model(
-        '<ir_version: 10, opset_import: ["" : 21]>' + text
-    )
+from textmodel import parse
 
 
 @pytest.fixture

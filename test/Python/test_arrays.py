@@ -5,8 +5,8 @@ import numpy as np
 import onnx
 import pytest
 import weft
-from conftest import parse
 from onnx import helper
+from textmodel import parse
 
 PLAIN = ["float32", "float64", "float16", "int8", "int16", "int32", "int64",
          "uint8", "uint16", "uint32", "uint64", "bool"]  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import weft
-from conftest import parse
+from textmodel import parse
 
 TOOL = os.environ.get("WEFT_TOOL")
 

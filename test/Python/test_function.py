@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import weft
-from conftest import parse
+from textmodel import parse
 
 
 def ramp(*dims):
