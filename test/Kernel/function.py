@@ -82,7 +82,7 @@ class Function:
 
     def constant(self, number, shape=(), element="f32"):
         value = Value(self.fresh(), shape, element)
-        if element[0] in "fb":
+        if element[0] in "fb" and not isinstance(number, list):
             number = float(number)
         self.lines.append(
             f"{value.name} = weft.constant dense<{number}> : {value.type}")

@@ -209,8 +209,8 @@ static Tiling chooseTiling(Contraction &problem,
   // Rows: as many as half of the second-level cache holds sums of, but cut such
   // that there are a few blocks to share among threads.
   int64_t limit = target.l2Bytes / 2 / (tiling.blockColumns * bytes);
-  int64_t blocks =
-      known(problem.staticBatch, 1) * llvm::divideCeil(n, tiling.blockColumns);
+  int64_t blocks = std::max<int64_t>(known(problem.staticBatch, 1), 1) *
+                   llvm::divideCeil(n, tiling.blockColumns);
   int64_t cuts = std::max<int64_t>(
       llvm::divideCeil(m, limit), blocks < 4 ? llvm::divideCeil(4, blocks) : 1);
   int64_t blockRows = llvm::divideCeil(m, cuts);
