@@ -59,17 +59,24 @@ python_tests() {
 echo "test: style and documents"
 python_tests style test/Style test/Docs
 
-echo "test: kernels against the reference evaluator"
-build/venv/bin/python test/Kernel/table.py >$build/kernels.mlir
-$build/bin/weft-test-kernels $build/kernels.mlir >$build/kernels.log 2>&1 || true
-grep -aE '^FAIL' $build/kernels.log | head -40
-line=$(grep -aE '^[0-9]+ passed, ' $build/kernels.log | tail -1 || true)
-if [ -n "$line" ] && [ "${line%% *}" -gt 0 ]; then
-  count $(echo "$line" | grep -oE '[0-9]+')
-else
-  tail -20 $build/kernels.log
-  count 0 1 0
-fi
+# Compares the cases that "$@" prints, as $1.mlir, with the reference evaluator.
+compare_kernels() {
+  local name=$1 line
+  shift
+  echo "test: $name against the reference evaluator"
+  "$@" >$build/$name.mlir
+  $build/bin/weft-test-kernels $build/$name.mlir >$build/$name.log 2>&1 || true
+  grep -aE '^FAIL' $build/$name.log | head -40
+  line=$(grep -aE '^[0-9]+ passed, ' $build/$name.log | tail -1 || true)
+  if [ -n "$line" ] && [ "${line%% *}" -gt 0 ]; then
+    count $(echo "$line" | grep -oE '[0-9]+')
+  else
+    tail -20 $build/$name.log
+    count 0 1 0
+  fi
+}
+compare_kernels kernels build/venv/bin/python test/Kernel/table.py
+compare_kernels graphs build/venv/bin/python test/Fuzz/graphs.py --count 100
 
 echo "test: the Python package, and models of torch's exporters"
 python_tests python test/Python test/Model

@@ -68,9 +68,7 @@ static void addPassesToObject(OpPassManager &pm,
   // 3. The host program becomes calls of the runtime. Its failures are
   // branches, which is why it comes after the loops.
   pm.addPass(createConvertHostToLLVMPass());
-  arith::ArithExpandOpsPassOptions expand;
-  expand.includeBf16 = true;
-  pm.addPass(arith::createArithExpandOpsPass(expand));
+  pm.addPass(arith::createArithExpandOpsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 

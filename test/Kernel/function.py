@@ -21,12 +21,12 @@ class Value:
 
 
 class Function:
-    """One case. `sizes` are values of the symbols, a run for each; `exact` and
-    `bound` are told of in tools/weft-test-kernels/Case.h."""
+    """One case. `sizes` are values of the symbols, a run for each; `exact`, `bound`
+    and `magnitude` are told of in tools/weft-test-kernels/Case.h."""
 
-    def __init__(self, name, sizes=None, exact=False, bound=None):
+    def __init__(self, name, sizes=None, exact=False, bound=None, magnitude=None):
         self.name = "".join(c if c.isalnum() or c in "_." else "_" for c in name)
-        self.sizes, self.exact, self.bound = sizes, exact, bound
+        self.sizes, self.exact, self.bound, self.magnitude = sizes, exact, bound, magnitude
         self.arguments, self.lines, self.count = [], [], 0
         self.dims = {}
 
@@ -227,6 +227,8 @@ class Function:
             attrs.append("test.exact")
         if self.bound is not None:
             attrs.append(f"test.bound = {self.bound:.1e} : f64")
+        if self.magnitude is not None:
+            attrs.append(f"test.magnitude = {self.magnitude:.1e} : f64")
         if self.sizes:
             runs = ", ".join("{" + ", ".join(f"{k} = {v}" for k, v in run.items()) + "}"
                              for run in self.sizes)

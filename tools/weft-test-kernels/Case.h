@@ -20,6 +20,8 @@ using Tensors = llvm::SmallVector<HostTensor>;
 ///   in the function's own types alone. It is meant for functions that are not
 ///   continuous, where f64 may lead elsewhere.
 /// - `test.bound = 1.0e-9` on the function: instead of the bound of the type.
+/// - `test.magnitude = 1.0` on the function: smaller results count as this
+///   large, since they are differences of numbers that are.
 /// - `test.range = [lo, hi]` on an argument: where its elements lie.
 /// - `test.special` on an argument: some elements are NaN, infinite, zero of
 ///   either sign, tiny or huge.
@@ -51,9 +53,10 @@ mlir::FailureOr<Reference> evaluateCase(const Case &test,
 /// squared errors over the mean of the squares. Zero: they must be equal.
 double getBound(mlir::Type elementType);
 
-/// Compares a result with the reference. Returns what is wrong, or "".
+/// Compares a result with the reference, as if none of it were smaller than
+/// `magnitude`. Returns what is wrong, or "".
 std::string compare(const HostTensor &result, const HostTensor &reference,
-                    double bound);
+                    double bound, double magnitude);
 
 } // namespace weft::test
 

@@ -70,7 +70,8 @@ static std::string compareExactly(const HostTensor &result,
 }
 
 std::string weft::test::compare(const HostTensor &result,
-                                const HostTensor &reference, double bound) {
+                                const HostTensor &reference, double bound,
+                                double magnitude) {
   if (result.getShape() != reference.getShape()) {
     std::string text = "the shape is ";
     llvm::raw_string_ostream os(text);
@@ -95,6 +96,7 @@ std::string weft::test::compare(const HostTensor &result,
     squares += y * y;
     ++count;
   }
+  squares = std::max(squares, count * magnitude * magnitude);
   // One bad element among many hardly moves the mean, so each is held to a
   // coarser bound of its own.
   double mean = count ? std::sqrt(squares / count) : 0;

@@ -102,9 +102,11 @@ void Batch::check(int64_t run, ArrayRef<HostTensor> results) {
       double bound = getBound(result.getElementType());
       if (auto own = test.function->getAttrOfType<FloatAttr>("test.bound"))
         bound = own.getValueAsDouble();
-      std::string message = compare(result, reference.own[i], bound);
+      auto least = test.function->getAttrOfType<FloatAttr>("test.magnitude");
+      double magnitude = least ? least.getValueAsDouble() : 0;
+      std::string message = compare(result, reference.own[i], bound, magnitude);
       if (message.empty() && !reference.wide.empty() && bound > 0) {
-        message = compare(result, reference.wide[i], bound);
+        message = compare(result, reference.wide[i], bound, magnitude);
         if (!message.empty())
           message = "in f64: " + message;
       }

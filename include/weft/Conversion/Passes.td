@@ -109,15 +109,17 @@ def ExpandMathPass : Pass<"weft-expand-math"> {
 }
 
 def ExpandNarrowFloatsPass : Pass<"weft-expand-narrow-floats"> {
-  let summary = "Convert 8-bit and 4-bit floats by integer arithmetic";
+  let summary = "Convert bf16, 8-bit and 4-bit floats by integer arithmetic";
   let description = [{
-    Rewrites `arith.extf` from and `arith.truncf` to floats of 8 and 4 bits.
-    Rounding is to nearest, ties to even; what is too large becomes NaN or
+    Rewrites `arith.extf` from and `arith.truncf` to bf16 and floats of 8 and 4
+    bits. Rounding is to nearest, ties to even; what is too large becomes NaN or
     infinity, whichever the type has, or else the largest number. f8E8M0FNU
-    rounds up and takes the magnitude, as ONNX casts to it.
+    rounds up and takes the magnitude, as ONNX casts to it. Values of bf16
+    become integers of 16 bits. Comparisons, and
+    conversions from and to integers, go by way of f32.
 
     Requires: no other arithmetic on such types.
-    Ensures: no conversion of such types is left.
+    Ensures: no conversion of such types, and no bf16, is left.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }

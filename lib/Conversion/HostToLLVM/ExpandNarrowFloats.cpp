@@ -1,6 +1,7 @@
-//===- ExpandNarrowFloats.cpp - Floats of 8 and 4 bits by integers --------===//
+//===- ExpandNarrowFloats.cpp - Floats of few bits by integers ------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -99,6 +100,30 @@ static std::optional<Format> getFormat(Type type) {
 /// encodes its exponent.
 static bool isScale(Type type) {
   return isa<Float8E8M0FNUType>(getElementTypeOrSelf(type));
+}
+
+static bool isBF16(Type type) { return getElementTypeOrSelf(type).isBF16(); }
+
+/// The f32 whose upper half a bf16 is.
+static Value extendBF16(Arithmetic &a, Value value) {
+  Type narrowInt = a.shaped(a.b.getI16Type());
+  Value code = arith::ExtUIOp::create(a.b, a.i32(), a.bits(narrowInt, value));
+  return a.bits(a.f32(), a.left(code, 16));
+}
+
+/// The bf16 nearest to an f32, of two as near the even one: what is added
+/// carries into the upper half where rounding goes up.
+static Value truncateToBF16(Arithmetic &a, Value value, Type type) {
+  Value bits = a.bits(a.i32(), value);
+  Value upper = a.right(bits, 16);
+  Value rounded =
+      a.right(a.add(a.add(bits, a.integer(0x7fff)), a.andBits(upper, 1)), 16);
+  Value isNan = a.is(arith::CmpIPredicate::ugt, a.andBits(bits, 0x7fffffff),
+                     0x7f800000);
+  // A quiet NaN, which keeps its sign.
+  Value code = a.select(isNan, a.orBits(upper, a.integer(0x40)), rounded);
+  Type narrowInt = a.shaped(a.b.getI16Type());
+  return a.bits(type, arith::TruncIOp::create(a.b, narrowInt, code));
 }
 
 /// The f32 that a scale stands for; the least, 2^-127, has no exponent there.
@@ -203,6 +228,52 @@ static Value truncateFromF32(Arithmetic &a, Value value, Type type,
   return a.bits(type, arith::TruncIOp::create(a.b, narrowInt, code));
 }
 
+/// The integer that holds a bf16, or a vector of them; other types as they are.
+static Type replaceBF16(Type type) {
+  if (!isBF16(type) || !isa<FloatType, VectorType>(type))
+    return type;
+  Type bits = IntegerType::get(type.getContext(), 16);
+  auto vector = dyn_cast<VectorType>(type);
+  return vector ? Type(vector.clone(bits)) : bits;
+}
+
+static TypedAttr replaceBF16(TypedAttr attr) {
+  Type type = replaceBF16(attr.getType());
+  if (type == attr.getType())
+    return attr;
+  if (auto number = dyn_cast<FloatAttr>(attr))
+    return IntegerAttr::get(type, number.getValue().bitcastToAPInt());
+  return cast<DenseElementsAttr>(attr).bitcast(getElementTypeOrSelf(type));
+}
+
+/// Makes integers of what is left of bf16, which is only stored, chosen and
+/// carried around: LLVM would choose between two by way of f32, and leave the
+/// way back to a library.
+static void replaceBF16(Operation *root) {
+  auto replaceAll = [](TypeRange types) {
+    return llvm::map_to_vector(types, [](Type type) { return replaceBF16(type); });
+  };
+  root->walk([&](Operation *op) {
+    if (auto function = dyn_cast<func::FuncOp>(op))
+      function.setType(FunctionType::get(op->getContext(),
+                                         replaceAll(function.getArgumentTypes()),
+                                         replaceAll(function.getResultTypes())));
+    for (Region &region : op->getRegions())
+      for (BlockArgument argument : region.getArguments())
+        argument.setType(replaceBF16(argument.getType()));
+    for (OpResult result : op->getResults())
+      result.setType(replaceBF16(result.getType()));
+    if (auto constant = dyn_cast<arith::ConstantOp>(op))
+      constant.setValueAttr(replaceBF16(constant.getValue()));
+  });
+  root->walk([](arith::BitcastOp op) {
+    if (op.getIn().getType() != op.getType())
+      return;
+    op.replaceAllUsesWith(op.getIn());
+    op.erase();
+  });
+}
+
 namespace {
 
 struct ExpandExtF : OpRewritePattern<arith::ExtFOp> {
@@ -212,11 +283,13 @@ struct ExpandExtF : OpRewritePattern<arith::ExtFOp> {
                                 PatternRewriter &rewriter) const override {
     std::optional<Format> format = getFormat(op.getIn().getType());
     bool scale = isScale(op.getIn().getType());
-    if (!format && !scale)
+    bool brain = isBF16(op.getIn().getType());
+    if (!format && !scale && !brain)
       return rewriter.notifyMatchFailure(op, "not a narrow float");
     Arithmetic a(op.getLoc(), rewriter, op.getType());
-    Value wide = scale ? extendScale(a, op.getIn())
-                       : extendToF32(a, op.getIn(), *format);
+    Value wide = brain   ? extendBF16(a, op.getIn())
+                 : scale ? extendScale(a, op.getIn())
+                         : extendToF32(a, op.getIn(), *format);
     unsigned width = getElementTypeOrSelf(op.getType()).getIntOrFloatBitWidth();
     if (width > 32)
       wide = arith::ExtFOp::create(a.b, op.getType(), wide);
@@ -233,8 +306,8 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
   LogicalResult matchAndRewrite(arith::TruncFOp op,
                                 PatternRewriter &rewriter) const override {
     std::optional<Format> format = getFormat(op.getType());
-    bool scale = isScale(op.getType());
-    if (!format && !scale)
+    bool scale = isScale(op.getType()), brain = isBF16(op.getType());
+    if (!format && !scale && !brain)
       return rewriter.notifyMatchFailure(op, "not a narrow float");
     Arithmetic a(op.getLoc(), rewriter, op.getType());
     Value wide = op.getIn();
@@ -244,9 +317,48 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
       wide = arith::TruncFOp::create(a.b, a.f32(), wide);
     else if (width < 32)
       wide = arith::ExtFOp::create(a.b, a.f32(), wide);
-    rewriter.replaceOp(op,
-                       scale ? truncateToScale(a, wide, op.getType())
-                             : truncateFromF32(a, wide, op.getType(), *format));
+    Type type = op.getType();
+    rewriter.replaceOp(op, brain   ? truncateToBF16(a, wide, type)
+                           : scale ? truncateToScale(a, wide, type)
+                                   : truncateFromF32(a, wide, type, *format));
+    return success();
+  }
+};
+
+static bool isNarrow(Type type) {
+  return getFormat(type) || isScale(type) || isBF16(type);
+}
+
+/// What reads narrow floats reads the numbers that they stand for: comparisons,
+/// and conversions to integers that others were folded into.
+template <typename OpTy> struct WidenOperands : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op->getOperand(0).getType();
+    if (!isNarrow(type))
+      return rewriter.notifyMatchFailure(op, "not a narrow float");
+    Arithmetic a(op.getLoc(), rewriter, type);
+    rewriter.modifyOpInPlace(op, [&] {
+      for (OpOperand &operand : op->getOpOperands())
+        operand.set(arith::ExtFOp::create(a.b, a.f32(), operand.get()));
+    });
+    return success();
+  }
+};
+
+/// Integers become narrow floats by way of f32.
+template <typename OpTy> struct WidenResult : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    if (!isNarrow(op.getType()))
+      return rewriter.notifyMatchFailure(op, "not a narrow float");
+    Arithmetic a(op.getLoc(), rewriter, op.getType());
+    Value wide = OpTy::create(a.b, a.f32(), op.getIn());
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), wide);
     return success();
   }
 };
@@ -257,9 +369,12 @@ struct ExpandNarrowFloatsPass
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ExpandExtF, ExpandTruncF>(&getContext());
+    patterns.add<ExpandExtF, ExpandTruncF, WidenOperands<arith::CmpFOp>,
+                 WidenOperands<arith::FPToSIOp>, WidenOperands<arith::FPToUIOp>,
+                 WidenResult<arith::SIToFPOp>, WidenResult<arith::UIToFPOp>>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    replaceBF16(getOperation());
   }
 };
 

@@ -92,6 +92,12 @@ static LogicalResult lowerMod(Lowering &lower, onnx::Node node,
   Value isOff = f.both(f.compare(ComparePredicate::ne, remainder, 0),
                        lower.make<XorOp>(isNegative, wantsNegative));
   results[0] = f.select(isOff, f.add(remainder, b), remainder);
+  if (!isa<FloatType>(Lowering::elementOf(a)))
+    return success();
+  // So has a remainder of zero.
+  Value zero = f.select(wantsNegative, -0.0, f.number(0, b));
+  Value isZero = f.compare(ComparePredicate::eq, remainder, 0);
+  results[0] = f.select(isZero, zero, results[0]);
   return success();
 }
 
