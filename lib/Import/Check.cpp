@@ -147,11 +147,33 @@ private:
                                              attr.name() + "'");
         return;
       }
+    if (failed(checkElementTypes(node)))
+      return;
     try {
       schema->Verify(node);
     } catch (const std::exception &error) {
       (void)report.error(Code::Schema, describe(node) + ": " + error.what());
     }
+  }
+
+  /// Attributes that are element types, which schemas take for any number.
+  LogicalResult checkElementTypes(const NodeProto &node) {
+    for (const AttributeProto &attr : node.attribute()) {
+      StringRef name = attr.name();
+      if (name != "to" && name != "dtype" && name != "output_dtype" &&
+          name != "output_datatype")
+        continue;
+      // 0 stands for the default.
+      bool isKnown =
+          attr.type() != AttributeProto::INT || attr.i() == 0 ||
+          attr.i() == ::onnx::TensorProto::STRING ||
+          (attr.i() > 0 && attr.i() <= INT32_MAX && getRawBits(attr.i()) != 0);
+      if (!isKnown)
+        return report.error(Code::Schema, describe(node) + ": attribute '" +
+                                              name + "' is " + Twine(attr.i()) +
+                                              ", which is no element type");
+    }
+    return success();
   }
 
   Report &report;

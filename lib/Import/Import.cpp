@@ -133,7 +133,7 @@ static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
       failed(inlineFunctions(model, report)) ||
       failed(checkModel(model, report)) ||
       failed(convertToNewest(model, report)) ||
-      failed(inferShapes(model, report)))
+      failed(inferShapes(model, report)) || failed(checkTypes(model, report)))
     return nullptr;
   OwningOpRef<ModuleOp> module = buildModule(model, context, options, report);
   if (!module || failed(verify(*module)))

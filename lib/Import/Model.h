@@ -23,9 +23,9 @@ enum class Code {
   Conversion = 1007,
   Inference = 1008,
   Tensor = 1009,
-  External = 1010,
   Unsupported = 1011,
   Export = 1012,
+  Type = 1013,
 };
 
 /// Emits the errors of one model, the first twenty of them.
@@ -96,6 +96,9 @@ llvm::LogicalResult convertToNewest(Model &model, Report &report);
 
 /// Adds the types of intermediate values.
 llvm::LogicalResult inferShapes(Model &model, Report &report);
+
+/// Checks that operands have types that their operators take.
+llvm::LogicalResult checkTypes(const Model &model, Report &report);
 
 /// Why inference fails for a node whose outputs have no type; "" if unknown.
 std::string explainInference(const Model &model);

@@ -35,6 +35,11 @@ Error fail(const Twine &message) {
 }
 
 Expected<Entry> mapFile(StringRef name) {
+  // Pipes would make this wait for somebody to write to them.
+  sys::fs::file_status kind;
+  if (!sys::fs::status(name, kind) &&
+      kind.type() != sys::fs::file_type::regular_file)
+    return fail("'" + name + "' is no regular file");
   Expected<sys::fs::file_t> file = sys::fs::openNativeFileForRead(name);
   if (!file)
     return fail("can't open '" + name + "': " + toString(file.takeError()));
