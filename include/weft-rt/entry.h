@@ -26,9 +26,9 @@ typedef struct weft_run_table {
   const void *(*constant)(weft_run *run, int32_t index);
   const void *(*input)(weft_run *run, int32_t index);
   void *(*output)(weft_run *run, int32_t index, const int64_t *dims);
-  void *(*allocate)(weft_run *run, int64_t bytes);
-  void (*fault)(weft_run *run, int32_t kernel, weft_fault fault,
-                int64_t detail);
+  void *(*allocate)(weft_run *run, const char *place, int64_t bytes);
+  void (*fault)(weft_run *run, const char *place, weft_fault fault,
+                int64_t detail, int64_t wanted);
 } weft_run_table;
 
 /// One of the weft_rt_* functions.

@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 /// Version of everything in this header.
-#define WEFT_PROGRAM_ABI 1
+#define WEFT_PROGRAM_ABI 2
 
 /// Alignment in bytes of every buffer that a program plans and of what the
 /// runtime provides. Inputs and outputs in the caller's memory are aligned to
@@ -170,12 +170,14 @@ const void *weft_rt_input(weft_run *run, int32_t index);
 /// fault, if there is none to be had.
 void *weft_rt_output(weft_run *run, int32_t index, const int64_t *dims);
 /// Memory whose size was not known when the arena was planned; it lives until
-/// the run ends. NULL, after a fault, if there is none to be had.
-void *weft_rt_allocate(weft_run *run, int64_t bytes);
-/// Reports that `kernel` found `fault`; the first one of a run counts. The run
-/// ends with an error after the launch. `detail` is the offending value.
-void weft_rt_fault(weft_run *run, int32_t kernel, weft_fault fault,
-                   int64_t detail);
+/// the run ends. NULL, after a fault at `place`, if there is none to be had.
+void *weft_rt_allocate(weft_run *run, const char *place, int64_t bytes);
+/// Reports a fault; the first one of a run counts. The run ends with an error
+/// after the launch. `place` says where in the model that is and lives as long
+/// as the program; it may be NULL. `detail` is the offending value, `wanted`
+/// what it should be or stay below.
+void weft_rt_fault(weft_run *run, const char *place, weft_fault fault,
+                   int64_t detail, int64_t wanted);
 
 #ifdef __cplusplus
 }

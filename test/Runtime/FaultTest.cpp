@@ -31,11 +31,11 @@ protected:
 
 TEST_F(FaultTest, namesTheFaultTheKernelAndTheNodes) {
   expectFault(1, WEFT_ERROR_FAULT_INDEX,
-              "index 707 is out of range" + inDouble);
+              "index 707 is out of range for size 9" + inDouble);
   expectFault(2, WEFT_ERROR_FAULT_DIVISION,
               "integer division by zero, value 707" + inDouble);
   expectFault(3, WEFT_ERROR_FAULT_MISMATCH,
-              "size 707 does not match" + inDouble);
+              "size 707 does not fit 9" + inDouble);
   expectFault(4, WEFT_ERROR_FAULT_NEGATIVE, "size 707 is negative" + inDouble);
   expectFault(5, WEFT_ERROR_FAULT_MEMORY, "no memory for 707 bytes" + inDouble);
   expectFault(6, WEFT_ERROR_FAULT_UNKNOWN,
@@ -44,7 +44,7 @@ TEST_F(FaultTest, namesTheFaultTheKernelAndTheNodes) {
 
 TEST_F(FaultTest, mayComeFromOutsideAKernel) {
   expectFault(FIXTURE_FAULT_OF_HOST, WEFT_ERROR_FAULT_DIVISION,
-              "integer division by zero, value 9");
+              "integer division by zero, value 9: node 'n' (Div)");
 }
 
 TEST_F(FaultTest, failuresNeedNoFault) {
@@ -86,6 +86,31 @@ TEST_F(FaultTest, dropsOutputsOfTheSessionOnly) {
   outputs[0] = nowhere();
 }
 
+// A place says more than the kernel that is running.
+TEST_F(FaultTest, namesThePlace) {
+  weft_program program = fixture_program;
+  program.run = [](weft_run *run) {
+    return weft_rt_launch(
+        run, 1,
+        [](weft_run *inner, void *const *, int64_t, int64_t, void *) {
+          weft_rt_fault(inner, "node 'g' (Gather)",
+                        WEFT_FAULT_INDEX_OUT_OF_RANGE, -5, 4);
+        },
+        nullptr, 1);
+  };
+  weft_model *faulty = nullptr;
+  ASSERT_EQ(weft_model_wrap(&program, WEFT_TEST_FOLDER, &faulty), WEFT_OK);
+  weft_session *own = nullptr;
+  ASSERT_EQ(weft_session_create(faulty, nullptr, &own), WEFT_OK);
+  Inputs inputs(1);
+  ASSERT_EQ(weft_session_run(own, 4, inputs.data(), 4, outputs.data()),
+            WEFT_ERROR_FAULT_INDEX);
+  EXPECT_STREQ(weft_last_error(), "WFT5301: index -5 is out of range for size "
+                                  "4: node 'g' (Gather)");
+  weft_session_release(own);
+  weft_model_release(faulty);
+}
+
 // Any of the iterations, but one of them, and not a mixture.
 TEST_F(FaultTest, reportsOneOfManyAtOnce) {
   weft_program program = fixture_program;
@@ -94,8 +119,8 @@ TEST_F(FaultTest, reportsOneOfManyAtOnce) {
         run, 1,
         [](weft_run *inner, void *const *, int64_t begin, int64_t end, void *) {
           for (int64_t i = begin; i < end; ++i)
-            weft_rt_fault(inner, static_cast<int32_t>(i % 3),
-                          static_cast<weft_fault>(i % 3 + 1), i);
+            weft_rt_fault(inner, nullptr, static_cast<weft_fault>(i % 3 + 1), i,
+                          0);
         },
         nullptr, 300);
   };
@@ -120,7 +145,7 @@ TEST_F(FaultTest, reportsOneOfManyAtOnce) {
 // Errors belong to the thread whose call failed.
 TEST_F(FaultTest, messagesAreOfTheThread) {
   expectFault(1, WEFT_ERROR_FAULT_INDEX,
-              "index 707 is out of range" + inDouble);
+              "index 707 is out of range for size 9" + inDouble);
   std::thread([] { EXPECT_STREQ(weft_last_error(), ""); }).join();
 }
 

@@ -107,10 +107,10 @@ TEST_F(ModelTest, refusesProgramsOfAnotherABI) {
   EXPECT_EQ(
       expectNotOpened(WEFT_TEST_FOLDER "/weft-other-abi.so", WEFT_ERROR_ABI),
       "WFT5103: \"" WEFT_TEST_FOLDER "/weft-other-abi.so\" holds a program of "
-      "another ABI than version 1");
+      "another ABI than version 2");
   program.abi = 99;
   expectRefused(program, WEFT_ERROR_ABI,
-                "the program has ABI version 99, wanted 1");
+                "the program has ABI version 99, wanted 2");
 }
 
 TEST_F(ModelTest, refusesMissingArguments) {

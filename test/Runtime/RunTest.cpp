@@ -237,9 +237,9 @@ TEST_F(RunTest, tasksMayAllocate) {
         run, 2,
         [](weft_run *inner, void *const *, int64_t begin, int64_t end, void *) {
           for (int64_t i = begin; i < end; ++i) {
-            void *memory = weft_rt_allocate(inner, i);
+            void *memory = weft_rt_allocate(inner, nullptr, i);
             if (!memory || reinterpret_cast<uintptr_t>(memory) % 64)
-              weft_rt_fault(inner, 2, WEFT_FAULT_SIZE_MISMATCH, i);
+              weft_rt_fault(inner, nullptr, WEFT_FAULT_SIZE_MISMATCH, i, 0);
             else
               memset(memory, 1, i);
           }

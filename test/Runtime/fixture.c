@@ -54,7 +54,7 @@ static void double_task(weft_run *run, void *const *args, int64_t begin,
   (void)scratch;
   for (int64_t i = begin; i < end; ++i) {
     if (*mode >= 1 && *mode <= 6 && i == 7)
-      weft_rt_fault(run, 0, (weft_fault)*mode, 700 + i);
+      weft_rt_fault(run, NULL, (weft_fault)*mode, 700 + i, 9);
     for (int64_t j = 0; j < 3; ++j)
       twice[i * 3 + j] = 2 * x[i * 3 + j];
     first[i] = begin;
@@ -81,7 +81,7 @@ static void scratch_task(weft_run *run, void *const *args, int64_t begin,
     memset(bytes, (int)(i % 251), FIXTURE_SCRATCH);
     for (int64_t k = 0; k < FIXTURE_SCRATCH; ++k)
       if (bytes[k] != i % 251)
-        weft_rt_fault(run, 1, WEFT_FAULT_SIZE_MISMATCH, i);
+        weft_rt_fault(run, NULL, WEFT_FAULT_SIZE_MISMATCH, bytes[k], i);
   }
 }
 
@@ -96,7 +96,7 @@ static void count_task(weft_run *run, void *const *args, int64_t begin,
 
 static int32_t run_often(weft_run *run) {
   enum { LAUNCHES = 1000, MOST_ITERATIONS = 8 };
-  int64_t *counts = weft_rt_allocate(run, MOST_ITERATIONS * 64);
+  int64_t *counts = weft_rt_allocate(run, NULL, MOST_ITERATIONS * 64);
   if (!counts)
     return 1;
   memset(counts, 0, MOST_ITERATIONS * 64);
@@ -106,7 +106,7 @@ static int32_t run_often(weft_run *run) {
       return 1;
   for (int64_t i = 0; i < MOST_ITERATIONS; ++i)
     if (counts[i * 8] != LAUNCHES / MOST_ITERATIONS * (MOST_ITERATIONS - i))
-      weft_rt_fault(run, 2, WEFT_FAULT_SIZE_MISMATCH, counts[i * 8]);
+      weft_rt_fault(run, NULL, WEFT_FAULT_SIZE_MISMATCH, counts[i * 8], i);
   return 0;
 }
 
@@ -116,9 +116,9 @@ static int32_t misbehave(weft_run *run, int64_t mode) {
   case FIXTURE_NO_REASON:
     return 42;
   case FIXTURE_NEGATIVE_ALLOCATION:
-    return !weft_rt_allocate(run, -5);
+    return !weft_rt_allocate(run, NULL, -5);
   case FIXTURE_HUGE_ALLOCATION:
-    return !weft_rt_allocate(run, INT64_MAX);
+    return !weft_rt_allocate(run, NULL, INT64_MAX);
   case FIXTURE_HUGE_OUTPUT: {
     int64_t huge = INT64_C(1) << 62;
     return !weft_rt_output(run, 2, &huge);
@@ -132,7 +132,7 @@ static int32_t misbehave(weft_run *run, int64_t mode) {
     return !weft_rt_output(run, 2, &negative);
   }
   case FIXTURE_FAULT_OF_HOST:
-    weft_rt_fault(run, -1, WEFT_FAULT_DIVISION_BY_ZERO, 9);
+    weft_rt_fault(run, "node 'n' (Div)", WEFT_FAULT_DIVISION_BY_ZERO, 9, 0);
     return 1;
   case FIXTURE_USES_SCRATCH:
     return weft_rt_launch(run, 1, scratch_task, NULL, 400);

@@ -37,13 +37,14 @@ WEFT_API void *weft_rt_output(weft_run *run, int32_t index,
   return table_of(run)->output(run, index, dims);
 }
 
-WEFT_API void *weft_rt_allocate(weft_run *run, int64_t bytes) {
-  return table_of(run)->allocate(run, bytes);
+WEFT_API void *weft_rt_allocate(weft_run *run, const char *place,
+                                int64_t bytes) {
+  return table_of(run)->allocate(run, place, bytes);
 }
 
-WEFT_API void weft_rt_fault(weft_run *run, int32_t kernel, weft_fault fault,
-                            int64_t detail) {
-  table_of(run)->fault(run, kernel, fault, detail);
+WEFT_API void weft_rt_fault(weft_run *run, const char *place, weft_fault fault,
+                            int64_t detail, int64_t wanted) {
+  table_of(run)->fault(run, place, fault, detail, wanted);
 }
 
 WEFT_API const weft_entry_point *weft_entry_points(int32_t *count) {

@@ -29,27 +29,29 @@ void weft_run_fail(weft_run *run, weft_status status, const char *format, ...) {
   va_end(args);
 }
 
-static void run_fault(weft_run *run, int32_t kernel, weft_fault fault,
-                      int64_t detail) {
+static void run_fault(weft_run *run, const char *place, weft_fault fault,
+                      int64_t detail, int64_t wanted) {
   if (!fails_first(run))
     return;
   run->status = WEFT_OK;
-  run->kernel = kernel;
+  run->place = place;
   run->fault = fault;
   run->detail = detail;
+  run->wanted = wanted;
 }
 
 static weft_status describe_fault(const weft_run *run, weft_text *text) {
-  long long detail = run->detail;
+  long long detail = run->detail, wanted = run->wanted;
   switch (run->fault) {
   case WEFT_FAULT_INDEX_OUT_OF_RANGE:
-    weft_text_append(text, "index %lld is out of range", detail);
+    weft_text_append(text, "index %lld is out of range for size %lld", detail,
+                     wanted);
     return WEFT_ERROR_FAULT_INDEX;
   case WEFT_FAULT_DIVISION_BY_ZERO:
     weft_text_append(text, "integer division by zero, value %lld", detail);
     return WEFT_ERROR_FAULT_DIVISION;
   case WEFT_FAULT_SIZE_MISMATCH:
-    weft_text_append(text, "size %lld does not match", detail);
+    weft_text_append(text, "size %lld does not fit %lld", detail, wanted);
     return WEFT_ERROR_FAULT_MISMATCH;
   case WEFT_FAULT_NEGATIVE_SIZE:
     weft_text_append(text, "size %lld is negative", detail);
@@ -88,7 +90,9 @@ weft_status weft_run_report(const weft_run *run) {
   weft_text text = {message, sizeof(message), 0};
   weft_status status = describe_fault(run, &text);
   const weft_program *program = run->session->model->program;
-  if (run->kernel >= 0 && run->kernel < program->num_kernels)
+  if (run->place && *run->place)
+    weft_text_append(&text, ": %s", run->place);
+  else if (run->kernel >= 0 && run->kernel < program->num_kernels)
     describe_kernel(&program->kernels[run->kernel], &text);
   return weft_fail(status, "%s", message);
 }
@@ -102,16 +106,16 @@ typedef struct weft_block {
   _Alignas(WEFT_BUFFER_ALIGNMENT) struct weft_block *next;
 } weft_block;
 
-static void *run_allocate(weft_run *run, int64_t bytes) {
+static void *run_allocate(weft_run *run, const char *place, int64_t bytes) {
   if (bytes < 0) {
-    run_fault(run, -1, WEFT_FAULT_NEGATIVE_SIZE, bytes);
+    run_fault(run, place, WEFT_FAULT_NEGATIVE_SIZE, bytes, 0);
     return NULL;
   }
   weft_block *block = NULL;
   if (bytes <= INT64_MAX - (int64_t)sizeof(*block))
     block = weft_memory_allocate(bytes + (int64_t)sizeof(*block));
   if (!block) {
-    run_fault(run, -1, WEFT_FAULT_OUT_OF_MEMORY, bytes);
+    run_fault(run, place, WEFT_FAULT_OUT_OF_MEMORY, bytes, 0);
     return NULL;
   }
   block->next = atomic_load(&run->blocks);
@@ -140,13 +144,17 @@ static int32_t run_launch(weft_run *run, int32_t kernel, weft_task task,
   weft_session *session = run->session;
   bool timed = session->trace.on;
   int64_t begin = timed ? weft_trace_now() : 0;
+  run->kernel = kernel;
   if (!weft_executor_launch(session->executor, run, task, args, count))
     weft_run_fail(run, WEFT_ERROR_PARALLEL_FOR,
                   "the caller's parallel loop did not run each of its parts "
                   "once");
   if (timed)
     weft_trace_add(&session->trace, kernel, begin, count);
-  return atomic_load_explicit(&run->failed, memory_order_acquire);
+  if (atomic_load_explicit(&run->failed, memory_order_acquire))
+    return 1;
+  run->kernel = -1;
+  return 0;
 }
 
 static const int64_t *run_symbols(weft_run *run) {

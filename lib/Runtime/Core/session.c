@@ -154,6 +154,7 @@ static weft_status align_inputs(weft_session *session,
 static weft_status run_program(weft_session *session, weft_tensor *outputs) {
   weft_run *run = &session->run;
   atomic_store(&run->failed, false);
+  run->kernel = -1;
   ++session->trace.run;
   int32_t result = session->model->program->run(run);
   weft_run_free_blocks(run);
