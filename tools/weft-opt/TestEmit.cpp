@@ -29,7 +29,7 @@ public:
     return tensor::DimOp::create(b, tensor, dim);
   }
   Value scalar(Value operand) override { return operand; }
-  void require(Value, Fault) override {}
+  void require(Operation *, Value, Fault, Value, Value) override {}
 
 private:
   ImplicitLocOpBuilder &b;

@@ -40,10 +40,12 @@ public:
   /// The value of an operand that is an `index` scalar.
   virtual mlir::Value scalar(mlir::Value operand) = 0;
 
-  /// Reports `fault` for the op being emitted unless `condition` (i1) holds.
-  /// Execution goes on: the caller must make what follows safe by itself, by
-  /// clamping an index for instance.
-  virtual void require(mlir::Value condition, Fault fault) = 0;
+  /// Reports `fault` for `op` unless `condition` (i1) holds: `found` is the
+  /// offending value, `wanted` what it should be or stay below. Execution goes
+  /// on: the caller must make what follows safe by itself, by clamping an index
+  /// for instance.
+  virtual void require(mlir::Operation *op, mlir::Value condition, Fault fault,
+                       mlir::Value found, mlir::Value wanted) = 0;
 
   /// Constants.
   virtual mlir::Value index(int64_t value);

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "weft/Dialect/Weft/IR/SizeChecks.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -107,28 +108,53 @@ func::FuncOp KernelBuilder::declareFault() {
     return known;
   OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  auto function = func::FuncOp::create(
-      b, module.getLoc(), symbol,
-      b.getFunctionType(
-          {pointer, b.getI32Type(), b.getI32Type(), b.getI64Type()}, {}));
+  auto function =
+      func::FuncOp::create(b, module.getLoc(), symbol,
+                           b.getFunctionType({pointer, pointer, b.getI32Type(),
+                                              b.getI64Type(), b.getI64Type()},
+                                             {}));
   function.setPrivate();
   return function;
 }
 
+LLVM::GlobalOp KernelBuilder::declareText(StringRef text) {
+  std::string bytes = text.str() + '\0';
+  // One per kernel and text.
+  std::string symbol = name + "_place";
+  for (int number = 2;; ++number) {
+    auto known = module.lookupSymbol<LLVM::GlobalOp>(symbol);
+    if (!known)
+      break;
+    if (cast<StringAttr>(*known.getValue()).getValue() == bytes)
+      return known;
+    symbol = name + "_place_" + std::to_string(number);
+  }
+  OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size());
+  return LLVM::GlobalOp::create(b, region.getLoc(), type, /*isConstant=*/true,
+                                LLVM::Linkage::Private, symbol,
+                                b.getStringAttr(bytes));
+}
+
 void KernelBuilder::bindFaults(RegionEmitter &emitter, Value run) {
-  emitter.setFaultHandler([this, &emitter, run](Value condition, Fault fault) {
+  emitter.setFaultHandler([this, &emitter, run](Operation *op, Value condition,
+                                                Fault fault, Value found,
+                                                Value wanted) {
     ImplicitLocOpBuilder &b = emitter.builder();
     Value bad =
         arith::XOrIOp::create(b, condition, emitter.constant(b.getI1Type(), 1));
     auto ifOp = scf::IfOp::create(b, bad, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(ifOp.thenBlock());
-    // Kernel -1 is the one that is running.
-    Value kernel = emitter.constant(b.getI32Type(), -1);
+    Value place = LLVM::AddressOfOp::create(
+        b, run.getType(), declareText(getWhere(op)).getSymName());
     Value kind = emitter.constant(b.getI32Type(), static_cast<int32_t>(fault));
-    Value detail = emitter.constant(b.getI64Type(), 0);
-    func::CallOp::create(b, declareFault(),
-                         ValueRange{run, kernel, kind, detail});
+    auto toWord = [&](Value value) {
+      return arith::IndexCastOp::create(b, b.getI64Type(), value);
+    };
+    func::CallOp::create(
+        b, declareFault(),
+        ValueRange{run, place, kind, toWord(found), toWord(wanted)});
   });
 }
 

@@ -55,6 +55,8 @@ private:
   void bindOperands(RegionEmitter &emitter, mlir::ValueRange words);
   void bindFaults(RegionEmitter &emitter, mlir::Value run);
   mlir::func::FuncOp declareFault();
+  /// A global that holds `text` and a zero byte.
+  mlir::LLVM::GlobalOp declareText(llvm::StringRef text);
 
   dispatch::RegionOp region;
   std::string name;

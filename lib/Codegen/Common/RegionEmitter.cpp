@@ -344,9 +344,10 @@ Value RegionEmitter::scalar(Value operand) {
   return emitConstantOp(value);
 }
 
-void RegionEmitter::require(Value condition, Fault fault) {
+void RegionEmitter::require(Operation *op, Value condition, Fault fault,
+                            Value found, Value wanted) {
   if (faultHandler)
-    faultHandler(condition, fault);
+    faultHandler(op, condition, fault, found, wanted);
 }
 
 //===----------------------------------------------------------------------===//

@@ -158,7 +158,9 @@ private:
   mlir::Value createMemory(mlir::Type elementType,
                            llvm::ArrayRef<mlir::OpFoldResult> sizes,
                            bool fresh = false);
-  void require(mlir::Value condition, int32_t fault, mlir::Value detail);
+  void require(mlir::Value condition, Fault fault, mlir::Value detail,
+               mlir::Value wanted);
+  void convertRequire(RequireSizesOp op);
   void requireEqual(mlir::OpFoldResult size, mlir::OpFoldResult wanted);
   /// The number of elements before the one at `indices`.
   mlir::Value linearize(mlir::ValueRange indices,
@@ -176,6 +178,8 @@ private:
   /// Results of launches that need memory of their own in each iteration.
   llvm::DenseSet<mlir::Value> fresh;
 
+  /// The op that is being converted.
+  mlir::Operation *current = nullptr;
   llvm::MapVector<mlir::StringAttr, mlir::Value> symbols;
   llvm::SmallVector<mlir::Attribute> inputPorts, outputPorts;
   llvm::DenseMap<mlir::Attribute, DataOp> data;

@@ -4,6 +4,7 @@
 #include "Converter.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "weft/Dialect/Weft/IR/SizeChecks.h"
 #include "weft/Interfaces/Emitter.h"
 #include "weft/Interfaces/HostTensor.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -139,19 +140,20 @@ Value Converter::createMemory(Type elementType, ArrayRef<OpFoldResult> sizes,
   return AllocateOp::create(b, bytes);
 }
 
-void Converter::require(Value condition, int32_t fault, Value detail) {
+void Converter::require(Value condition, Fault fault, Value detail,
+                        Value wanted) {
   if (matchPattern(condition, m_One()))
     return;
-  RequireOp::create(b, condition, fault, detail);
+  RequireOp::create(b, condition, static_cast<int32_t>(fault), detail, wanted,
+                    current ? getWhere(current) : "");
 }
 
 void Converter::requireEqual(OpFoldResult size, OpFoldResult wanted) {
   if (isSameSize(size, wanted))
     return;
-  Value found = toValue(size);
-  require(b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, found,
-                                        toValue(wanted)),
-          static_cast<int32_t>(Fault::SizeMismatch), found);
+  Value found = toValue(size), other = toValue(wanted);
+  require(b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, found, other),
+          Fault::SizeMismatch, found, other);
 }
 
 Value Converter::linearize(ValueRange indices, ArrayRef<OpFoldResult> sizes) {
@@ -161,7 +163,7 @@ Value Converter::linearize(ValueRange indices, ArrayRef<OpFoldResult> sizes) {
     // One comparison covers negative indices as well.
     require(
         b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, index, limit),
-        static_cast<int32_t>(Fault::IndexOutOfRange), index);
+        Fault::IndexOutOfRange, index, limit);
     if (!position) {
       position = index;
       continue;
@@ -170,6 +172,52 @@ Value Converter::linearize(ValueRange indices, ArrayRef<OpFoldResult> sizes) {
     position = b.createOrFold<arith::AddIOp>(position, index);
   }
   return position ? position : toValue(b.getIndexAttr(0));
+}
+
+/// What a kernel would say if it found that `relation` does not hold.
+static Fault getFault(SizeRelation relation) {
+  switch (relation) {
+  case SizeRelation::equal:
+  case SizeRelation::oneOr:
+  case SizeRelation::atMost:
+    return Fault::SizeMismatch;
+  case SizeRelation::below:
+    return Fault::IndexOutOfRange;
+  case SizeRelation::nonNegative:
+    return Fault::NegativeSize;
+  }
+  llvm_unreachable("unknown relation");
+}
+
+void Converter::convertRequire(RequireSizesOp op) {
+  using Predicate = arith::CmpIPredicate;
+  Value found = scalars.lookup(op.getFound());
+  Value wanted = scalars.lookup(op.getWanted());
+  auto compare = [&](Predicate predicate, Value lhs, Value rhs) {
+    return b.createOrFold<arith::CmpIOp>(predicate, lhs, rhs);
+  };
+  Value condition;
+  switch (op.getRelation()) {
+  case SizeRelation::equal:
+  case SizeRelation::oneOr:
+    if (isSameSize(getAsOpFoldResult(found), getAsOpFoldResult(wanted)))
+      return;
+    condition = compare(Predicate::eq, found, wanted);
+    if (op.getRelation() == SizeRelation::oneOr)
+      condition = b.createOrFold<arith::OrIOp>(
+          condition, compare(Predicate::eq, found, toValue(b.getIndexAttr(1))));
+    break;
+  case SizeRelation::atMost:
+    condition = compare(Predicate::sle, found, wanted);
+    break;
+  case SizeRelation::below:
+    condition = compare(Predicate::ult, found, wanted);
+    break;
+  case SizeRelation::nonNegative:
+    condition = compare(Predicate::sge, found, toValue(b.getIndexAttr(0)));
+    break;
+  }
+  require(condition, getFault(op.getRelation()), found, wanted);
 }
 
 //===----------------------------------------------------------------------===//
@@ -313,8 +361,9 @@ LogicalResult Converter::convertReshape(ReshapeOp op) {
     buffer.sizes.push_back(ShapedType::isStatic(size)
                                ? OpFoldResult(b.getIndexAttr(size))
                                : getAsOpFoldResult(scalars.lookup(*given++)));
-  Value found = createBytes(type.getElementType(), source.sizes);
-  Value wanted = createBytes(type.getElementType(), buffer.sizes);
+  // Bytes are elements here, and do not overflow.
+  Value found = createBytes(b.getI8Type(), source.sizes);
+  Value wanted = createBytes(b.getI8Type(), buffer.sizes);
   requireEqual(getAsOpFoldResult(found), getAsOpFoldResult(wanted));
   buffers[op.getResult()] = buffer;
   return success();
@@ -374,6 +423,7 @@ LogicalResult Converter::convertScalarOp(Operation &op) {
 
 LogicalResult Converter::convertOp(Operation &op) {
   b.setLoc(op.getLoc());
+  current = &op;
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case([&](dispatch::LaunchOp op) { return convertLaunch(op); })
       .Case([&](weft::ConstantOp op) {
@@ -390,6 +440,10 @@ LogicalResult Converter::convertOp(Operation &op) {
       .Case([&](tensor::CastOp op) { return convertCast(op); })
       .Case([&](tensor::EmptyOp op) { return convertEmpty(op); })
       .Case([&](ReshapeOp op) { return convertReshape(op); })
+      .Case([&](RequireSizesOp op) {
+        convertRequire(op);
+        return success();
+      })
       .Case([&](arith::SelectOp op) {
         if (isa<RankedTensorType>(op.getType()))
           return convertSelect(op);

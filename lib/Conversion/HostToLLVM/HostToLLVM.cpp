@@ -8,7 +8,9 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "weft/Dialect/Host/IR/HostDialect.h"
+#include "weft/Dialect/Weft/IR/SizeChecks.h"
 #include "weft/Interfaces/HostTensor.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace weft {
@@ -41,6 +43,8 @@ private:
   void lowerLaunch(LaunchOp op);
   void lowerOutput(OutputOp op);
   void lowerRequire(RequireOp op);
+  /// The address of `text`, which ends with a zero byte there.
+  Value text(StringRef text);
   Value lowerSize(SizeOp op);
   Value lowerLoad(LoadOp op);
   void lowerStore(StoreOp op);
@@ -72,6 +76,7 @@ private:
   LLVM::LLVMPointerType ptr;
   Value run, symbols, arena, launchArgs;
   Block *failure = nullptr;
+  llvm::StringMap<LLVM::GlobalOp> texts;
 };
 
 } // namespace
@@ -194,14 +199,28 @@ void FunctionLowering::lowerOutput(OutputOp op) {
   failIf(LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, memory, null), op);
 }
 
+Value FunctionLowering::text(StringRef text) {
+  auto [known, isNew] = texts.try_emplace(text);
+  if (isNew) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    std::string bytes = text.str() + '\0';
+    auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size());
+    known->second = LLVM::GlobalOp::create(
+        b, type, /*isConstant=*/true, LLVM::Linkage::Private,
+        "weft_place_" + std::to_string(texts.size() - 1),
+        b.getStringAttr(bytes));
+  }
+  return LLVM::AddressOfOp::create(b, ptr, known->second.getSymName());
+}
+
 void FunctionLowering::lowerRequire(RequireOp op) {
   Block *block = b.getInsertionBlock();
   Block *next = block->splitBlock(op->getNextNode());
   Block *fault = b.createBlock(&func.getBody(), func.getBody().end());
-  // No kernel is to blame.
   call("weft_rt_fault", {},
-       {run, constant(32, -1), constant(32, op.getFault()),
-        toI64(op.getDetail())});
+       {run, text(op.getPlace()), constant(32, op.getFault()),
+        toI64(op.getDetail()), toI64(op.getWanted())});
   func::ReturnOp::create(b, constant(32, 1));
   b.setInsertionPointToEnd(block);
   cf::CondBranchOp::create(b, op.getCondition(), next, ValueRange(), fault,
@@ -289,7 +308,7 @@ void FunctionLowering::lowerOp(Operation &op) {
         replace(
             call("weft_rt_input", ptr, {run, constant(32, op.getNumber())}));
       })
-      .Case([&](ConstantOp op) {
+      .Case([&](host::ConstantOp op) {
         int64_t number = getNumber<DataOp>(module, op.getData());
         replace(call("weft_rt_constant", ptr, {run, constant(32, number)}));
       })
@@ -305,8 +324,8 @@ void FunctionLowering::lowerOp(Operation &op) {
         replace(element(base, b.getI8Type(), toI64(op.getOffset())));
       })
       .Case([&](AllocateOp op) {
-        Value memory =
-            call("weft_rt_allocate", ptr, {run, toI64(op.getBytes())});
+        Value memory = call("weft_rt_allocate", ptr,
+                            {run, text(getWhere(op)), toI64(op.getBytes())});
         replace(memory);
         auto null = LLVM::ZeroOp::create(b, ptr);
         failIf(LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, memory, null),

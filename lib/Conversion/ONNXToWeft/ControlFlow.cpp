@@ -56,6 +56,13 @@ static LogicalResult flattenBranches(Lowering &lower, onnx::Node node,
   }
   for (auto [a, b] : llvm::zip_equal(tensors[0], tensors[1])) {
     types.push_back(joinTypes(a.getType(), b.getType()));
+    if (Lowering::elementOf(a) != Lowering::elementOf(b)) {
+      std::string text;
+      llvm::raw_string_ostream(text)
+          << "the branches yield elements of " << Lowering::elementOf(a)
+          << " and " << Lowering::elementOf(b);
+      return lower.fail(node, text);
+    }
     if (!types.back())
       return lower.unsupported(
           node, "branches that yield tensors of different ranks");

@@ -20,6 +20,21 @@ static constexpr int64_t kMaxReservedTrips = 1 << 16;
 // Loop
 //===----------------------------------------------------------------------===//
 
+/// What an iteration yields must be what the next one takes.
+static LogicalResult checkSameElements(Lowering &lower, onnx::Node node,
+                                       Value argument, Value yield) {
+  auto wanted = dyn_cast<TensorType>(argument.getType());
+  auto found = dyn_cast<TensorType>(yield.getType());
+  if (!wanted || !found || wanted.getElementType() == found.getElementType())
+    return success();
+  std::string text;
+  llvm::raw_string_ostream(text)
+      << "'body' yields '" << onnx::getValueName(yield) << "' of "
+      << found.getElementType() << " for '" << onnx::getValueName(argument)
+      << "' of " << wanted.getElementType();
+  return lower.fail(node, text);
+}
+
 namespace {
 
 /// One Loop node.
@@ -88,6 +103,15 @@ LogicalResult LoopRule::readOperands() {
   if (block.getNumArguments() != inits.size() + 2 ||
       block.getTerminator()->getNumOperands() < inits.size() + 1)
     return lower.fail(node, "'body' does not fit the number of operands");
+  ValueRange yields = block.getTerminator()->getOperands().drop_front();
+  if (node.getNumResults() > yields.size())
+    return lower.fail(node, "'body' yields " + Twine(yields.size()) +
+                                " values for " + Twine(node.getNumResults()) +
+                                " results");
+  for (auto [argument, yield] :
+       llvm::zip(block.getArguments().drop_front(2), yields))
+    if (failed(checkSameElements(lower, node, argument, yield)))
+      return failure();
   return success();
 }
 
@@ -411,6 +435,10 @@ LogicalResult ScanRule::readOperands() {
   if (failed(axes))
     return failure();
   inputAxes = *axes;
+  for (auto [input, axis] : llvm::zip_equal(inputs, inputAxes))
+    if (failed(lower.require(node, SizeRelation::equal, lower.size(input, axis),
+                             lower.size(inputs.front(), inputAxes.front()))))
+      return failure();
   trips = lower.size(inputs.front(), inputAxes.front());
   return success();
 }

@@ -27,6 +27,25 @@ static LogicalResult checkRanks(Lowering &lower, onnx::Node node, Value input,
   return success();
 }
 
+/// The number of groups that the channels are in.
+static FailureOr<int64_t> readGroups(Lowering &lower, onnx::Node node) {
+  int64_t groups = node.getInt("group", 1);
+  if (groups >= 1)
+    return groups;
+  (void)lower.fail(node, "'group' is " + Twine(groups) + ", wanted 1 or more");
+  return failure();
+}
+
+/// The filter's sizes are what `kernel_shape` says.
+static LogicalResult checkKernel(Lowering &lower, onnx::Node node, Value filter,
+                                 const Windows &windows) {
+  for (auto [dim, size] : llvm::enumerate(windows.kernel))
+    if (failed(lower.require(node, SizeRelation::equal,
+                             lower.size(filter, dim + 2), lower.index(size))))
+      return failure();
+  return success();
+}
+
 static LogicalResult lowerConv(Lowering &lower, onnx::Node node,
                                SmallVectorImpl<Value> &results) {
   Value input = lower.operand(node, 0), filter = lower.operand(node, 1);
@@ -36,17 +55,20 @@ static LogicalResult lowerConv(Lowering &lower, onnx::Node node,
   FailureOr<Windows> windows =
       Windows::read(lower, node, ArrayRef(sizes).drop_front(2),
                     Lowering::typeOf(filter).getShape().drop_front(2));
-  if (failed(windows))
+  FailureOr<int64_t> groups = readGroups(lower, node);
+  if (failed(windows) || failed(groups) ||
+      failed(checkKernel(lower, node, filter, *windows)) ||
+      failed(windows->checkRoom(lower, node, ArrayRef(sizes).drop_front(2))))
     return failure();
   if (!windows->hasConstantPads())
     input = windows->padNow(lower, input,
                             lower.splat(0, Lowering::elementOf(input)));
   SmallVector<int64_t> ones(windows->kernel.size(), 1);
-  Value y = lower.make<ConvOp>(
-      input, filter, ArrayRef(windows->strides),
-      ArrayRef<int64_t>(windows->constantLow()),
-      ArrayRef<int64_t>(windows->constantHigh()), ArrayRef<int64_t>(ones),
-      ArrayRef(windows->dilations), node.getInt("group", 1));
+  Value y = lower.make<ConvOp>(input, filter, ArrayRef(windows->strides),
+                               ArrayRef<int64_t>(windows->constantLow()),
+                               ArrayRef<int64_t>(windows->constantHigh()),
+                               ArrayRef<int64_t>(ones),
+                               ArrayRef(windows->dilations), *groups);
   results.push_back(addBias(lower, y, lower.operand(node, 2)));
   return success();
 }
@@ -142,7 +164,9 @@ static LogicalResult lowerConvTranspose(Lowering &lower, onnx::Node node,
   ArrayRef<OpFoldResult> spatial = ArrayRef(sizes).drop_front(2);
   FailureOr<Windows> windows = Windows::read(
       lower, node, spatial, Lowering::typeOf(filter).getShape().drop_front(2));
-  if (failed(windows))
+  FailureOr<int64_t> groups = readGroups(lower, node);
+  if (failed(windows) || failed(groups) ||
+      failed(checkKernel(lower, node, filter, *windows)))
     return failure();
   SmallVector<int64_t> extra = node.getInts("output_padding");
   if (extra.empty())
@@ -151,10 +175,24 @@ static LogicalResult lowerConvTranspose(Lowering &lower, onnx::Node node,
     return lower.fail(node, "'output_padding' has " + Twine(extra.size()) +
                                 " entries, " + Twine(spatial.size()) +
                                 " are wanted");
+  // ONNX leaves it open what more than a step would mean.
+  for (auto [more, stride, dilation] :
+       llvm::zip_equal(extra, windows->strides, windows->dilations))
+    if (more < 0 || more >= std::max(stride, dilation))
+      return lower.fail(node, "'output_padding' has the entry " + Twine(more) +
+                                  ", wanted less than the stride " +
+                                  Twine(stride) + " or dilation " +
+                                  Twine(dilation));
   if (failed(padTransposed(lower, node, spatial, extra, *windows)))
     return failure();
-  Value y = convTranspose(lower, input, filter, *windows, extra,
-                          node.getInt("group", 1));
+  // The filter is taken apart by groups.
+  OpFoldResult channels = lower.size(filter, 0);
+  if (std::optional<int64_t> count = getConstantIntValue(channels);
+      count && *count % *groups != 0)
+    return lower.fail(node, "'group' " + Twine(*groups) +
+                                " does not divide the filter's " +
+                                Twine(*count) + " channels");
+  Value y = convTranspose(lower, input, filter, *windows, extra, *groups);
   results.push_back(addBias(lower, y, lower.operand(node, 2)));
   return success();
 }

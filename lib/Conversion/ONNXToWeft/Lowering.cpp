@@ -95,10 +95,15 @@ void Lowering::lowerNode(onnx::Node node) {
       return;
     }
   }
+  Block *block = b.getInsertionBlock();
+  Operation *last = b.getInsertionPoint() == block->begin()
+                        ? nullptr
+                        : &*std::prev(b.getInsertionPoint());
   SmallVector<Value> results;
   if (failed(rule->second(*this, node, results)))
     return;
-  mapResults(node, results);
+  if (succeeded(checkBehind(node, block, last)))
+    mapResults(node, results);
 }
 
 /// `lowered`, where it does not know a size that `declared` knows, with it.
@@ -113,6 +118,35 @@ static RankedTensorType refine(RankedTensorType lowered, Type declared) {
   return lowered.clone(shape);
 }
 
+LogicalResult Lowering::checkResult(onnx::Node node, unsigned index,
+                                    RankedTensorType type,
+                                    TensorType declared) {
+  Value value = node.getOperation()->getResult(index);
+  std::string result = "result '" + onnx::getValueName(value) + "'";
+  if (type.getElementType() != declared.getElementType())
+    return fail(node, result + " has elements of type " +
+                          toString(type.getElementType()) +
+                          ", the model declares " +
+                          toString(declared.getElementType()));
+  for (auto [dim, size] : llvm::enumerate(type.getShape()))
+    if (size < 0 && !ShapedType::isDynamic(size))
+      return fail(node, "dimension " + Twine(dim) + " of " + result +
+                            " has the size " + Twine(size));
+  if (isTooLarge(type))
+    return unsupported(node, result + " has the type " + toString(type) +
+                                 ": more than 2^48 bytes");
+  return success();
+}
+
+bool Lowering::isTooLarge(ShapedType type) {
+  constexpr int64_t maxBytes = int64_t(1) << 48;
+  int64_t bytes = 8;
+  for (int64_t size : type.getShape())
+    if (size > 0 && llvm::MulOverflow(bytes, size, bytes))
+      return !llvm::is_contained(type.getShape(), 0);
+  return bytes > maxBytes && !llvm::is_contained(type.getShape(), 0);
+}
+
 void Lowering::mapResults(onnx::Node node, ArrayRef<Value> results) {
   ValueRange from = node.getOperation()->getResults();
   for (auto [index, result] : llvm::enumerate(results)) {
@@ -121,14 +155,8 @@ void Lowering::mapResults(onnx::Node node, ArrayRef<Value> results) {
       continue;
     auto type = dyn_cast<RankedTensorType>(value.getType());
     auto declared = dyn_cast<TensorType>(from[index].getType());
-    if (type && declared &&
-        type.getElementType() != declared.getElementType()) {
-      (void)fail(node, "result " + Twine(index) + " has elements of type " +
-                           toString(type.getElementType()) +
-                           ", the model declares " +
-                           toString(declared.getElementType()));
+    if (type && declared && failed(checkResult(node, index, type, declared)))
       return;
-    }
     if (type && declared) {
       RankedTensorType refined = refine(type, declared);
       if (refined != type)
@@ -195,9 +223,11 @@ FailureOr<int64_t> Lowering::axis(onnx::Node node, int64_t axis, int64_t rank) {
 
 LogicalResult Lowering::fail(onnx::Node node, const Twine &message) {
   hasFailed = true;
+  std::string operands = describeOperands(node);
   return emitError(node.getLoc())
          << "WFT2001: node '" << node.getName() << "' (" << node.getOpType()
-         << "): " << message.str();
+         << "): " << message.str() << (operands.empty() ? "" : "; operands: ")
+         << operands;
 }
 
 LogicalResult Lowering::unsupported(onnx::Node node, const Twine &message) {

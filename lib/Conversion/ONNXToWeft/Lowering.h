@@ -14,6 +14,9 @@ namespace weft {
 
 class Lowering;
 
+/// Marks ops whose checks have been added, while nodes are lowered.
+constexpr llvm::StringLiteral kSeenAttr = "weft.seen";
+
 /// Lowers `node`: emits weft ops and appends one value per result of the node
 /// (null for a result that nothing uses and that was not computed). Fails after
 /// Lowering::fail() or Lowering::unsupported().
@@ -199,12 +202,24 @@ public:
   // Errors
   //===--------------------------------------------------------------------===//
 
+  /// Refuses `node` if `relation` is known not to hold, and else lets the
+  /// program check it where that is not sure.
+  llvm::LogicalResult require(onnx::Node node, SizeRelation relation,
+                              mlir::OpFoldResult found,
+                              mlir::OpFoldResult wanted);
+
+  /// "node 'a' (Conv), operands 'x' tensor<...>, 'w' tensor<...>".
+  std::string placeOf(onnx::Node node) const;
   /// Reports that the model is wrong at `node`: "WFT2001: node 'a' (Conv):
   /// ...".
   llvm::LogicalResult fail(onnx::Node node, const llvm::Twine &message);
   /// Reports that Weft has no lowering of what `node` asks for. All of these
   /// are collected, reported together, and lead to exit code 77.
   llvm::LogicalResult unsupported(onnx::Node node, const llvm::Twine &message);
+
+  /// Whether elements of eight bytes would take more bytes than the runtime
+  /// can plan for.
+  static bool isTooLarge(mlir::ShapedType type);
 
   struct Unsupported {
     mlir::Location loc;
@@ -224,6 +239,15 @@ private:
 
   void lowerNode(onnx::Node node);
   bool haveOperands(onnx::Node node) const;
+  /// Blames `node` for ops that are behind `last` and that the verifier
+  /// refuses, and adds checks of the sizes that they rely on at run time.
+  llvm::LogicalResult checkBehind(onnx::Node node, mlir::Block *block,
+                                  mlir::Operation *last);
+  llvm::LogicalResult addChecks(onnx::Node node, mlir::Operation *root);
+  llvm::LogicalResult checkResult(onnx::Node node, unsigned index,
+                                  mlir::RankedTensorType type,
+                                  mlir::TensorType declared);
+  std::string describeOperands(onnx::Node node) const;
   void mapResults(onnx::Node node, llvm::ArrayRef<mlir::Value> results);
 
   mlir::Value folded(mlir::Operation *op);

@@ -149,8 +149,12 @@ static int64_t splitFactors(OpFoldResult size,
 
 OpFoldResult Lowering::mulSizes(OpFoldResult lhs, OpFoldResult rhs) {
   SmallVector<Value> symbols;
-  int64_t constant = splitFactors(normalized(lhs), symbols) *
-                     splitFactors(normalized(rhs), symbols);
+  int64_t left = splitFactors(normalized(lhs), symbols);
+  int64_t right = splitFactors(normalized(rhs), symbols);
+  // What does not fit is too large for a tensor in any case.
+  int64_t constant;
+  if (llvm::MulOverflow(left, right, constant))
+    constant = std::numeric_limits<int64_t>::max() - 1;
   if (constant == 0 || symbols.empty())
     return index(constant);
   OpFoldResult product = symbols.front();

@@ -60,9 +60,13 @@ static LogicalResult lowerReshape(Lowering &lower, onnx::Node node,
   Value input = lower.operand(node, 0), shape = lower.operand(node, 1);
   if (!Lowering::typeOf(shape).hasStaticShape())
     return lower.unsupported(node, "the rank of the result is not known");
-  results.push_back(
-      lower.reshape(input, resolveShape(lower, input, lower.indexValues(shape),
-                                        node.getInt("allowzero", 0))));
+  SmallVector<OpFoldResult> wanted = lower.indexValues(shape);
+  if (llvm::count_if(wanted, [](OpFoldResult size) {
+        return getConstantIntValue(size) == -1;
+      }) > 1)
+    return lower.fail(node, "more than one size is -1");
+  results.push_back(lower.reshape(
+      input, resolveShape(lower, input, wanted, node.getInt("allowzero", 0))));
   return success();
 }
 
@@ -246,6 +250,10 @@ static LogicalResult lowerExpand(Lowering &lower, onnx::Node node,
     OpFoldResult &common = result[rank - sizes.size() + dim];
     common = lower.broadcastSizes(common, size);
   }
+  for (auto [dim, size] : llvm::enumerate(wanted))
+    if (failed(lower.require(node, SizeRelation::oneOr, size,
+                             result[rank - wanted.size() + dim])))
+      return failure();
   results.push_back(lower.broadcastTo(input, result));
   return success();
 }

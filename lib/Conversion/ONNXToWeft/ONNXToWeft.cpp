@@ -56,6 +56,10 @@ static Value castTo(OpBuilder &builder, Location loc, Value value, Type type) {
   return tensor::CastOp::create(builder, loc, type, value);
 }
 
+static std::string getPortName(StringAttr name, unsigned index) {
+  return name ? name.str() : std::to_string(index);
+}
+
 /// Replaces what the function returns by lowered values. The declared types
 /// stay, but for those without a rank.
 static LogicalResult lowerReturn(func::FuncOp func, Lowering &lowering) {
@@ -71,9 +75,13 @@ static LogicalResult lowerReturn(func::FuncOp func, Lowering &lowering) {
     Value result = castTo(builder, returnOp.getLoc(), to, types[index]);
     if (!result) {
       lowering.hasFailed = true;
-      return returnOp.emitError("WFT2002: output ")
-             << index << " has the type " << to.getType()
-             << ", the model declares " << types[index];
+      return emitError(func.getLoc())
+             << "WFT2002: output '"
+             << getPortName(
+                    func.getResultAttrOfType<StringAttr>(index, "weft.name"),
+                    index)
+             << "' has the type " << to.getType() << ", the model declares "
+             << types[index];
     }
     types[index] = result.getType();
     operand.set(result);
@@ -93,22 +101,31 @@ static void eraseDead(Block &block) {
           eraseDead(nested);
     if (op.getName().getDialectNamespace() == "onnx" || isOpTriviallyDead(&op))
       op.erase();
+    else
+      op.removeAttr(kSeenAttr);
   }
 }
 
-/// Refuses inputs and outputs that no buffer can hold: sequences, optionals and
-/// strings.
+/// Refuses inputs and outputs that no buffer can hold: sequences, optionals,
+/// strings, and what has more dimensions or bytes than the runtime can tell.
 static void checkSignature(func::FuncOp func, Lowering &lowering) {
   auto check = [&](StringRef kind, unsigned index, Type type, StringAttr name) {
+    constexpr int64_t maxRank = 16;
     auto tensor = dyn_cast<TensorType>(type);
-    if (tensor && tensor.getElementType().isIntOrFloat())
+    auto ranked = dyn_cast<RankedTensorType>(type);
+    bool isSmall = !ranked || (ranked.getRank() <= maxRank &&
+                               !Lowering::isTooLarge(ranked));
+    if (tensor && tensor.getElementType().isIntOrFloat() && isSmall)
       return;
     std::string text;
     llvm::raw_string_ostream(text)
         << "an " << kind << " of the model can't have the type " << type;
+    if (!isSmall)
+      text += ranked.getRank() > maxRank
+                  ? ": more than " + std::to_string(maxRank) + " dimensions"
+                  : ": more than 2^48 bytes";
     lowering.unsupportedNodes.push_back(
-        {func.getLoc(), name ? name.str() : std::to_string(index), kind.str(),
-         text});
+        {func.getLoc(), getPortName(name, index), kind.str(), text});
   };
   for (auto [index, type] : llvm::enumerate(func.getArgumentTypes()))
     check("input", index, type,

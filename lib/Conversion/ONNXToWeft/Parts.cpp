@@ -37,7 +37,19 @@ static LogicalResult lowerSplit(Lowering &lower, onnx::Node node,
       return lower.fail(node, "there are " + Twine(parts.size()) +
                                   " split sizes for " + Twine(count) +
                                   " outputs");
+    OpFoldResult sum = lower.index(0);
+    for (OpFoldResult part : parts) {
+      if (failed(lower.require(node, SizeRelation::nonNegative, part, part)))
+        return failure();
+      sum = lower.addSizes(sum, part);
+    }
+    if (failed(lower.require(node, SizeRelation::equal, sum, total)))
+      return failure();
   } else {
+    if (int64_t wanted = node.getInt("num_outputs", count); wanted != count)
+      return lower.fail(node, "'num_outputs' is " + Twine(wanted) +
+                                  ", but there are " + Twine(count) +
+                                  " outputs");
     OpFoldResult part = lower.ceilDivSizes(total, lower.index(count));
     OpFoldResult rest = total;
     for (int64_t i = 0; i < count; ++i) {

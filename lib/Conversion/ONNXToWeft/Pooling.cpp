@@ -58,7 +58,7 @@ static FailureOr<Pooling> readPooling(Lowering &lower, onnx::Node node) {
   }
   ArrayRef<OpFoldResult> spatial = ArrayRef(sizes).drop_front(2);
   FailureOr<Windows> windows = Windows::read(lower, node, spatial);
-  if (failed(windows))
+  if (failed(windows) || failed(windows->checkRoom(lower, node, spatial)))
     return failure();
   pooling.windows = *windows;
   pooling.shape = {sizes[0], sizes[1]};

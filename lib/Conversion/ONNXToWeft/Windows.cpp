@@ -6,16 +6,33 @@
 using namespace mlir;
 using namespace weft;
 
+/// Entries beyond this are no sizes, and sums of them could overflow.
+static constexpr int64_t maxEntry = int64_t(1) << 31;
+
+static LogicalResult checkEntries(Lowering &lower, onnx::Node node,
+                                  StringRef name, ArrayRef<int64_t> list,
+                                  int64_t least) {
+  for (int64_t entry : list)
+    if (entry < least || entry > maxEntry)
+      return lower.fail(node, "'" + name + "' has the entry " + Twine(entry) +
+                                  ", wanted " + Twine(least) + " to " +
+                                  Twine(maxEntry));
+  return success();
+}
+
 /// A list attribute of one entry per dimension, or `otherwise` for each.
 static FailureOr<SmallVector<int64_t>> readList(Lowering &lower,
                                                 onnx::Node node, StringRef name,
-                                                int64_t size,
-                                                int64_t otherwise) {
+                                                int64_t size, int64_t otherwise,
+                                                int64_t least) {
   SmallVector<int64_t> list = node.getInts(name);
   if (list.empty())
     list.assign(size, otherwise);
-  if (int64_t(list.size()) == size)
+  if (int64_t(list.size()) == size) {
+    if (failed(checkEntries(lower, node, name, list, least)))
+      return failure();
     return list;
+  }
   (void)lower.fail(node, "'" + name + "' has " + Twine(list.size()) +
                              " entries, " + Twine(size) + " are wanted");
   return failure();
@@ -46,9 +63,9 @@ FailureOr<Windows> Windows::read(Lowering &lower, onnx::Node node,
                                  ArrayRef<int64_t> kernel) {
   Windows windows;
   int64_t rank = spatial.size();
-  auto strides = readList(lower, node, "strides", rank, 1);
-  auto dilations = readList(lower, node, "dilations", rank, 1);
-  auto pads = readList(lower, node, "pads", 2 * rank, 0);
+  auto strides = readList(lower, node, "strides", rank, 1, 1);
+  auto dilations = readList(lower, node, "dilations", rank, 1, 1);
+  auto pads = readList(lower, node, "pads", 2 * rank, 0, -maxEntry);
   if (failed(strides) || failed(dilations) || failed(pads))
     return failure();
   windows.strides = *strides;
@@ -62,6 +79,8 @@ FailureOr<Windows> Windows::read(Lowering &lower, onnx::Node node,
                                Twine(rank) + " dimensions");
     return failure();
   }
+  if (failed(checkEntries(lower, node, "kernel_shape", windows.kernel, 1)))
+    return failure();
   StringRef mode = node.getString("auto_pad", "NOTSET");
   if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
     padSame(lower, windows, spatial, mode == "SAME_UPPER");
@@ -74,6 +93,23 @@ FailureOr<Windows> Windows::read(Lowering &lower, onnx::Node node,
     windows.high.push_back(lower.index((*pads)[rank + dim]));
   }
   return windows;
+}
+
+LogicalResult Windows::checkRoom(Lowering &lower, onnx::Node node,
+                                 ArrayRef<OpFoldResult> spatial) const {
+  // One may hang over the end then.
+  if (node.getInt("ceil_mode", 0))
+    return success();
+  for (auto [dim, size] : llvm::enumerate(spatial)) {
+    std::optional<int64_t> room = getConstantIntValue(
+        lower.addSizes(lower.addSizes(size, low[dim]), high[dim]));
+    if (room && *room < extent(dim))
+      return lower.fail(node, "the window spans " + Twine(extent(dim)) +
+                                  " elements of dimension " + Twine(dim + 2) +
+                                  ", which has " + Twine(*room) +
+                                  " with its padding");
+  }
+  return success();
 }
 
 int64_t Windows::numElements() const {

@@ -27,6 +27,10 @@ struct Windows {
     return (kernel[dim] - 1) * dilations[dim] + 1;
   }
   int64_t numElements() const;
+  /// Fails if a window is known to be larger than the padded input.
+  llvm::LogicalResult
+  checkRoom(Lowering &lower, onnx::Node node,
+            llvm::ArrayRef<mlir::OpFoldResult> spatial) const;
   bool hasConstantPads() const;
   /// The paddings, which must be constant.
   llvm::SmallVector<int64_t> constantLow() const;

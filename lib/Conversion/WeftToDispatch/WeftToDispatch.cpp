@@ -171,6 +171,26 @@ void RegionBuilder::build() {
     old.replaceAllUsesWith(created);
 }
 
+/// Moves an op that works on sizes, and what computes these, up in its block as
+/// far as possible.
+static void moveUp(Operation *op) {
+  Operation *latest = nullptr;
+  for (Value operand : op->getOperands()) {
+    Operation *source = operand.getDefiningOp();
+    if (!source || source->getBlock() != op->getBlock())
+      continue;
+    if (isPure(source) && source->getNumRegions() == 0 &&
+        !isa<RankedTensorType>(operand.getType()))
+      moveUp(source);
+    if (!latest || latest->isBeforeInBlock(source))
+      latest = source;
+  }
+  if (latest)
+    op->moveAfter(latest);
+  else
+    op->moveBefore(op->getBlock(), op->getBlock()->begin());
+}
+
 /// Forms the regions of one block; nested blocks have been done.
 static LogicalResult formInBlock(Block &block) {
   Grouping grouping(block);
@@ -185,9 +205,12 @@ static LogicalResult formInBlock(Block &block) {
   }
   // What went into regions is dead now; users were behind, so go backwards.
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isa<WeftDialect>(op.getDialect()) && op.use_empty())
+    if (isa<WeftDialect>(op.getDialect()) && isOpTriviallyDead(&op))
       op.erase();
   sortTopologically(&block);
+  for (RequireSizesOp check :
+       llvm::make_early_inc_range(block.getOps<RequireSizesOp>()))
+    moveUp(check);
   return success();
 }
 

@@ -45,8 +45,8 @@ func.func @main() {
   %v = host.load %x[%c0] : f32
   // CHECK: host.store %[[V]], %[[A]][%{{.+}}] : f32
   host.store %v, %a[%c0] : f32
-  // CHECK: host.require %{{.+}} fault 3 detail %[[N]]
-  host.require %true fault 3 detail %n
+  // CHECK: host.require %{{.+}} fault 3 detail %[[N]] wanted %[[N]] "here"
+  host.require %true fault 3 detail %n wanted %n "here"
   // CHECK: %[[Y:.+]] = host.output 0 sizes(%[[N]])
   %y = host.output 0 sizes(%n)
   // CHECK: host.copy %[[A]] to %[[Y]] bytes %[[BYTES]]

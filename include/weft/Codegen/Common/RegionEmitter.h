@@ -26,7 +26,9 @@ struct MemoryView {
 class RegionEmitter : public LoopEmitter {
 public:
   using ElementFn = std::function<mlir::Value(llvm::ArrayRef<mlir::Value>)>;
-  using FaultFn = std::function<void(mlir::Value condition, Fault fault)>;
+  using FaultFn =
+      std::function<void(mlir::Operation *op, mlir::Value condition,
+                         Fault fault, mlir::Value found, mlir::Value wanted)>;
 
   explicit RegionEmitter(mlir::ImplicitLocOpBuilder &builder) : b(builder) {}
 
@@ -80,7 +82,8 @@ public:
                       llvm::ArrayRef<mlir::Value> indices) override;
   mlir::Value size(mlir::Value tensor, unsigned dim) override;
   mlir::Value scalar(mlir::Value operand) override;
-  void require(mlir::Value condition, Fault fault) override;
+  void require(mlir::Operation *op, mlir::Value condition, Fault fault,
+               mlir::Value found, mlir::Value wanted) override;
 
   // LoopEmitter; these work while emitLoops() of an op is under way.
   void store(unsigned result, llvm::ArrayRef<mlir::Value> indices,

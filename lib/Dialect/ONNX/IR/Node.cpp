@@ -98,3 +98,15 @@ Region *Node::getGraph(StringRef name) const {
       return &region;
   return nullptr;
 }
+
+std::string weft::onnx::getValueName(Value value) {
+  if (auto result = dyn_cast<OpResult>(value)) {
+    auto names = result.getOwner()->getAttrOfType<ArrayAttr>("weft.outputs");
+    if (names && result.getResultNumber() < names.size())
+      return cast<StringAttr>(names[result.getResultNumber()]).str();
+    return "";
+  }
+  if (auto named = value.getLoc()->findInstanceOf<NameLoc>())
+    return named.getName().str();
+  return "";
+}

@@ -10,8 +10,8 @@ using namespace weft;
 // Indices that are data
 //===----------------------------------------------------------------------===//
 
-CheckedIndex weft::emitCheckedIndex(ElementEmitter &emitter, Value raw,
-                                    Value size) {
+CheckedIndex weft::emitCheckedIndex(ElementEmitter &emitter, Operation *op,
+                                    Value raw, Value size) {
   ImplicitLocOpBuilder &b = emitter.builder();
   Value index = arith::IndexCastOp::create(b, b.getIndexType(), raw);
   Value zero = emitter.index(0);
@@ -21,7 +21,7 @@ CheckedIndex weft::emitCheckedIndex(ElementEmitter &emitter, Value raw,
   Value wrapped = arith::SelectOp::create(b, isNegative, fromEnd, index);
   Value inRange =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ult, wrapped, size);
-  emitter.require(inRange, Fault::IndexOutOfRange);
+  emitter.require(op, inRange, Fault::IndexOutOfRange, index, size);
   return {arith::SelectOp::create(b, inRange, wrapped, zero), inRange};
 }
 
@@ -48,8 +48,8 @@ Value GatherOp::emitElement(ElementEmitter &emitter, ArrayRef<Value> indices) {
   int64_t axis = getAxis();
   int64_t indexRank = getIndices().getType().getRank();
   Value raw = emitter.element(getIndices(), indices.slice(axis, indexRank));
-  CheckedIndex checked =
-      emitCheckedIndex(emitter, raw, emitter.size(getInput(), axis));
+  CheckedIndex checked = emitCheckedIndex(emitter, getOperation(), raw,
+                                          emitter.size(getInput(), axis));
   SmallVector<Value> position(indices.take_front(axis));
   position.push_back(checked.index);
   llvm::append_range(position, indices.drop_front(axis + indexRank));
@@ -60,8 +60,8 @@ Value GatherElementsOp::emitElement(ElementEmitter &emitter,
                                     ArrayRef<Value> indices) {
   int64_t axis = getAxis();
   Value raw = emitter.element(getIndices(), indices);
-  CheckedIndex checked =
-      emitCheckedIndex(emitter, raw, emitter.size(getInput(), axis));
+  CheckedIndex checked = emitCheckedIndex(emitter, getOperation(), raw,
+                                          emitter.size(getInput(), axis));
   SmallVector<Value> position(indices);
   position[axis] = checked.index;
   return emitSafeElement(emitter, getInput(), position, axis, checked.inRange);
@@ -81,9 +81,9 @@ Value GatherNDOp::emitElement(ElementEmitter &emitter,
   for (int64_t i = 0; i < type.getShape().back(); ++i) {
     at.back() = emitter.index(i);
     int64_t dim = batch + i;
-    CheckedIndex checked =
-        emitCheckedIndex(emitter, emitter.element(getIndices(), at),
-                         emitter.size(getInput(), dim));
+    CheckedIndex checked = emitCheckedIndex(emitter, getOperation(),
+                                            emitter.element(getIndices(), at),
+                                            emitter.size(getInput(), dim));
     position.push_back(checked.index);
     checkedDims.push_back(dim);
     inRange = arith::AndIOp::create(b, inRange, checked.inRange);

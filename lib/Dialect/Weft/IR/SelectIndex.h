@@ -14,10 +14,10 @@ struct CheckedIndex {
 };
 
 /// Turns an i32 or i64 element into an index into a dimension of `size`.
-/// Negative ones count from the end. One out of range is reported and replaced
-/// by zero.
-CheckedIndex emitCheckedIndex(ElementEmitter &emitter, mlir::Value raw,
-                              mlir::Value size);
+/// Negative ones count from the end. One out of range is reported for `op` and
+/// replaced by zero.
+CheckedIndex emitCheckedIndex(ElementEmitter &emitter, mlir::Operation *op,
+                              mlir::Value raw, mlir::Value size);
 
 } // namespace weft
 

@@ -68,7 +68,8 @@ void ScatterElementsOp::emitLoops(LoopEmitter &emitter) {
                    SmallVector<Value> at(row);
                    at.insert(at.begin() + axis, i);
                    CheckedIndex checked = emitCheckedIndex(
-                       emitter, emitter.element(getIndices(), at), target);
+                       emitter, getOperation(),
+                       emitter.element(getIndices(), at), target);
                    emitIf(b, checked.inRange, [&] {
                      Value value = emitter.element(getUpdates(), at);
                      at[axis] = checked.index;
@@ -98,9 +99,9 @@ void ScatterNDOp::emitLoops(LoopEmitter &emitter) {
           at.emplace_back();
           for (int64_t i = 0; i < length; ++i) {
             at.back() = emitter.index(i);
-            CheckedIndex checked =
-                emitCheckedIndex(emitter, emitter.element(getIndices(), at),
-                                 emitter.size(getInput(), i));
+            CheckedIndex checked = emitCheckedIndex(
+                emitter, getOperation(), emitter.element(getIndices(), at),
+                emitter.size(getInput(), i));
             to.push_back(checked.index);
             inRange = arith::AndIOp::create(b, inRange, checked.inRange);
           }
@@ -223,7 +224,7 @@ void RowSorter::emit() {
   Value wanted = emitter.resultSize(0, op.getAxis());
   Value fits =
       arith::CmpIOp::create(b, arith::CmpIPredicate::sle, wanted, size);
-  emitter.require(fits, Fault::SizeMismatch);
+  emitter.require(op, fits, Fault::SizeMismatch, wanted, size);
   Value count = arith::MinSIOp::create(b, wanted, size);
   using Carried = SmallVector<Value>;
 
@@ -302,6 +303,6 @@ void NonZeroOp::emitLoops(LoopEmitter &emitter) {
         })[0];
     Value agrees =
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, found, count);
-    emitter.require(agrees, Fault::SizeMismatch);
+    emitter.require(getOperation(), agrees, Fault::SizeMismatch, found, count);
   });
 }

@@ -323,16 +323,20 @@ def Host_CopyOp : Host_Op<"copy", [MemoryEffects<[MemRead, MemWrite]>]> {
 def Host_RequireOp : Host_Op<"require", [MemoryEffects<[MemWrite]>]> {
   let summary = "Ends the run with a fault unless a condition holds";
   let description = [{
-    `fault` is a `weft_fault`; `detail` is the offending value.
+    `fault` is a `weft_fault`; `detail` is the offending value, `wanted` what it
+    should be or stay below, `place` where in the model that is.
 
     Example:
 
     ```mlir
-    host.require %equal fault 3 detail %size
+    host.require %equal fault 3 detail %size wanted %other "node 'a' (Add)"
     ```
   }];
-  let arguments = (ins I1:$condition, I32Attr:$fault, Index:$detail);
-  let assemblyFormat = "$condition `fault` $fault `detail` $detail attr-dict";
+  let arguments = (ins I1:$condition, I32Attr:$fault, Index:$detail,
+                       Index:$wanted, StrAttr:$place);
+  let assemblyFormat = [{
+    $condition `fault` $fault `detail` $detail `wanted` $wanted $place attr-dict
+  }];
 }
 
 #endif // WEFT_DIALECT_HOST_IR_HOSTOPS

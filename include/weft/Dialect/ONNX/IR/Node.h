@@ -55,6 +55,10 @@ private:
   mlir::Operation *op;
 };
 
+/// What the model calls `value`, an argument of a graph or a result of a node;
+/// "" if nothing.
+std::string getValueName(mlir::Value value);
+
 } // namespace weft::onnx
 
 #endif // WEFT_DIALECT_ONNX_IR_NODE_H

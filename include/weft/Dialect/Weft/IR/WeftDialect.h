@@ -26,4 +26,9 @@
 #define GET_OP_CLASSES
 #include "weft/Dialect/Weft/IR/WeftOps.h.inc"
 
+namespace weft {
+/// Whether `relation` holds of two numbers.
+bool holds(SizeRelation relation, int64_t found, int64_t wanted);
+} // namespace weft
+
 #endif // WEFT_DIALECT_WEFT_IR_WEFTDIALECT_H

@@ -504,4 +504,35 @@ def Weft_NonZeroOp : Weft_LoopOp<"nonzero"> {
   let hasVerifier = 1;
 }
 
+//===----------------------------------------------------------------------===//
+// Checks
+//===----------------------------------------------------------------------===//
+
+def Weft_SizeRelation
+    : Weft_I64EnumAttr<"SizeRelation", "how two sizes must be related",
+                       ["equal", "oneOr", "atMost", "below", "nonNegative"]>;
+def Weft_SizeRelationAttr
+    : EnumAttr<Weft_Dialect, Weft_SizeRelation, "size_relation">;
+
+def Weft_RequireSizesOp : Op<Weft_Dialect, "require_sizes", [
+    MemoryEffects<[MemWrite]>, DeclareOpInterfaceMethods<EvaluableOpInterface>]> {
+  let summary = "The end of the run unless a relation between sizes holds";
+  let description = [{
+    Ops rely on sizes that fit together; where that can't be known before the
+    run, such an op stands in front of them. `below` also wants `found` not to be
+    negative; `nonNegative` does not look at `wanted`. `place` says where in the
+    model this is.
+
+    Example:
+
+    ```mlir
+    weft.require_sizes equal %m, %n "node 'a' (Add)"
+    ```
+  }];
+  let arguments = (ins Weft_SizeRelationAttr:$relation, Index:$found,
+                       Index:$wanted, StrAttr:$place);
+  let assemblyFormat = "$relation $found `,` $wanted $place attr-dict";
+  let hasCanonicalizeMethod = 1;
+}
+
 #endif // WEFT_DIALECT_WEFT_IR_WEFTMOVEMENT
