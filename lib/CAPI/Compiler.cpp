@@ -32,7 +32,7 @@ static FailureOr<CompiledModule> compile(CompileSession &session,
       CompiledModule::create(*session.module, session.pipeline.target);
   if (compiled)
     return std::move(*compiled);
-  return session.fail(compiled.takeError());
+  return session.fail(Problem::MachineCode, compiled.takeError());
 }
 
 static weft_outcome compileInProcess(CompileSession &session,
@@ -44,11 +44,11 @@ static weft_outcome compileInProcess(CompileSession &session,
       return failure();
     auto object = compiled->emitObject();
     if (!object)
-      return session.fail(object.takeError());
+      return session.fail(Problem::MachineCode, object.takeError());
     auto program =
         JITProgram::create(std::move(*object), compiled->getConstants());
     if (!program)
-      return session.fail(program.takeError());
+      return session.fail(Problem::MachineCode, program.takeError());
     *out = new weft_compiled{std::move(*program)};
     return success();
   };
@@ -100,13 +100,14 @@ writeFile(CompileSession &session, StringRef path,
   }
   auto temp = llvm::sys::fs::TempFile::create(path + ".%%%%%%");
   if (!temp)
-    return session.fail(temp.takeError());
+    return session.fail(Problem::Write, "can't write '" + path + "': " +
+                                            llvm::toString(temp.takeError()));
   llvm::raw_fd_ostream os(temp->FD, /*shouldClose=*/false);
   LogicalResult result = write(os);
   os.flush();
   if (os.has_error()) {
-    result =
-        session.fail("can't write '" + path + "': " + os.error().message());
+    result = session.fail(Problem::Write, "can't write '" + path +
+                                              "': " + os.error().message());
     os.clear_error();
   }
   if (failed(result)) {
@@ -114,7 +115,8 @@ writeFile(CompileSession &session, StringRef path,
     return failure();
   }
   if (llvm::Error error = temp->keep(path))
-    return session.fail(std::move(error));
+    return session.fail(Problem::Write, "can't write '" + path + "': " +
+                                            llvm::toString(std::move(error)));
   return success();
 }
 
@@ -139,12 +141,12 @@ static LogicalResult emitFile(CompileSession &session, StringRef emit,
       return success();
     });
   if (emit == "asm")
-    return writeFile(session, output,
-                     [&](llvm::raw_pwrite_stream &os) -> LogicalResult {
-                       if (llvm::Error error = compiled->emitAssembly(os))
-                         return session.fail(std::move(error));
-                       return success();
-                     });
+    return writeFile(
+        session, output, [&](llvm::raw_pwrite_stream &os) -> LogicalResult {
+          if (llvm::Error error = compiled->emitAssembly(os))
+            return session.fail(Problem::MachineCode, std::move(error));
+          return success();
+        });
   std::optional<Packaging> packaging =
       llvm::StringSwitch<std::optional<Packaging>>(emit)
           .Case("obj", Packaging::Object)
@@ -152,14 +154,15 @@ static LogicalResult emitFile(CompileSession &session, StringRef emit,
           .Case("so", Packaging::SharedLibrary)
           .Default(std::nullopt);
   if (!packaging)
-    return session.fail("don't know how to emit '" + emit + "'");
+    return session.fail(Problem::Option,
+                        "don't know how to emit '" + emit + "'");
   auto object = compiled->emitObject();
   if (!object)
-    return session.fail(object.takeError());
+    return session.fail(Problem::MachineCode, object.takeError());
   if (llvm::Error error =
           packageProgram(**object, compiled->getConstants(),
                          compiled->getMachine(), *packaging, output))
-    return session.fail(std::move(error));
+    return session.fail(Problem::Write, std::move(error));
   return success();
 }
 

@@ -40,7 +40,18 @@ static void append(std::string &text, Diagnostic &diagnostic) {
       os << "error: ";
       break;
     }
-    os << one.str() << '\n';
+    // Whatever a pass or the parser of IR says without a code of its own.
+    std::string message = one.str();
+    if (one.getSeverity() == DiagnosticSeverity::Error &&
+        !StringRef(message).starts_with("WFT"))
+      os << "WFT" << static_cast<int>(Problem::Invalid) << ": ";
+    for (char c : message) {
+      if (static_cast<unsigned char>(c) < ' ' && c != '\n')
+        os << "\\x" << llvm::format_hex_no_prefix(c, 2);
+      else
+        os << c;
+    }
+    os << '\n';
   };
   print(diagnostic);
   for (Diagnostic &note : diagnostic.getNotes())
@@ -53,6 +64,8 @@ CompileSession::CompileSession(const weft_compile_options *options)
         append(messages, diagnostic);
         return success();
       }) {
+  // The operations are in the messages as far as users know them.
+  context.printOpOnDiagnostic(false);
   weft_compile_options defaults;
   weft_compile_options_init(&defaults);
   if (!options)
@@ -69,13 +82,14 @@ CompileSession::CompileSession(const weft_compile_options *options)
     if (start)
       stage = *start;
     else
-      (void)fail("there is no stage called '" + Twine(options->start_at) + "'");
+      (void)fail(Problem::Option,
+                 "there is no stage called '" + Twine(options->start_at) + "'");
   }
   llvm::Expected<TargetOptions> target = resolveTarget(pipeline.target);
   if (target)
     pipeline.target = *target;
   else
-    (void)fail(target.takeError());
+    (void)fail(Problem::Option, target.takeError());
 }
 
 void CompileSession::parseDims(StringRef text) {
@@ -89,8 +103,9 @@ void CompileSession::parseDims(StringRef text) {
       high = low;
     if (name.empty() || low.getAsInteger(10, min) ||
         high.getAsInteger(10, max) || min < 0 || max < min) {
-      (void)fail("'" + part +
-                 "' is no range of a dimension: wanted NAME=MIN:MAX");
+      (void)fail(Problem::Option,
+                 "'" + part +
+                     "' is no range of a dimension: wanted NAME=MIN:MAX");
       continue;
     }
     pipeline.dims[name.str()] = {min, max};
@@ -120,7 +135,7 @@ LogicalResult CompileSession::runTo(Stage last) {
   if (last >= Stage::Kernel && stage < Stage::Kernel) {
     llvm::Expected<Processor> processor = describeProcessor(pipeline.target);
     if (!processor)
-      return fail(processor.takeError());
+      return fail(Problem::Option, processor.takeError());
     cpu::TargetDescription target;
     target.vectorBytes = processor->vectorBytes;
     target.vectorRegisters = processor->vectorRegisters;
@@ -133,14 +148,16 @@ LogicalResult CompileSession::runTo(Stage last) {
   return runStages(*module, stage, last, pipeline);
 }
 
-LogicalResult CompileSession::fail(const Twine &text) {
-  messages += "error: " + text.str() + "\n";
+LogicalResult CompileSession::fail(Problem problem, const Twine &text) {
+  messages +=
+      ("error: WFT" + Twine(static_cast<int>(problem)) + ": " + text + "\n")
+          .str();
   isUsable = false;
   return failure();
 }
 
-LogicalResult CompileSession::fail(llvm::Error error) {
-  return fail(llvm::toString(std::move(error)));
+LogicalResult CompileSession::fail(Problem problem, llvm::Error error) {
+  return fail(problem, llvm::toString(std::move(error)));
 }
 
 weft_outcome CompileSession::finish(bool hasFailed, char **message) {

@@ -10,6 +10,14 @@
 
 namespace weft {
 
+/// What an error is about that no diagnostic tells. Part of the message.
+enum class Problem {
+  Invalid = 3001, ///< IR
+  Write = 3002,
+  MachineCode = 3003,
+  Option = 6001,
+};
+
 /// A context, the module that is being compiled in it, and what was said about
 /// it on the way.
 class CompileSession {
@@ -24,8 +32,9 @@ public:
   /// Runs the stages from where the module is to `stage`, which may lie before.
   llvm::LogicalResult runTo(Stage stage);
 
-  llvm::LogicalResult fail(const llvm::Twine &text);
-  llvm::LogicalResult fail(llvm::Error error);
+  /// Adds an error; always failure.
+  llvm::LogicalResult fail(Problem problem, const llvm::Twine &text);
+  llvm::LogicalResult fail(Problem problem, llvm::Error error);
   /// The outcome, and the messages so far.
   weft_outcome finish(bool hasFailed, char **message);
 

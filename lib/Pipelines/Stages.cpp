@@ -90,9 +90,9 @@ LogicalResult weft::runStages(ModuleOp module, Stage from, Stage to,
     addPassesTo(stage, pm, options);
     if (failed(pm.run(module)))
       return failure();
+    // The verifier says why.
     if (failed(verify(module)))
-      return module.emitError("stage '")
-             << getStageName(stage) << "' made invalid IR";
+      return failure();
     if (failed(dumpStage(module, stage, options)))
       return failure();
   }

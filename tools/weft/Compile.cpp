@@ -109,7 +109,7 @@ void weft::tool::addCompile(CLI::App &app) {
               : endsWith(*output, ".s") ? "asm"
                                         : "so";
     if (*output == "-" && (*emit == "so" || *emit == "lib" || *emit == "obj"))
-      throw Exit{2, "error: name a file to write with -o"};
+      throw Exit{2, "error: WFT6001: name a file to write with -o"};
     weft_compile_options options = flags->get();
     char *message = nullptr;
     finish(weft_compile_to_file(path->c_str(), emit->c_str(), output->c_str(),
@@ -118,16 +118,30 @@ void weft::tool::addCompile(CLI::App &app) {
   });
 }
 
+/// Checks each of `paths`; ends with the worst outcome of them.
+static void checkModels(const std::vector<std::string> &paths) {
+  int worst = WEFT_OUTCOME_OK;
+  for (const std::string &path : paths) {
+    char *message = nullptr;
+    weft_outcome outcome = weft_check_file(path.c_str(), &message);
+    fputs(take(message).c_str(), stderr);
+    printf("%s: %s\n", path.c_str(),
+           outcome == WEFT_OUTCOME_OK ? "no problem found" : "refused");
+    fflush(stdout);
+    // Wrong beats unsupported.
+    if (outcome != WEFT_OUTCOME_OK && worst != WEFT_OUTCOME_ERROR)
+      worst = outcome;
+  }
+  if (worst != WEFT_OUTCOME_OK)
+    throw Exit{worst, ""};
+}
+
 void weft::tool::addCheck(CLI::App &app) {
   CLI::App *command = app.add_subcommand(
-      "check", "Report everything that is wrong or unsupported in a model");
-  auto path = std::make_shared<std::string>();
-  command->add_option("model", *path, "Model")->required();
-  command->callback([=] {
-    char *message = nullptr;
-    finish(weft_check_file(path->c_str(), &message), message);
-    printf("%s: no problem found\n", path->c_str());
-  });
+      "check", "Report everything that is wrong or unsupported in models");
+  auto paths = std::make_shared<std::vector<std::string>>();
+  command->add_option("models", *paths, "Models")->required();
+  command->callback([=] { checkModels(*paths); });
 }
 
 void weft::tool::addInspect(CLI::App &app) {

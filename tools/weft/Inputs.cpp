@@ -42,14 +42,21 @@ static int64_t countElements(const weft_tensor &tensor) {
 /// (numpy.lib.format's documentation).
 static OwnedTensor readArray(const std::string &path) {
   auto bad = [&](const std::string &why) {
-    return Exit{1, "error: '" + path + "' " + why};
+    return Exit{1, "error: WFT6004: '" + path + "' " + why};
   };
   std::ifstream file(path, std::ios::binary);
-  if (!file)
+  std::ostringstream content;
+  if (file.peek() != EOF)
+    content << file.rdbuf();
+  // Folders open, and fail only now; empty files are no failure.
+  if (!file.is_open() || file.bad())
     throw bad("can't be read");
-  std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  std::string bytes = content.str();
   if (bytes.size() < 12 || bytes.compare(0, 6, "\x93NUMPY") != 0)
     throw bad("is no .npy file");
+  if (bytes[6] < 1 || bytes[6] > 3)
+    throw bad("has version " + std::to_string(bytes[6]) +
+              " of numpy's format, wanted 1 to 3");
   size_t begin = bytes[6] == 1 ? 10 : 12;
   uint32_t length = 0;
   memcpy(&length, &bytes[8], bytes[6] == 1 ? 2 : 4);
@@ -74,12 +81,17 @@ static OwnedTensor readArray(const std::string &path) {
     }
   if (!known)
     throw bad("holds elements of a type that Weft can't read");
-  std::istringstream sizes(header.substr(shape + 10));
-  for (int64_t size; sizes >> size;) {
-    if (result.tensor.rank == WEFT_MAX_RANK || size < 0)
+  size_t end = header.find(')', shape);
+  if (end == std::string::npos)
+    throw bad("has a header that Weft can't read");
+  std::istringstream sizes(header.substr(shape + 10, end - shape - 10));
+  while (sizes >> std::ws && !sizes.eof()) {
+    int64_t size;
+    if (result.tensor.rank == WEFT_MAX_RANK || !(sizes >> size) || size < 0)
       throw bad("has a shape that no tensor can have");
     result.tensor.dims[result.tensor.rank++] = size;
-    sizes.ignore();
+    if (sizes >> std::ws && !sizes.eof() && sizes.get() != ',')
+      throw bad("has a header that Weft can't read");
   }
   int64_t wanted = weft_dtype_bytes(result.tensor.dtype);
   for (int32_t i = 0; i < result.tensor.rank; ++i)
@@ -99,7 +111,7 @@ void weft::tool::writeArray(const std::string &path,
     if (candidate.dtype == tensor.dtype)
       type = candidate.name;
   if (type.empty())
-    throw Exit{1, "error: numpy's format has no elements of type " +
+    throw Exit{1, "error: WFT6005: numpy's format has no elements of type " +
                       std::string(weft_dtype_name(tensor.dtype))};
   std::string header = "{'descr': '" +
                        std::string(type.back() == '1' ? "|" : "<") + type +
@@ -119,7 +131,7 @@ void weft::tool::writeArray(const std::string &path,
              countElements(tensor) * weft_dtype_bytes(tensor.dtype));
   file.close();
   if (!file || rename(temporary.c_str(), path.c_str()) != 0)
-    throw Exit{1, "error: can't write '" + path + "'"};
+    throw Exit{1, "error: WFT6005: can't write '" + path + "'"};
 }
 
 /// A tensor for `port` of numbers that look like a model's inputs: floats in
@@ -141,9 +153,16 @@ static OwnedTensor makeUp(const weft_program &program, const weft_port &port,
     }
     result.tensor.dims[i] = size;
   }
-  int64_t count = countElements(result.tensor);
-  int64_t bytes = weft_dtype_bytes(port.dtype);
-  result.storage.assign(count * bytes, 0);
+  int64_t bytes = weft_dtype_bytes(port.dtype), total = bytes;
+  for (int32_t i = 0; i < port.rank; ++i)
+    if (result.tensor.dims[i] < 0 ||
+        __builtin_mul_overflow(total, result.tensor.dims[i], &total) ||
+        total > int64_t(1) << 40)
+      throw Exit{1, "error: WFT6003: input '" + std::string(port.name) +
+                        "' can't be made up with the sizes " +
+                        describe(result.tensor)};
+  int64_t count = total / bytes;
+  result.storage.assign(total, 0);
   for (int64_t i = 0; i < count; ++i) {
     float unit = (random() >> 8) * 0x1p-24f;
     char *element = &result.storage[i * bytes];
@@ -168,7 +187,7 @@ weft::tool::makeInputs(const weft_program &program,
   for (const std::string &file : files) {
     size_t equals = file.find('=');
     if (equals == std::string::npos)
-      throw Exit{2, "error: '" + file + "': wanted NAME=FILE.npy"};
+      throw Exit{2, "error: WFT6002: '" + file + "': wanted NAME=FILE.npy"};
     paths[file.substr(0, equals)] = file.substr(equals + 1);
   }
   std::map<std::string, int64_t> values;
@@ -188,14 +207,14 @@ weft::tool::makeInputs(const weft_program &program,
     } else if (random) {
       inputs.push_back(makeUp(program, port, values, generator));
     } else {
-      throw Exit{2, "error: input '" + std::string(port.name) +
+      throw Exit{2, "error: WFT6002: input '" + std::string(port.name) +
                         "' is missing; give it with --input " + port.name +
                         "=FILE.npy, or have it made up with --random"};
     }
   }
   if (!paths.empty())
-    throw Exit{2,
-               "error: the model has no input '" + paths.begin()->first + "'"};
+    throw Exit{2, "error: WFT6002: the model has no input '" +
+                      paths.begin()->first + "'"};
   for (OwnedTensor &input : inputs)
     input.tensor.data = input.storage.data();
   return inputs;

@@ -2,6 +2,7 @@
 
 #include "Commands.h"
 #include <cstdio>
+#include <new>
 
 using namespace weft::tool;
 
@@ -24,6 +25,9 @@ int main(int argc, char **argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     return app.exit(error) ? 2 : 0;
+  } catch (const std::bad_alloc &) {
+    fputs("error: WFT6003: memory is exhausted\n", stderr);
+    return 1;
   } catch (const Exit &exit) {
     fputs(exit.message.c_str(), stderr);
     if (!exit.message.empty() && exit.message.back() != '\n')
