@@ -78,6 +78,17 @@ compare_kernels() {
 compare_kernels kernels build/venv/bin/python test/Kernel/table.py
 compare_kernels graphs build/venv/bin/python test/Fuzz/graphs.py --count 100
 
+echo "test: faulty and hostile models and inputs"
+build/venv/bin/python test/Hostile/suite.py --bin $build/bin >$build/hostile.log 2>&1 || true
+grep -aE -A3 '^FAIL' $build/hostile.log | head -60
+line=$(grep -aE '^[0-9]+ passed, ' $build/hostile.log | tail -1 || true)
+if [ -n "$line" ]; then
+  count $(echo "$line" | grep -oE '[0-9]+')
+else
+  tail -20 $build/hostile.log
+  count 0 1 0
+fi
+
 echo "test: the Python package, and models of torch's exporters"
 python_tests python test/Python test/Model
 

@@ -17,7 +17,7 @@ struct weft_run {
   /// read when all parts of the launch are done.
   atomic_bool failed;
   weft_status status; ///< WEFT_OK: it is a fault that a kernel reported
-  int32_t kernel;    ///< that is running, or -1; stays after a fault
+  int32_t kernel;     ///< that is running, or -1; stays after a fault
   const char *place;
   weft_fault fault;
   int64_t detail, wanted;

@@ -523,6 +523,8 @@ def Weft_RequireSizesOp : Op<Weft_Dialect, "require_sizes", [
     negative; `nonNegative` does not look at `wanted`. `place` says where in the
     model this is.
 
+    Saved for the gradient: nothing.
+
     Example:
 
     ```mlir
