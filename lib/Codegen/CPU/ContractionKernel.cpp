@@ -419,6 +419,16 @@ void BlockEmitter::emitBlock(RegionEmitter &e, ArrayRef<Value> grid) {
   finish(e, block);
 }
 
+/// Emits whether a task has something to do (i1).
+using ConditionFn = llvm::function_ref<Value(RegionEmitter &)>;
+
+/// `count`, or zero if `isWanted` is given and false.
+static Value countIf(RegionEmitter &e, ConditionFn isWanted, Value count) {
+  return isWanted ? arith::SelectOp::create(e.builder(), isWanted(e), count,
+                                            e.index(0))
+                  : count;
+}
+
 //===----------------------------------------------------------------------===//
 // Dot products
 //===----------------------------------------------------------------------===//
@@ -426,7 +436,7 @@ void BlockEmitter::emitBlock(RegionEmitter &e, ArrayRef<Value> grid) {
 /// A single row times columns that are contiguous along the depth: each result
 /// is a sum along both, limited by memory.
 static void emitDotProducts(KernelBuilder &kernel, Contraction &problem,
-                            Epilogue &epilogue) {
+                            Epilogue &epilogue, ConditionFn isWanted) {
   constexpr auto flags =
       arith::FastMathFlags::reassoc | arith::FastMathFlags::contract;
   auto gridSizes = [&](RegionEmitter &e) {
@@ -441,7 +451,8 @@ static void emitDotProducts(KernelBuilder &kernel, Contraction &problem,
   };
   kernel.addTask(
       [&](RegionEmitter &e) {
-        return e.ceilDiv(e.product(gridSizes(e)), perIteration(e));
+        Value count = e.ceilDiv(e.product(gridSizes(e)), perIteration(e));
+        return countIf(e, isWanted, count);
       },
       [&](RegionEmitter &e, Value begin, Value end) {
         ImplicitLocOpBuilder &b = e.builder();
@@ -489,6 +500,38 @@ static std::unique_ptr<Contraction> findProblem(KernelBuilder &kernel) {
   return problem;
 }
 
+/// Emits the tasks of a contraction, which run if `isWanted` says so.
+static void emitTasks(KernelBuilder &kernel, Contraction &problem,
+                      Epilogue &epilogue, ConditionFn isWanted) {
+  bool isFloat = isa<FloatType>(problem.accumulatorType);
+  if (isFloat && problem.staticM == 1 && problem.isTransposedB() &&
+      problem.isContiguousA())
+    return emitDotProducts(kernel, problem, epilogue, isWanted);
+
+  BlockEmitter emitter{kernel, problem, epilogue,
+                       chooseTiling(problem, kernel.getTarget())};
+  emitter.reserve();
+  kernel.addTask(
+      [&](RegionEmitter &e) {
+        return countIf(e, isWanted, e.product(emitter.gridSizes(e)));
+      },
+      [&](RegionEmitter &e, Value begin, Value end) {
+        epilogue.begin(e, kernel);
+        SmallVector<Value> sizes = emitter.gridSizes(e);
+        e.loop(begin, end, {}, [&](Value number, ValueRange) {
+          emitter.emitBlock(e, e.delinearize(number, sizes));
+          return SmallVector<Value>();
+        });
+      });
+}
+
+/// Whether the number of rows is one (eq), or is not (ne).
+static Value hasRows(RegionEmitter &e, Contraction &problem,
+                     arith::CmpIPredicate predicate) {
+  return arith::CmpIOp::create(e.builder(), predicate, problem.rows(e),
+                               e.index(1));
+}
+
 bool weft::cpu::emitContractionKernel(KernelBuilder &kernel) {
   std::unique_ptr<Contraction> problem = findProblem(kernel);
   if (!problem)
@@ -497,26 +540,18 @@ bool weft::cpu::emitContractionKernel(KernelBuilder &kernel) {
       Epilogue::create(kernel, problem->op, problem->columnDims);
   if (!epilogue)
     return false;
-  bool isFloat = isa<FloatType>(problem->accumulatorType);
-  if (isFloat && problem->staticM == 1 && problem->isTransposedB() &&
-      problem->isContiguousA()) {
-    emitDotProducts(kernel, *problem, *epilogue);
+  if (!ShapedType::isDynamic(problem->staticM)) {
+    emitTasks(kernel, *problem, *epilogue, nullptr);
     return true;
   }
-
-  BlockEmitter emitter{
-      kernel, *problem, *epilogue, chooseTiling(*problem, kernel.getTarget()),
-      0,      0,        0,         0};
-  emitter.reserve();
-  kernel.addTask(
-      [&](RegionEmitter &e) { return e.product(emitter.gridSizes(e)); },
-      [&](RegionEmitter &e, Value begin, Value end) {
-        epilogue->begin(e, kernel);
-        SmallVector<Value> sizes = emitter.gridSizes(e);
-        e.loop(begin, end, {}, [&](Value number, ValueRange) {
-          emitter.emitBlock(e, e.delinearize(number, sizes));
-          return SmallVector<Value>();
-        });
-      });
+  // A single row is computed in another way than many; the run chooses.
+  problem->staticM = 1;
+  emitTasks(kernel, *problem, *epilogue, [&](RegionEmitter &e) {
+    return hasRows(e, *problem, arith::CmpIPredicate::eq);
+  });
+  problem->staticM = ShapedType::kDynamic;
+  emitTasks(kernel, *problem, *epilogue, [&](RegionEmitter &e) {
+    return hasRows(e, *problem, arith::CmpIPredicate::ne);
+  });
   return true;
 }
