@@ -132,19 +132,6 @@ void CompileSession::readBytes(const void *bytes, size_t size) {
 LogicalResult CompileSession::runTo(Stage last) {
   if (last < stage)
     return success();
-  if (last >= Stage::Kernel && stage < Stage::Kernel) {
-    llvm::Expected<Processor> processor = describeProcessor(pipeline.target);
-    if (!processor)
-      return fail(Problem::Option, processor.takeError());
-    cpu::TargetDescription target;
-    target.vectorBytes = processor->vectorBytes;
-    target.vectorRegisters = processor->vectorRegisters;
-    if (processor->l1Bytes)
-      target.l1Bytes = processor->l1Bytes;
-    if (processor->l2Bytes)
-      target.l2Bytes = processor->l2Bytes;
-    target.set(*module);
-  }
   return runStages(*module, stage, last, pipeline);
 }
 

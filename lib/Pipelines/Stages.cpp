@@ -62,6 +62,8 @@ static LogicalResult describeMachine(ModuleOp module,
     description.l1Bytes = processor->l1Bytes;
   if (processor->l2Bytes)
     description.l2Bytes = processor->l2Bytes;
+  if (processor->cores)
+    description.cores = processor->cores;
   description.set(module);
   return success();
 }

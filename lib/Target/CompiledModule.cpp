@@ -12,12 +12,13 @@
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/Threading.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/SubtargetFeature.h"
-#include <unistd.h>
 
 using namespace mlir;
 using namespace weft;
@@ -97,6 +98,31 @@ createMachine(const TargetOptions &options) {
   return machine;
 }
 
+/// The size of this machine's cache of `level` that holds data, or 0. The
+/// kernel knows better than the C library, which on virtual machines may fall
+/// back to what processors once had.
+static int64_t readCacheSize(int level) {
+  for (int index = 0; index < 8; ++index) {
+    std::string folder = "/sys/devices/system/cpu/cpu0/cache/index" +
+                         std::to_string(index) + "/";
+    auto read = [&](const char *name) -> std::string {
+      auto buffer = llvm::MemoryBuffer::getFileAsStream(folder + name);
+      return buffer ? (*buffer)->getBuffer().trim().str() : "";
+    };
+    std::string text = read("size");
+    llvm::StringRef size = text;
+    int64_t number;
+    if (read("level") != std::to_string(level) ||
+        read("type") == "Instruction" || size.consumeInteger(10, number))
+      continue;
+    if (size == "K")
+      return number << 10;
+    if (size == "M")
+      return number << 20;
+  }
+  return 0;
+}
+
 llvm::Expected<Processor>
 weft::describeProcessor(const TargetOptions &options) {
   auto resolved = resolveTarget(options);
@@ -114,8 +140,9 @@ weft::describeProcessor(const TargetOptions &options) {
   else if (info.checkFeatures("+avx"))
     processor.vectorBytes = 32;
   if (options.cpu.empty() || options.cpu == "native") {
-    processor.l1Bytes = std::max(0L, sysconf(_SC_LEVEL1_DCACHE_SIZE));
-    processor.l2Bytes = std::max(0L, sysconf(_SC_LEVEL2_CACHE_SIZE));
+    processor.l1Bytes = readCacheSize(1);
+    processor.l2Bytes = readCacheSize(2);
+    processor.cores = llvm::hardware_concurrency().compute_thread_count();
   }
   return processor;
 }

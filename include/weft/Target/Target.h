@@ -37,9 +37,11 @@ struct Processor {
   int64_t vectorRegisters; ///< how many there are
   int64_t l1Bytes = 0;     ///< of data cache per core; 0 if not known
   int64_t l2Bytes = 0;     ///< of the next cache; 0 if not known
+  int64_t cores = 0;       ///< that this process may use; 0 if not known
 };
 
-/// Describes the processor of `options`. Caches are known of this machine's.
+/// Describes the processor of `options`. Caches and cores are
+/// known of this machine's.
 llvm::Expected<Processor> describeProcessor(const TargetOptions &options);
 
 /// Constants whose bytes are not in the object: what a symbol stands for.

@@ -11,7 +11,8 @@ namespace weft::cpu {
 /// A part of B on its way into panels: columns [n0, n0 + columns) of rows
 /// [k0, k0 + depth). A panel holds `lanes` columns side by side; row k of panel
 /// p begins at element (p * panelDepth + k) * lanes. What lies beyond the last
-/// column may be anything, since its sums are thrown away.
+/// column may be anything, since its sums are thrown away. Behind the panels
+/// there is room for the lanes of one row, which may be written.
 struct PanelBlock {
   llvm::SmallVector<mlir::Value> batch;
   mlir::Value n0, columns, k0, depth;
@@ -44,15 +45,12 @@ public:
   resultIndices(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
                 mlir::Value m, mlir::Value n) = 0;
 
-  /// Whether A lies in memory in the accumulators' type with equal steps along
-  /// k; if so, rowAddress() and depthStride() tell where.
-  virtual bool isPlainA() = 0;
+  /// Whether rows of A lie in memory in the accumulators' type, contiguous
+  /// along k; if so, rowAddress() is where one begins.
+  virtual bool isContiguousA() = 0;
   virtual mlir::Value rowAddress(RegionEmitter &e,
                                  llvm::ArrayRef<mlir::Value> batch,
                                  mlir::Value m) = 0;
-  virtual mlir::Value depthStride(RegionEmitter &e) = 0;
-  /// Whether rows of A are contiguous along k.
-  virtual bool isContiguousA() = 0;
   /// An element of A in the accumulators' type.
   virtual mlir::Value elementA(RegionEmitter &e,
                                llvm::ArrayRef<mlir::Value> batch, mlir::Value m,
@@ -79,17 +77,18 @@ public:
   /// Blocks of columns are multiples of this where that is possible.
   virtual int64_t columnPeriod() { return 1; }
   /// Bytes of scratch that packing blocks of this size takes.
-  virtual int64_t packingBytes(int64_t columns, int64_t depth) { return 0; }
+  virtual int64_t packingBytes(int64_t columns, int64_t depth, int64_t lanes) {
+    return 0;
+  }
   /// Packs a part of B. By default from elementB(), or from where
   /// columnAddress() and depthAddress() tell.
   virtual void packB(RegionEmitter &e, const PanelBlock &block);
 
 private:
   void packRows(RegionEmitter &e, const PanelBlock &block, mlir::Value whole);
-  void packSquares(RegionEmitter &e, const PanelBlock &block,
-                   mlir::Value whole);
-  void packElements(RegionEmitter &e, const PanelBlock &block,
-                    mlir::Value begin, mlir::Value end, bool isWhole);
+  void packRest(RegionEmitter &e, const PanelBlock &block, mlir::Value panel);
+  void packSquares(RegionEmitter &e, const PanelBlock &block);
+  void packElements(RegionEmitter &e, const PanelBlock &block);
 };
 
 /// The problem that a `weft.contract` poses, or null if it can't be put so.

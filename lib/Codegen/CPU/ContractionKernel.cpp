@@ -2,12 +2,13 @@
 //
 // C is cut into blocks of rows and columns, one per iteration of the parallel
 // loop. For each part of the depth, the columns of B are packed into panels as
-// wide as two vectors, and a register tile of six rows runs over them, with A
-// read in place: its elements are broadcast from memory. Rows beyond the end
-// are computed again from the last one, columns beyond it are packed as zeros,
-// so that there is a single inner loop. The sums lie in a small tile until the
-// last part of the depth, then what follows the contraction is computed from
-// it.
+// wide as two vectors. Then a few rows of A at a time are copied side by side
+// (where they lie, rows whose distance is a power of two would drive each other
+// from the cache), and a register tile of as many rows runs over the panels,
+// with A's elements broadcast from memory. Rows and columns beyond the edges
+// are computed and thrown away, so that there is a single inner loop. The sums
+// lie in a small tile until the last part of the depth, then what follows the
+// contraction is computed from it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,99 +23,6 @@ using namespace weft;
 using namespace weft::cpu;
 
 //===----------------------------------------------------------------------===//
-// What follows the contraction
-//===----------------------------------------------------------------------===//
-
-/// Skips transposes, which only change where the element is stored.
-static Value skipTranspose(Value value) {
-  auto transpose = value.getDefiningOp<TransposeOp>();
-  return transpose ? transpose.getInput() : value;
-}
-
-/// Whether `value` depends on `root` through elementwise ops alone, if at all.
-static bool isElementwiseOf(Value value, Operation *root,
-                            ArrayRef<int64_t> shape) {
-  Operation *op = value.getDefiningOp();
-  if (!op || op == root)
-    return true;
-  if (isa<ScalarOpInterface>(op))
-    return llvm::all_of(op->getOperands(), [&](Value operand) {
-      return isElementwiseOf(operand, root, shape);
-    });
-  llvm::SetVector<Operation *> slice;
-  SmallVector<Value> worklist(op->getOperands());
-  while (!worklist.empty()) {
-    Operation *source = worklist.pop_back_val().getDefiningOp();
-    if (source == root)
-      return false;
-    if (source && slice.insert(source))
-      llvm::append_range(worklist, source->getOperands());
-  }
-  return true;
-}
-
-std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel, Operation *root,
-                                         ArrayRef<int64_t> innerDims) {
-  Epilogue epilogue;
-  epilogue.root = root;
-  auto shape = cast<RankedTensorType>(root->getResult(0).getType());
-  SmallVector<Value> roots;
-  for (Value value : kernel.getYields()) {
-    Value stored = skipTranspose(value);
-    if (cast<RankedTensorType>(stored.getType()).getShape() !=
-            shape.getShape() ||
-        !isElementwiseOf(stored, root, shape.getShape()))
-      return std::nullopt;
-    roots.push_back(stored);
-  }
-  if (llvm::equal(roots, kernel.getYields()))
-    epilogue.space =
-        IterationSpace::create(roots, shape, innerDims, {}, {}, root);
-  return epilogue;
-}
-
-void Epilogue::begin(RegionEmitter &e, KernelBuilder &kernel) {
-  Value result = root->getResult(0);
-  // The root's own sizes are those of a result, if need be of a transposed one.
-  MemoryView view = kernel.resultView(e, 0);
-  sizes = view.sizes;
-  if (auto transpose = kernel.getYields()[0].getDefiningOp<TransposeOp>())
-    for (auto [dim, source] : llvm::enumerate(transpose.getPermutation()))
-      sizes[source] = view.sizes[dim];
-  for (auto [dim, size] : llvm::enumerate(sizes))
-    e.bindSize(result, dim, size);
-  if (space)
-    space->bind(e, sizes);
-}
-
-void Epilogue::store(RegionEmitter &e, KernelBuilder &kernel,
-                     ArrayRef<Value> indices, Value value) {
-  ImplicitLocOpBuilder &b = e.builder();
-  Value result = root->getResult(0);
-  Type type = getSignlessType(
-      cast<RankedTensorType>(result.getType()).getElementType());
-  if (type != value.getType() && isa<FloatType>(type))
-    value = arith::TruncFOp::create(b, type, value);
-  else if (type != value.getType())
-    value = arith::TruncIOp::create(b, type, value);
-  e.bind(result, [value](ArrayRef<Value>) { return value; });
-
-  SmallVector<Value> position(indices);
-  if (space)
-    position = space->joinIndices(e, indices, sizes);
-  for (auto [number, yield] : llvm::enumerate(kernel.getYields())) {
-    MemoryView view = kernel.resultView(e, number);
-    SmallVector<Value> target = position;
-    if (auto transpose = yield.getDefiningOp<TransposeOp>())
-      for (auto [dim, source] : llvm::enumerate(transpose.getPermutation()))
-        target[dim] = position[source];
-    if (space)
-      view = space->joinFull(e, view);
-    e.store(view, target, e.element(skipTranspose(yield), position));
-  }
-}
-
-//===----------------------------------------------------------------------===//
 // Blocks
 //===----------------------------------------------------------------------===//
 
@@ -126,7 +34,7 @@ struct Tiling {
   int64_t blockRows;    ///< rows of C per iteration, a multiple of tileRows
   int64_t blockColumns; ///< columns of C per iteration, a multiple of lanes
   int64_t blockDepth;   ///< part of the depth that is packed at once
-  bool packA, directB;
+  bool directB;         ///< B is read where it lies
 };
 
 /// Emits one kernel's task.
@@ -135,7 +43,8 @@ struct BlockEmitter {
   Contraction &problem;
   Epilogue &epilogue;
   Tiling tiling;
-  int64_t panelOffset, tileOffset, rowOffset, packingOffset; ///< in scratch
+  int64_t panelOffset = 0, tileOffset = 0; ///< in scratch
+  int64_t rowOffset = 0, packingOffset = 0;
 
   void reserve();
   SmallVector<Value> gridSizes(RegionEmitter &e);
@@ -145,7 +54,7 @@ private:
   struct Block {
     SmallVector<Value> batch;
     Value m0, rows, n0, columns;
-    Value panels, tile, packedA, packing;
+    Value panels, tile, rowTile, packing;
   };
   int64_t bytes() const {
     return problem.accumulatorType.getIntOrFloatBitWidth() / 8;
@@ -155,12 +64,20 @@ private:
   }
   Value at(RegionEmitter &e, Value base, Value position);
   void packB(RegionEmitter &e, const Block &block, Value k0, Value depth);
-  void packA(RegionEmitter &e, const Block &block, Value k0, Value depth);
+  /// The distance of the rows of A that are side by side. A cache line more
+  /// than needed keeps them out of each other's way.
+  int64_t rowStride() const { return tiling.blockDepth + 64 / bytes(); }
+  void packRows(RegionEmitter &e, const Block &block, Value k0, Value depth,
+                Value firstRow);
+  void fetchRows(RegionEmitter &e, const Block &block, Value k0, Value depth,
+                 Value firstRow, Value panel);
   void multiply(RegionEmitter &e, const Block &block, Value k0, Value depth);
   void multiplyTile(RegionEmitter &e, const Block &block, Value k0, Value depth,
-                    Value firstRow, ArrayRef<Value> rowAddresses, Value panel);
+                    Value firstRow, Value panel);
   Value multiplyAdd(RegionEmitter &e, Value a, Value b, Value sum);
-  void finish(RegionEmitter &e, const Block &block);
+  void finish(RegionEmitter &e, const Block &block, Value firstRow);
+  Value sumPosition(RegionEmitter &e, Value firstRow, Value row);
+  bool isWhole() const { return tiling.blockDepth == problem.staticK; }
 };
 } // namespace
 
@@ -179,14 +96,12 @@ static Tiling chooseTiling(Contraction &problem,
   int64_t m = std::max<int64_t>(known(problem.staticM, 1024), 1);
   int64_t n = std::max<int64_t>(known(problem.staticN, 1024), 1);
   int64_t k = std::max<int64_t>(known(problem.staticK, 512), 1);
-  tiling.packA = !problem.isPlainA();
   tiling.directB = m <= 2 && problem.isPlainB() &&
                    ShapedType::isStatic(problem.staticN) &&
                    n % (4 * tiling.lanes) == 0;
   // Few rows leave registers for more columns.
   if (tiling.directB)
     tiling.lanes *= m == 1 ? 4 : 2;
-  tiling.tileRows = std::min(mostRows, m);
 
   // A panel's part of the depth fits the first-level cache beside a row tile;
   // the panels of a block take half of the second-level cache. Patches take
@@ -199,38 +114,47 @@ static Tiling chooseTiling(Contraction &problem,
   tiling.blockDepth = llvm::alignTo(llvm::divideCeil(k, parts), granule);
   int64_t wide = std::max<int64_t>(
       1, target.l2Bytes / 2 / (tiling.blockDepth * tiling.lanes * bytes));
+  int64_t batch = std::max<int64_t>(known(problem.staticBatch, 1), 1);
   int64_t needed = llvm::divideCeil(n, tiling.lanes);
-  tiling.blockColumns =
-      tiling.lanes * std::min<int64_t>({wide, granule > 1 ? 16 : 8, needed});
+  int64_t columnBlocks = llvm::divideCeil(needed, std::min<int64_t>(wide, 16));
+  // A few blocks more may spare some core from waiting for another.
+  if (batch * columnBlocks < 4 * target.cores)
+    while (batch * columnBlocks % target.cores != 0 && columnBlocks < needed)
+      ++columnBlocks;
+  tiling.blockColumns = tiling.lanes * llvm::divideCeil(needed, columnBlocks);
   int64_t rows = std::lcm(period, tiling.lanes);
   if (tiling.blockColumns < n && tiling.blockColumns > rows)
     tiling.blockColumns -= tiling.blockColumns % rows;
 
-  // Rows: as many as half of the second-level cache holds sums of, but cut such
-  // that there are a few blocks to share among threads.
-  int64_t limit = target.l2Bytes / 2 / (tiling.blockColumns * bytes);
-  int64_t blocks = std::max<int64_t>(known(problem.staticBatch, 1), 1) *
-                   llvm::divideCeil(n, tiling.blockColumns);
-  int64_t cuts = std::max<int64_t>(
-      llvm::divideCeil(m, limit), blocks < 4 ? llvm::divideCeil(4, blocks) : 1);
-  int64_t blockRows = llvm::divideCeil(m, cuts);
-  tiling.blockRows = llvm::alignTo(
-      std::max(blockRows, std::min<int64_t>(m, 4 * tiling.tileRows)),
-      tiling.tileRows);
+  // Rows: as many as the second-level cache holds sums of (they are used once
+  // for each part of the depth), but cut such that there are a few blocks to
+  // share among threads.
+  int64_t limit = target.l2Bytes / (tiling.blockColumns * bytes);
+  int64_t blocks = batch * llvm::divideCeil(n, tiling.blockColumns);
+  int64_t cuts = std::max<int64_t>(llvm::divideCeil(m, limit),
+                                   llvm::divideCeil(target.cores, blocks));
+  // As few tiles as possible, as equal as possible.
+  int64_t blockRows =
+      std::max<int64_t>(llvm::divideCeil(m, cuts), std::min(m, 4 * mostRows));
+  tiling.tileRows =
+      llvm::divideCeil(blockRows, llvm::divideCeil(blockRows, mostRows));
+  tiling.blockRows = llvm::alignTo(blockRows, tiling.tileRows);
   return tiling;
 }
 
 void BlockEmitter::reserve() {
-  int64_t panels = tiling.directB ? 0 : tiling.blockColumns * tiling.blockDepth;
+  int64_t panels = tiling.directB
+                       ? 0
+                       : tiling.blockColumns * tiling.blockDepth + tiling.lanes;
   panelOffset = kernel.reserveScratch(panels * bytes());
   tileOffset =
-      kernel.reserveScratch(tiling.blockRows * tiling.blockColumns * bytes());
-  rowOffset = kernel.reserveScratch(
-      tiling.packA ? tiling.blockRows * tiling.blockDepth * bytes() : 0);
+      kernel.reserveScratch((isWhole() ? tiling.tileRows : tiling.blockRows) *
+                            tiling.blockColumns * bytes());
+  rowOffset = kernel.reserveScratch(tiling.tileRows * rowStride() * bytes());
   packingOffset = kernel.reserveScratch(
-      tiling.directB
-          ? 0
-          : problem.packingBytes(tiling.blockColumns, tiling.blockDepth));
+      tiling.directB ? 0
+                     : problem.packingBytes(tiling.blockColumns,
+                                            tiling.blockDepth, tiling.lanes));
 }
 
 SmallVector<Value> BlockEmitter::gridSizes(RegionEmitter &e) {
@@ -258,17 +182,34 @@ void BlockEmitter::packB(RegionEmitter &e, const Block &block, Value k0,
                     .blockColumns = tiling.blockColumns});
 }
 
-void BlockEmitter::packA(RegionEmitter &e, const Block &block, Value k0,
-                         Value depth) {
+/// Copies rows of A from `firstRow` of the block on, as many as a tile has.
+void BlockEmitter::packRows(RegionEmitter &e, const Block &block, Value k0,
+                            Value depth, Value firstRow) {
   ImplicitLocOpBuilder &b = e.builder();
-  e.loop(e.index(0), block.rows, {}, [&](Value row, ValueRange) {
-    e.loop(e.index(0), depth, {}, [&](Value k, ValueRange) {
-      Value element =
-          problem.elementA(e, block.batch, e.add(block.m0, row), e.add(k0, k));
-      Value position = e.add(e.mul(row, e.index(tiling.blockDepth)), k);
-      LLVM::StoreOp::create(b, element, at(e, block.packedA, position));
+  Value rows = e.min(e.index(tiling.tileRows), e.sub(block.rows, firstRow));
+  Value firstM = e.add(block.m0, firstRow);
+  auto target = [&](Value row, Value k) {
+    Value position = e.add(e.mul(row, e.index(rowStride())), k);
+    return at(e, block.rowTile, position);
+  };
+  if (problem.isContiguousA()) {
+    e.loop(e.index(0), rows, {}, [&](Value row, ValueRange) {
+      Value start = problem.rowAddress(e, block.batch, e.add(firstM, row));
+      e.loop(e.index(0), depth, {}, [&](Value k, ValueRange) {
+        Value element = LLVM::LoadOp::create(b, problem.accumulatorType,
+                                             at(e, start, e.add(k0, k)));
+        LLVM::StoreOp::create(b, element, target(row, k));
+        return SmallVector<Value>();
+      });
       return SmallVector<Value>();
     });
+    return;
+  }
+  // Then the rows' dimension is likely to be the contiguous one.
+  e.loopNest({depth, rows}, {}, [&](ArrayRef<Value> place, ValueRange) {
+    Value element = problem.elementA(e, block.batch, e.add(firstM, place[1]),
+                                     e.add(k0, place[0]));
+    LLVM::StoreOp::create(b, element, target(place[1], place[0]));
     return SmallVector<Value>();
   });
 }
@@ -282,23 +223,28 @@ Value BlockEmitter::multiplyAdd(RegionEmitter &e, Value a, Value b, Value sum) {
                                arith::MulIOp::create(builder, wide, b));
 }
 
+/// Where the sums of row `row` of the tile at `firstRow` begin. If the depth is
+/// not cut, no tile but the current one has any.
+Value BlockEmitter::sumPosition(RegionEmitter &e, Value firstRow, Value row) {
+  if (!isWhole())
+    row = e.add(firstRow, row);
+  return e.mul(row, e.index(tiling.blockColumns));
+}
+
 void BlockEmitter::multiplyTile(RegionEmitter &e, const Block &block, Value k0,
-                                Value depth, Value firstRow,
-                                ArrayRef<Value> rowAddresses, Value panel) {
+                                Value depth, Value firstRow, Value panel) {
   ImplicitLocOpBuilder &b = e.builder();
   Value lanes = e.index(tiling.lanes);
-  Value columns = e.index(tiling.blockColumns);
   // Where the tile's rows of sums lie.
   SmallVector<Value> places;
   for (int64_t r : llvm::seq(tiling.tileRows))
-    places.push_back(at(e, block.tile,
-                        e.add(e.mul(e.add(firstRow, e.index(r)), columns),
-                              e.mul(panel, lanes))));
+    places.push_back(
+        at(e, block.tile,
+           e.add(sumPosition(e, firstRow, e.index(r)), e.mul(panel, lanes))));
   auto zero = arith::ConstantOp::create(
       b, cast<TypedAttr>(b.getZeroAttr(vectorType())));
   SmallVector<Value> sums(tiling.tileRows, zero);
-  if (tiling.blockDepth < problem.staticK ||
-      ShapedType::isDynamic(problem.staticK)) {
+  if (!isWhole()) {
     // Go on from the sums of the parts before.
     Value isFirst =
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, k0, e.index(0));
@@ -310,7 +256,6 @@ void BlockEmitter::multiplyTile(RegionEmitter &e, const Block &block, Value k0,
           });
   }
 
-  Value stride = tiling.packA ? e.index(1) : problem.depthStride(e);
   Value panelStart =
       tiling.directB
           ? Value()
@@ -323,12 +268,13 @@ void BlockEmitter::multiplyTile(RegionEmitter &e, const Block &block, Value k0,
                 ? problem.columnAddress(e, block.batch, e.add(k0, k),
                                         e.add(block.n0, e.mul(panel, lanes)))
                 : at(e, panelStart, e.mul(k, lanes));
-        Value row = LLVM::LoadOp::create(b, vectorType(), from, bytes());
+        Value values = LLVM::LoadOp::create(b, vectorType(), from, bytes());
         SmallVector<Value> next;
-        for (auto [address, sum] : llvm::zip(rowAddresses, carried)) {
+        for (auto [row, sum] : llvm::enumerate(carried)) {
+          Value place = e.add(e.index(row * rowStride()), k);
           Value a = LLVM::LoadOp::create(b, problem.accumulatorType,
-                                         at(e, address, e.mul(k, stride)));
-          next.push_back(multiplyAdd(e, a, row, sum));
+                                         at(e, block.rowTile, place));
+          next.push_back(multiplyAdd(e, a, values, sum));
         }
         return next;
       });
@@ -336,50 +282,78 @@ void BlockEmitter::multiplyTile(RegionEmitter &e, const Block &block, Value k0,
     LLVM::StoreOp::create(b, total, place, bytes());
 }
 
-void BlockEmitter::multiply(RegionEmitter &e, const Block &block, Value k0,
-                            Value depth) {
-  Value tileRows = e.index(tiling.tileRows);
-  Value lastRow = e.sub(block.rows, e.index(1));
-  e.loop(
-      e.index(0), e.ceilDiv(block.rows, tileRows), {},
-      [&](Value tile, ValueRange) {
-        Value firstRow = e.mul(tile, tileRows);
-        SmallVector<Value> addresses;
-        for (int64_t r : llvm::seq(tiling.tileRows)) {
-          Value row = e.min(e.add(firstRow, e.index(r)), lastRow);
-          if (tiling.packA) {
-            addresses.push_back(
-                at(e, block.packedA, e.mul(row, e.index(tiling.blockDepth))));
-            continue;
-          }
-          Value start =
-              problem.rowAddress(e, block.batch, e.add(block.m0, row));
-          addresses.push_back(at(e, start, e.mul(k0, problem.depthStride(e))));
-        }
-        e.loop(e.index(0), e.ceilDiv(block.columns, e.index(tiling.lanes)), {},
-               [&](Value panel, ValueRange) {
-                 multiplyTile(e, block, k0, depth, firstRow, addresses, panel);
-                 return SmallVector<Value>();
-               });
-        return SmallVector<Value>();
-      });
+/// Asks for the rows of A that the next tile will copy, a few rows with each
+/// panel: each begins on a page of its own, where the processor's own guesses
+/// begin anew.
+void BlockEmitter::fetchRows(RegionEmitter &e, const Block &block, Value k0,
+                             Value depth, Value firstRow, Value panel) {
+  ImplicitLocOpBuilder &b = e.builder();
+  int64_t panels = tiling.blockColumns / tiling.lanes;
+  int64_t share = llvm::divideCeil(tiling.tileRows, panels);
+  Value next = e.add(e.add(firstRow, e.index(tiling.tileRows)),
+                     e.mul(panel, e.index(share)));
+  Value end = e.min(e.add(next, e.index(share)), block.rows);
+  int64_t line = 64 / bytes();
+  e.loop(next, end, {}, [&](Value row, ValueRange) {
+    Value start =
+        at(e, problem.rowAddress(e, block.batch, e.add(block.m0, row)), k0);
+    e.loop(e.index(0), e.ceilDiv(depth, e.index(line)), {},
+           [&](Value i, ValueRange) {
+             LLVM::Prefetch::create(b, at(e, start, e.mul(i, e.index(line))),
+                                    /*rw=*/0, /*hint=*/2, /*cache=*/1);
+             return SmallVector<Value>();
+           });
+    return SmallVector<Value>();
+  });
 }
 
-void BlockEmitter::finish(RegionEmitter &e, const Block &block) {
+void BlockEmitter::multiply(RegionEmitter &e, const Block &block, Value k0,
+                            Value depth) {
+  Value tileRows = e.index(tiling.tileRows), lanes = e.index(tiling.lanes);
+  e.loop(e.index(0), e.ceilDiv(block.rows, tileRows), {},
+         [&](Value tile, ValueRange) {
+           Value firstRow = e.mul(tile, tileRows);
+           packRows(e, block, k0, depth, firstRow);
+           e.loop(e.index(0), e.ceilDiv(block.columns, lanes), {},
+                  [&](Value panel, ValueRange) {
+                    if (problem.isContiguousA())
+                      fetchRows(e, block, k0, depth, firstRow, panel);
+                    multiplyTile(e, block, k0, depth, firstRow, panel);
+                    return SmallVector<Value>();
+                  });
+           if (isWhole()) {
+             finish(e, block, firstRow);
+             return SmallVector<Value>();
+           }
+           ImplicitLocOpBuilder &b = e.builder();
+           Value isLast =
+               arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
+                                     e.add(k0, depth), problem.depth(e));
+           auto ifOp = scf::IfOp::create(b, isLast, /*withElseRegion=*/false);
+           OpBuilder::InsertionGuard guard(b);
+           b.setInsertionPointToStart(ifOp.thenBlock());
+           finish(e, block, firstRow);
+           return SmallVector<Value>();
+         });
+}
+
+/// Stores what follows the contraction for the tile's rows of the block, while
+/// their sums are in the cache.
+void BlockEmitter::finish(RegionEmitter &e, const Block &block,
+                          Value firstRow) {
   ImplicitLocOpBuilder &b = e.builder();
-  auto storeRow = [&](Value row, Value columns) {
-    e.loop(e.index(0), columns, {}, [&](Value j, ValueRange) {
-      Value position = e.add(e.mul(row, e.index(tiling.blockColumns)), j);
-      Value sum = LLVM::LoadOp::create(b, problem.accumulatorType,
-                                       at(e, block.tile, position));
+  Value rows = e.min(e.index(tiling.tileRows), e.sub(block.rows, firstRow));
+  e.loop(e.index(0), rows, {}, [&](Value i, ValueRange) {
+    Value row = e.add(firstRow, i);
+    Value sums = at(e, block.tile, sumPosition(e, firstRow, i));
+    e.loop(e.index(0), block.columns, {}, [&](Value j, ValueRange) {
+      Value sum =
+          LLVM::LoadOp::create(b, problem.accumulatorType, at(e, sums, j));
       SmallVector<Value> indices = problem.resultIndices(
           e, block.batch, e.add(block.m0, row), e.add(block.n0, j));
       epilogue.store(e, kernel, indices, sum);
       return SmallVector<Value>();
     });
-  };
-  e.loop(e.index(0), block.rows, {}, [&](Value row, ValueRange) {
-    storeRow(row, block.columns);
     return SmallVector<Value>();
   });
 }
@@ -395,7 +369,7 @@ void BlockEmitter::emitBlock(RegionEmitter &e, ArrayRef<Value> grid) {
       e.min(e.index(tiling.blockRows), e.sub(problem.rows(e), block.m0));
   block.panels = kernel.scratchAddress(e, panelOffset);
   block.tile = kernel.scratchAddress(e, tileOffset);
-  block.packedA = kernel.scratchAddress(e, rowOffset);
+  block.rowTile = kernel.scratchAddress(e, rowOffset);
   block.packing = kernel.scratchAddress(e, packingOffset);
 
   Value depth = problem.depth(e), part = e.index(tiling.blockDepth);
@@ -403,12 +377,10 @@ void BlockEmitter::emitBlock(RegionEmitter &e, ArrayRef<Value> grid) {
     Value size = e.min(part, e.sub(depth, k0));
     if (!tiling.directB)
       packB(e, block, k0, size);
-    if (tiling.packA)
-      packA(e, block, k0, size);
     multiply(e, block, k0, size);
   };
   // An empty depth still stores zeros: one part of size zero.
-  if (tiling.blockDepth == problem.staticK)
+  if (isWhole())
     emitPart(e.index(0));
   else
     e.loop(e.index(0), e.max(e.index(1), e.ceilDiv(depth, part)), {},
@@ -416,7 +388,6 @@ void BlockEmitter::emitBlock(RegionEmitter &e, ArrayRef<Value> grid) {
              emitPart(e.mul(number, part));
              return SmallVector<Value>();
            });
-  finish(e, block);
 }
 
 /// Emits whether a task has something to do (i1).

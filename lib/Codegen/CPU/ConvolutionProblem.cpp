@@ -32,13 +32,11 @@ public:
   SmallVector<Value> resultIndices(RegionEmitter &e, ArrayRef<Value> batch,
                                    Value m, Value n) override;
 
-  bool isPlainA() override {
+  bool isContiguousA() override {
     return !conv.getFilter().getDefiningOp() &&
            conv.getFilter().getType().getElementType() == accumulatorType;
   }
   Value rowAddress(RegionEmitter &e, ArrayRef<Value> batch, Value m) override;
-  Value depthStride(RegionEmitter &e) override { return e.index(1); }
-  bool isContiguousA() override { return isPlainA(); }
   Value elementA(RegionEmitter &e, ArrayRef<Value> batch, Value m,
                  Value k) override;
   Value elementB(RegionEmitter &e, ArrayRef<Value> batch, Value k,
@@ -56,7 +54,7 @@ public:
     return hasSlab ? llvm::product_of(taps) : 1;
   }
   int64_t columnPeriod() override { return hasSlab ? rowLength : 1; }
-  int64_t packingBytes(int64_t columns, int64_t depth) override;
+  int64_t packingBytes(int64_t columns, int64_t depth, int64_t lanes) override;
   void packB(RegionEmitter &e, const PanelBlock &block) override;
 
 private:
@@ -67,8 +65,10 @@ private:
   SmallVector<int64_t> slabShape(int64_t columns);
   Slab makeSlab(RegionEmitter &e, const PanelBlock &block);
   void fillColumns(RegionEmitter &e, const PanelBlock &block, const Slab &slab);
-  void fillPanel(RegionEmitter &e, const PanelBlock &block, const Slab &slab,
-                 Value panel, bool isRun);
+  struct Columns;
+  void fillSegments(RegionEmitter &e, const PanelBlock &block, Value panel);
+  void fillPanelRow(RegionEmitter &e, const PanelBlock &block, Value panel,
+                    Value from, Value to);
 
   ConvOp conv;
   WindowedInput input;
@@ -225,12 +225,36 @@ SmallVector<int64_t> ConvolutionProblem::slabShape(int64_t columns) {
   return shape;
 }
 
-int64_t ConvolutionProblem::packingBytes(int64_t columns, int64_t depth) {
+/// The table of a block's columns: for each panel and lane, where the patch
+/// begins in a channel of the slab; then, for each panel, its segments, which
+/// are lanes whose patches begin side by side: their number, and for each the
+/// first lane and its offset.
+struct ConvolutionProblem::Columns {
+  MemoryView offsets, counts, lanes, starts;
+
+  Columns(RegionEmitter &e, const PanelBlock &block) {
+    Type i64 = e.builder().getI64Type();
+    int64_t next = 0;
+    for (MemoryView *view : {&offsets, &counts, &lanes, &starts}) {
+      Value place = elementAddress(e, block.scratch, i64, e.index(next));
+      *view = MemoryView{place, i64, {}, {}};
+      next += block.blockColumns;
+    }
+  }
+  static int64_t bytes(int64_t columns) {
+    return llvm::alignTo(4 * columns * 8, 64);
+  }
+};
+
+int64_t ConvolutionProblem::packingBytes(int64_t columns, int64_t depth,
+                                         int64_t lanes) {
   if (!hasSlab)
     return 0;
   int64_t channels = depth / llvm::product_of(taps);
   int64_t elements = channels * llvm::product_of(slabShape(columns));
-  return llvm::alignTo(columns * 8, 64) +
+  // The last segment may be read beyond its end.
+  elements += lanes;
+  return Columns::bytes(columns) +
          elements * accumulatorType.getIntOrFloatBitWidth() / 8;
 }
 
@@ -247,7 +271,7 @@ Slab ConvolutionProblem::makeSlab(RegionEmitter &e, const PanelBlock &block) {
   SmallVector<int64_t> shape = slabShape(block.blockColumns);
   slab.view.pointer =
       elementAddress(e, block.scratch, e.builder().getI8Type(),
-                     e.index(llvm::alignTo(block.blockColumns * 8, 64)));
+                     e.index(Columns::bytes(block.blockColumns)));
   slab.view.elementType = accumulatorType;
   slab.view.sizes.push_back(e.index(block.panelDepth / tapCount));
   for (int64_t size : shape)
@@ -269,12 +293,25 @@ Slab ConvolutionProblem::makeSlab(RegionEmitter &e, const PanelBlock &block) {
   return slab;
 }
 
-/// Stores where in a channel of the slab each column's patch begins. Columns
-/// of the last panel beyond the block's are those of its last.
+static Value loadIndex(RegionEmitter &e, const MemoryView &view, Value at) {
+  ImplicitLocOpBuilder &b = e.builder();
+  return arith::IndexCastOp::create(
+      b, b.getIndexType(),
+      LLVM::LoadOp::create(b, view.elementType, e.address(view, at)));
+}
+
+static void storeIndex(RegionEmitter &e, const MemoryView &view, Value at,
+                       Value value) {
+  ImplicitLocOpBuilder &b = e.builder();
+  LLVM::StoreOp::create(b,
+                        arith::IndexCastOp::create(b, view.elementType, value),
+                        e.address(view, at));
+}
+
+/// Columns of the last panel beyond the block's are those of its last.
 void ConvolutionProblem::fillColumns(RegionEmitter &e, const PanelBlock &block,
                                      const Slab &slab) {
-  ImplicitLocOpBuilder &b = e.builder();
-  MemoryView table{block.scratch, b.getI64Type(), {}, {}};
+  Columns table(e, block);
   SmallVector<Value> sizes = outputSizes(e);
   Value firstRow = e.div(block.n0, e.index(rowLength));
   Value last = e.sub(block.columns, e.index(1));
@@ -288,100 +325,103 @@ void ConvolutionProblem::fillColumns(RegionEmitter &e, const PanelBlock &block,
     for (auto [dim, i] : llvm::enumerate(place))
       offset = e.add(offset, e.mul(e.mul(i, e.index(conv.getStrides()[dim])),
                                    slab.view.strides[dim + 1]));
-    LLVM::StoreOp::create(b,
-                          arith::IndexCastOp::create(b, b.getI64Type(), offset),
-                          e.address(table, j));
+    storeIndex(e, table.offsets, j, offset);
     return SmallVector<Value>();
   });
 }
 
-/// Fills a panel. With `isRun`, its columns lie side by side in the slab.
-void ConvolutionProblem::fillPanel(RegionEmitter &e, const PanelBlock &block,
-                                   const Slab &slab, Value panel, bool isRun) {
+/// Finds the segments of `panel`.
+void ConvolutionProblem::fillSegments(RegionEmitter &e, const PanelBlock &block,
+                                      Value panel) {
   ImplicitLocOpBuilder &b = e.builder();
-  MemoryView panels{block.panels, accumulatorType, {}, {}};
-  MemoryView table{block.scratch, b.getI64Type(), {}, {}};
-  auto vectorType = VectorType::get(block.lanes, accumulatorType);
-  unsigned bytes = accumulatorType.getIntOrFloatBitWidth() / 8;
-  Value firstColumn = e.mul(panel, e.index(block.lanes));
-  auto columnOffset = [&](int64_t lane) -> Value {
-    Value offset = LLVM::LoadOp::create(
-        b, b.getI64Type(), e.address(table, e.add(firstColumn, e.index(lane))));
-    return arith::IndexCastOp::create(b, b.getIndexType(), offset);
-  };
-  Value runOffset = isRun ? columnOffset(0) : Value();
+  Columns table(e, block);
+  Value first = e.mul(panel, e.index(block.lanes)), one = e.index(1);
+  Value lastOffset = e.index(-2);
+  Value count =
+      e.loop(e.index(0), e.index(block.lanes), {e.index(0), lastOffset},
+             [&](Value lane, ValueRange carried) {
+               Value offset = loadIndex(e, table.offsets, e.add(first, lane));
+               Value follows = arith::CmpIOp::create(
+                   b, arith::CmpIPredicate::eq, offset, e.add(carried[1], one));
+               Value isBeyond =
+                   arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
+                                         e.add(first, lane), block.columns);
+               Value goesOn = arith::OrIOp::create(b, follows, isBeyond);
+               // What is stored without a beginning is stored over.
+               Value slot = e.add(first, carried[0]);
+               storeIndex(e, table.lanes, slot, lane);
+               storeIndex(e, table.starts, slot, offset);
+               Value next = arith::SelectOp::create(b, goesOn, carried[0],
+                                                    e.add(carried[0], one));
+               return SmallVector<Value>{next, offset};
+             })[0];
+  storeIndex(e, table.counts, panel, count);
+}
 
-  SmallVector<Value> sizes{e.div(block.depth, e.index(llvm::product_of(taps)))};
-  for (int64_t tap : taps)
-    sizes.push_back(e.index(tap));
-  Value firstTarget = e.mul(panel, e.index(block.panelDepth * block.lanes));
-  e.loopNest(sizes, {}, [&](ArrayRef<Value> place, ValueRange) {
-    Value from = e.mul(place[0], slab.view.strides[0]);
-    Value k = place[0];
-    for (auto [dim, tap] : llvm::enumerate(place.drop_front())) {
-      Value step = e.index(conv.getFilterDilation()[dim]);
-      from = e.add(from, e.mul(e.mul(tap, step), slab.view.strides[dim + 1]));
-      k = e.add(e.mul(k, e.index(taps[dim])), tap);
-    }
-    Value to =
-        e.address(panels, e.add(firstTarget, e.mul(k, e.index(block.lanes))));
-    if (isRun) {
-      Value row = LLVM::LoadOp::create(
-          b, vectorType, e.address(slab.view, e.add(from, runOffset)), bytes);
-      LLVM::StoreOp::create(b, row, to, bytes);
-      return SmallVector<Value>();
-    }
-    MemoryView source{e.address(slab.view, from), accumulatorType, {}, {}};
-    MemoryView target{to, accumulatorType, {}, {}};
+/// Copies one row of a panel to `to`, from offsets relative to `from`.
+void ConvolutionProblem::fillPanelRow(RegionEmitter &e, const PanelBlock &block,
+                                      Value panel, Value from, Value to) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Columns table(e, block);
+  unsigned bytes = accumulatorType.getIntOrFloatBitWidth() / 8;
+  Value first = e.mul(panel, e.index(block.lanes));
+  auto at = [&](Value base, Value position) {
+    return elementAddress(e, base, accumulatorType, position);
+  };
+  if (conv.getStrides().back() != 1) {
     for (int64_t lane : llvm::seq(block.lanes)) {
-      Value element = LLVM::LoadOp::create(
-          b, accumulatorType, e.address(source, columnOffset(lane)));
-      LLVM::StoreOp::create(b, element, e.address(target, e.index(lane)));
+      Value offset = loadIndex(e, table.offsets, e.add(first, e.index(lane)));
+      Value element =
+          LLVM::LoadOp::create(b, accumulatorType, at(from, offset));
+      LLVM::StoreOp::create(b, element, at(to, e.index(lane)));
     }
-    return SmallVector<Value>();
-  });
+    return;
+  }
+  // Each segment is stored as if it went on to the panel's end and beyond; the
+  // next segment, and the next row, go over that.
+  auto vectorType = VectorType::get(block.lanes, accumulatorType);
+  e.loop(e.index(0), loadIndex(e, table.counts, panel), {},
+         [&](Value segment, ValueRange) {
+           Value slot = e.add(first, segment);
+           Value lane = loadIndex(e, table.lanes, slot);
+           Value start = loadIndex(e, table.starts, slot);
+           Value values =
+               LLVM::LoadOp::create(b, vectorType, at(from, start), bytes);
+           LLVM::StoreOp::create(b, values, at(to, lane), bytes);
+           return SmallVector<Value>();
+         });
 }
 
 void ConvolutionProblem::packB(RegionEmitter &e, const PanelBlock &block) {
   if (!hasSlab)
     return Contraction::packB(e, block);
-  ImplicitLocOpBuilder &b = e.builder();
   Slab slab = makeSlab(e, block);
   slab.fill(e, input);
   fillColumns(e, block, slab);
-
-  MemoryView table{block.scratch, b.getI64Type(), {}, {}};
+  SmallVector<Value> sizes{e.div(block.depth, e.index(llvm::product_of(taps)))};
+  for (int64_t tap : taps)
+    sizes.push_back(e.index(tap));
   Value lanes = e.index(block.lanes);
-  e.loop(
-      e.index(0), e.ceilDiv(block.columns, lanes), {},
-      [&](Value panel, ValueRange) {
-        Value column = e.mul(panel, lanes);
-        auto offsetAt = [&](Value j) -> Value {
-          return LLVM::LoadOp::create(b, b.getI64Type(), e.address(table, j));
-        };
-        Value width = arith::SubIOp::create(
-            b, offsetAt(e.add(column, e.index(block.lanes - 1))),
-            offsetAt(column));
-        // Offsets of the block's own columns rise, so that equal ends mean
-        // equal steps between.
-        Value isFull = arith::CmpIOp::create(
-            b, arith::CmpIPredicate::sle, e.add(column, lanes), block.columns);
-        Value isStep =
-            arith::CmpIOp::create(b, arith::CmpIPredicate::eq, width,
-                                  e.constant(b.getI64Type(), block.lanes - 1));
-        Value isRun = arith::AndIOp::create(b, isFull, isStep);
-        auto ifOp =
-            scf::IfOp::create(b, TypeRange(), isRun, /*addThenBlock=*/true,
-                              /*addElseBlock=*/true);
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToEnd(ifOp.thenBlock());
-        fillPanel(e, block, slab, panel, /*isRun=*/true);
-        scf::YieldOp::create(b);
-        b.setInsertionPointToEnd(ifOp.elseBlock());
-        fillPanel(e, block, slab, panel, /*isRun=*/false);
-        scf::YieldOp::create(b);
-        return SmallVector<Value>();
-      });
+  e.loop(e.index(0), e.ceilDiv(block.columns, lanes), {},
+         [&](Value panel, ValueRange) {
+           fillSegments(e, block, panel);
+           Value first = e.mul(panel, e.index(block.panelDepth));
+           e.loopNest(sizes, {}, [&](ArrayRef<Value> place, ValueRange) {
+             Value from = e.mul(place[0], slab.view.strides[0]);
+             Value k = place[0];
+             for (auto [dim, tap] : llvm::enumerate(place.drop_front())) {
+               Value step = e.index(conv.getFilterDilation()[dim]);
+               from = e.add(
+                   from, e.mul(e.mul(tap, step), slab.view.strides[dim + 1]));
+               k = e.add(e.mul(k, e.index(taps[dim])), tap);
+             }
+             Value to = elementAddress(e, block.panels, accumulatorType,
+                                       e.mul(e.add(first, k), lanes));
+             fillPanelRow(e, block, panel, e.address(slab.view, from), to);
+             return SmallVector<Value>();
+           });
+           return SmallVector<Value>();
+         });
 }
 
 std::unique_ptr<Contraction> weft::cpu::createConvolutionProblem(ConvOp op) {

@@ -44,11 +44,7 @@ public:
   }
   SmallVector<Value> resultIndices(RegionEmitter &e, ArrayRef<Value> batch,
                                    Value m, Value n) override;
-  bool isPlainA() override { return lhs.plain && lhs.depthJoined; }
   Value rowAddress(RegionEmitter &e, ArrayRef<Value> batch, Value m) override;
-  Value depthStride(RegionEmitter &e) override {
-    return strideOf(e, lhs, lhs.contracted);
-  }
   Value elementA(RegionEmitter &e, ArrayRef<Value> batch, Value m,
                  Value k) override {
     return element(e, lhs, batch, m, k);
@@ -61,7 +57,7 @@ public:
     return rhs.plain && rhs.freeJoined && isInnermost(rhs, rhs.free);
   }
   bool isContiguousA() override {
-    return lhs.plain && isInnermost(lhs, lhs.contracted);
+    return lhs.plain && lhs.depthJoined && isInnermost(lhs, lhs.contracted);
   }
   bool isTransposedB() override {
     return rhs.plain && rhs.depthJoined && isInnermost(rhs, rhs.contracted);

@@ -42,6 +42,36 @@ void Contraction::packRows(RegionEmitter &e, const PanelBlock &block,
   });
 }
 
+/// Copies what there is of the last panel's columns.
+void Contraction::packRest(RegionEmitter &e, const PanelBlock &block,
+                           Value panel) {
+  ImplicitLocOpBuilder &b = e.builder();
+  auto vectorType = VectorType::get(block.lanes, accumulatorType);
+  auto laneType = VectorType::get(block.lanes, b.getI32Type());
+  unsigned bytes = accumulatorType.getIntOrFloatBitWidth() / 8;
+  auto numbers = llvm::to_vector(llvm::seq<int32_t>(0, block.lanes));
+  Value lane = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(laneType, ArrayRef(numbers)));
+  Value firstColumn = e.mul(panel, e.index(block.lanes));
+  Value count = arith::IndexCastOp::create(b, b.getI32Type(),
+                                           e.sub(block.columns, firstColumn));
+  Value mask =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lane,
+                            vector::BroadcastOp::create(b, laneType, count));
+  auto zero =
+      arith::ConstantOp::create(b, cast<TypedAttr>(b.getZeroAttr(vectorType)));
+  e.loop(e.index(0), block.depth, {}, [&](Value k, ValueRange) {
+    Value from = columnAddress(e, block.batch, e.add(block.k0, k),
+                               e.add(block.n0, firstColumn));
+    Value row = LLVM::MaskedLoadOp::create(b, vectorType, from, mask, zero,
+                                           b.getI32IntegerAttr(bytes),
+                                           /*nontemporal=*/nullptr);
+    LLVM::StoreOp::create(b, row, panelRow(e, block, accumulatorType, panel, k),
+                          bytes);
+    return SmallVector<Value>();
+  });
+}
+
 /// Transposes a square of as many vectors as each has elements, by exchanging
 /// the squares off the diagonal at every scale.
 static void transposeSquare(ImplicitLocOpBuilder &b,
@@ -63,10 +93,9 @@ static void transposeSquare(ImplicitLocOpBuilder &b,
   }
 }
 
-/// Packs whole panels of a B whose columns are contiguous along the depth, in
-/// squares that are transposed in registers.
-void Contraction::packSquares(RegionEmitter &e, const PanelBlock &block,
-                              Value whole) {
+/// Packs a B whose columns are contiguous along the depth, in squares that are
+/// transposed in registers.
+void Contraction::packSquares(RegionEmitter &e, const PanelBlock &block) {
   ImplicitLocOpBuilder &b = e.builder();
   int64_t side = block.lanes / 2;
   auto vectorType = VectorType::get(side, accumulatorType);
@@ -75,12 +104,15 @@ void Contraction::packSquares(RegionEmitter &e, const PanelBlock &block,
     return elementAddress(e, base, accumulatorType, position);
   };
   Value squares = e.div(block.depth, e.index(side));
-  e.loopNest({whole, e.index(2)}, {}, [&](ArrayRef<Value> place, ValueRange) {
+  Value panels = e.ceilDiv(block.columns, e.index(block.lanes));
+  Value last = e.sub(block.columns, e.index(1));
+  e.loopNest({panels, e.index(2)}, {}, [&](ArrayRef<Value> place, ValueRange) {
     Value firstLane = e.mul(place[1], e.index(side));
     SmallVector<Value> columns;
     for (int64_t i : llvm::seq(side)) {
-      Value n = e.add(e.add(block.n0, e.mul(place[0], e.index(block.lanes))),
+      Value j = e.add(e.mul(place[0], e.index(block.lanes)),
                       e.add(firstLane, e.index(i)));
+      Value n = e.add(block.n0, e.min(j, last));
       columns.push_back(at(depthAddress(e, block.batch, n), block.k0));
     }
     auto target = [&](Value k) {
@@ -110,47 +142,33 @@ void Contraction::packSquares(RegionEmitter &e, const PanelBlock &block,
   });
 }
 
-/// Packs panels [begin, end) element by element. Unless they are all whole,
-/// columns beyond the block's end are zeros.
-void Contraction::packElements(RegionEmitter &e, const PanelBlock &block,
-                               Value begin, Value end, bool isWhole) {
-  ImplicitLocOpBuilder &b = e.builder();
+/// Packs element by element.
+void Contraction::packElements(RegionEmitter &e, const PanelBlock &block) {
   Value lanes = e.index(block.lanes);
-  e.loop(begin, end, {}, [&](Value panel, ValueRange) {
-    e.loopNest({block.depth, lanes}, {}, [&](ArrayRef<Value> at, ValueRange) {
-      Value j = e.add(e.mul(panel, lanes), at[1]);
-      auto element = [&] {
-        return elementB(e, block.batch, e.add(block.k0, at[0]),
-                        e.add(block.n0, j));
-      };
-      Value value;
-      if (isWhole) {
-        value = element();
-      } else {
-        Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j,
-                                             block.columns);
-        value = e.choose(inside, element,
-                         [&] { return e.constant(accumulatorType, 0); });
-      }
-      Value row = panelRow(e, block, accumulatorType, panel, at[0]);
-      LLVM::StoreOp::create(b, value,
-                            elementAddress(e, row, accumulatorType, at[1]));
-      return SmallVector<Value>();
-    });
-    return SmallVector<Value>();
-  });
+  Value panels = e.ceilDiv(block.columns, lanes);
+  Value last = e.sub(block.columns, e.index(1));
+  e.loopNest(
+      {panels, block.depth, lanes}, {}, [&](ArrayRef<Value> at, ValueRange) {
+        Value j = e.min(e.add(e.mul(at[0], lanes), at[2]), last);
+        Value value = elementB(e, block.batch, e.add(block.k0, at[1]),
+                               e.add(block.n0, j));
+        Value row = panelRow(e, block, accumulatorType, at[0], at[1]);
+        LLVM::StoreOp::create(e.builder(), value,
+                              elementAddress(e, row, accumulatorType, at[2]));
+        return SmallVector<Value>();
+      });
 }
 
 void Contraction::packB(RegionEmitter &e, const PanelBlock &block) {
-  Value lanes = e.index(block.lanes);
-  Value whole = e.div(block.columns, lanes);
-  if (isPlainB())
-    packRows(e, block, whole);
-  else if (isTransposedB())
-    packSquares(e, block, whole);
-  else
-    packElements(e, block, e.index(0), whole, /*isWhole=*/true);
-  if (ShapedType::isDynamic(staticN) || staticN % block.lanes != 0)
-    packElements(e, block, whole, e.ceilDiv(block.columns, lanes),
-                 /*isWhole=*/false);
+  if (!isPlainB())
+    return isTransposedB() ? packSquares(e, block) : packElements(e, block);
+  Value whole = e.div(block.columns, e.index(block.lanes));
+  packRows(e, block, whole);
+  if (ShapedType::isStatic(staticN) && staticN % block.lanes == 0)
+    return;
+  Value panels = e.ceilDiv(block.columns, e.index(block.lanes));
+  e.loop(whole, panels, {}, [&](Value panel, ValueRange) {
+    packRest(e, block, panel);
+    return SmallVector<Value>();
+  });
 }

@@ -21,6 +21,7 @@ TargetDescription TargetDescription::get(ModuleOp module) {
   read("vector_registers", target.vectorRegisters);
   read("l1_bytes", target.l1Bytes);
   read("l2_bytes", target.l2Bytes);
+  read("cores", target.cores);
   return target;
 }
 
@@ -34,5 +35,6 @@ void TargetDescription::set(ModuleOp module) const {
                          b.getI64IntegerAttr(vectorRegisters)),
           b.getNamedAttr("l1_bytes", b.getI64IntegerAttr(l1Bytes)),
           b.getNamedAttr("l2_bytes", b.getI64IntegerAttr(l2Bytes)),
+          b.getNamedAttr("cores", b.getI64IntegerAttr(cores)),
       }));
 }

@@ -14,6 +14,7 @@ struct TargetDescription {
   int64_t vectorRegisters = 16; ///< that code may use
   int64_t l1Bytes = 32 * 1024;  ///< of data cache per core
   int64_t l2Bytes = 512 * 1024; ///< of cache per core
+  int64_t cores = 4;            ///< that are likely to share the work
 
   /// Reads `weft.cpu` of `module`; what is absent keeps its default.
   static TargetDescription get(mlir::ModuleOp module);

@@ -1,0 +1,97 @@
+//===- Epilogue.cpp - What follows a product or window --------------------===//
+
+#include "Contraction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::cpu;
+
+/// Skips transposes, which only change where the element is stored.
+static Value skipTranspose(Value value) {
+  auto transpose = value.getDefiningOp<TransposeOp>();
+  return transpose ? transpose.getInput() : value;
+}
+
+/// Whether `value` depends on `root` through elementwise ops alone, if at all.
+static bool isElementwiseOf(Value value, Operation *root,
+                            ArrayRef<int64_t> shape) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op == root)
+    return true;
+  if (isa<ScalarOpInterface>(op))
+    return llvm::all_of(op->getOperands(), [&](Value operand) {
+      return isElementwiseOf(operand, root, shape);
+    });
+  llvm::SetVector<Operation *> slice;
+  SmallVector<Value> worklist(op->getOperands());
+  while (!worklist.empty()) {
+    Operation *source = worklist.pop_back_val().getDefiningOp();
+    if (source == root)
+      return false;
+    if (source && slice.insert(source))
+      llvm::append_range(worklist, source->getOperands());
+  }
+  return true;
+}
+
+std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel, Operation *root,
+                                         ArrayRef<int64_t> innerDims) {
+  Epilogue epilogue;
+  epilogue.root = root;
+  auto shape = cast<RankedTensorType>(root->getResult(0).getType());
+  SmallVector<Value> roots;
+  for (Value value : kernel.getYields()) {
+    Value stored = skipTranspose(value);
+    if (cast<RankedTensorType>(stored.getType()).getShape() !=
+            shape.getShape() ||
+        !isElementwiseOf(stored, root, shape.getShape()))
+      return std::nullopt;
+    roots.push_back(stored);
+  }
+  if (llvm::equal(roots, kernel.getYields()))
+    epilogue.space =
+        IterationSpace::create(roots, shape, innerDims, {}, {}, root);
+  return epilogue;
+}
+
+void Epilogue::begin(RegionEmitter &e, KernelBuilder &kernel) {
+  Value result = root->getResult(0);
+  // The root's own sizes are those of a result, if need be of a transposed one.
+  MemoryView view = kernel.resultView(e, 0);
+  sizes = view.sizes;
+  if (auto transpose = kernel.getYields()[0].getDefiningOp<TransposeOp>())
+    for (auto [dim, source] : llvm::enumerate(transpose.getPermutation()))
+      sizes[source] = view.sizes[dim];
+  for (auto [dim, size] : llvm::enumerate(sizes))
+    e.bindSize(result, dim, size);
+  if (space)
+    space->bind(e, sizes);
+}
+
+void Epilogue::store(RegionEmitter &e, KernelBuilder &kernel,
+                     ArrayRef<Value> indices, Value value) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value result = root->getResult(0);
+  Type type = getSignlessType(
+      cast<RankedTensorType>(result.getType()).getElementType());
+  if (type != value.getType() && isa<FloatType>(type))
+    value = arith::TruncFOp::create(b, type, value);
+  else if (type != value.getType())
+    value = arith::TruncIOp::create(b, type, value);
+  e.bind(result, [value](ArrayRef<Value>) { return value; });
+
+  SmallVector<Value> position(indices);
+  if (space)
+    position = space->joinIndices(e, indices, sizes);
+  for (auto [number, yield] : llvm::enumerate(kernel.getYields())) {
+    MemoryView view = kernel.resultView(e, number);
+    SmallVector<Value> target = position;
+    if (auto transpose = yield.getDefiningOp<TransposeOp>())
+      for (auto [dim, source] : llvm::enumerate(transpose.getPermutation()))
+        target[dim] = position[source];
+    if (space)
+      view = space->joinFull(e, view);
+    e.store(view, target, e.element(skipTranspose(yield), position));
+  }
+}
