@@ -196,7 +196,14 @@ extern "C" weft_outcome weft_inspect_file(const char *path, char **json,
   CompileSession session(nullptr);
   session.readFile(path);
   *json = nullptr;
-  if (session.module)
-    *json = strdup(describeModel(*session.module).c_str());
+  if (session.module) {
+    llvm::json::Object model = describeModel(*session.module);
+    if (OwningOpRef<ModuleOp> lowered = session.lowerCopy(Stage::Tensor))
+      model["flops"] = describeCosts(*session.module, *lowered);
+    std::string text;
+    llvm::raw_string_ostream(text)
+        << llvm::formatv("{0:2}", llvm::json::Value(std::move(model)));
+    *json = strdup(text.c_str());
+  }
   return session.finish(!session.module, message);
 }

@@ -3,7 +3,7 @@
 #include "Session.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinTypes.h"
-#include "llvm/Support/JSON.h"
+#include "weft/Interfaces/ConcreteShapes.h"
 #include <map>
 
 using namespace mlir;
@@ -41,7 +41,92 @@ static llvm::json::Object describePort(Type type, DictionaryAttr attrs) {
   return port;
 }
 
-std::string weft::describeModel(ModuleOp module) {
+//===----------------------------------------------------------------------===//
+// Costs
+//===----------------------------------------------------------------------===//
+
+/// The operators of the nodes, by the location that their lowering keeps.
+using Operators = llvm::DenseMap<Location, StringRef>;
+
+static Operators findOperators(func::FuncOp main) {
+  Operators operators;
+  main.walk([&](Operation *op) {
+    StringRef name = op->getName().getStringRef();
+    if (name.consume_front("onnx."))
+      operators.try_emplace(op->getLoc(), name);
+  });
+  return operators;
+}
+
+/// The operator that an op at `loc` was lowered from; "other" if none.
+static std::string findOperator(const Operators &operators, Location loc) {
+  if (StringRef name = operators.lookup(loc); !name.empty())
+    return name.str();
+  if (auto fused = dyn_cast<FusedLoc>(loc))
+    for (Location part : fused.getLocations())
+      if (StringRef name = operators.lookup(part); !name.empty())
+        return name.str();
+  return "other";
+}
+
+/// Gives each argument of `main` its sizes, symbolic ones being one. Returns
+/// the names of these.
+static llvm::json::Array assumeSizes(func::FuncOp main,
+                                     ConcreteShapes &shapes) {
+  llvm::SetVector<StringRef> assumed;
+  for (BlockArgument argument : main.getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type)
+      continue;
+    auto names =
+        main.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "weft.dims");
+    SmallVector<int64_t> shape(type.getShape());
+    for (auto [i, size] : llvm::enumerate(shape)) {
+      if (!ShapedType::isDynamic(size))
+        continue;
+      size = 1;
+      StringRef name = names && i < names.size()
+                           ? cast<StringAttr>(names[i]).getValue()
+                           : "";
+      assumed.insert(name.empty() ? "?" : name);
+    }
+    shapes.set(argument, shape);
+  }
+  return llvm::json::Array(assumed.getArrayRef());
+}
+
+llvm::json::Object weft::describeCosts(ModuleOp imported, ModuleOp lowered) {
+  Operators operators =
+      findOperators(imported.lookupSymbol<func::FuncOp>("main"));
+  auto main = lowered.lookupSymbol<func::FuncOp>("main");
+  ConcreteShapes shapes;
+  llvm::json::Object costs;
+  llvm::json::Array assumed = assumeSizes(main, shapes);
+  Cost total;
+  std::map<std::string, double> flops;
+  bool isComplete =
+      visitCosts(main.getBody(), shapes, [&](Operation *op, const Cost &cost) {
+        total += cost;
+        if (cost.flops > 0)
+          flops[findOperator(operators, op->getLoc())] += cost.flops;
+      });
+  llvm::json::Object byOperator;
+  for (auto &[name, count] : flops)
+    byOperator[name] = static_cast<int64_t>(count);
+  costs["total"] = static_cast<int64_t>(total.flops);
+  costs["by_operator"] = std::move(byOperator);
+  costs["bytes_read"] = static_cast<int64_t>(total.bytesRead);
+  costs["bytes_written"] = static_cast<int64_t>(total.bytesWritten);
+  costs["sizes_taken_as_one"] = std::move(assumed);
+  costs["is_complete"] = isComplete;
+  return costs;
+}
+
+//===----------------------------------------------------------------------===//
+// Models
+//===----------------------------------------------------------------------===//
+
+llvm::json::Object weft::describeModel(ModuleOp module) {
   llvm::json::Object model;
   auto main = module.lookupSymbol<func::FuncOp>("main");
   llvm::json::Array inputs, outputs;
@@ -73,8 +158,5 @@ std::string weft::describeModel(ModuleOp module) {
   model["operators"] = std::move(counts);
   model["parameters"] = parameters;
   model["parameter_bytes"] = bytes;
-  std::string text;
-  llvm::raw_string_ostream(text)
-      << llvm::formatv("{0:2}", llvm::json::Value(std::move(model)));
-  return text;
+  return model;
 }

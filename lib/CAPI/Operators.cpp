@@ -50,7 +50,8 @@ static llvm::json::Array describeTensorOps() {
     entry["name"] = op.getStringRef().str();
     entry["computed"] = getForm(op);
     entry["evaluated"] = op.hasInterface<EvaluableOpInterface>();
-    entry["gradient"] = op.hasInterface<DifferentiableOpInterface>();
+    entry["gradient"] = getGradientRuleName(
+        op.getInterface<DifferentiableOpInterface>()->getGradientRule());
     result.push_back(std::move(entry));
   }
   return result;

@@ -135,6 +135,15 @@ LogicalResult CompileSession::runTo(Stage last) {
   return runStages(*module, stage, last, pipeline);
 }
 
+OwningOpRef<ModuleOp> CompileSession::lowerCopy(Stage to) {
+  OwningOpRef<ModuleOp> copy = module->clone();
+  ScopedDiagnosticHandler silence(&context,
+                                  [](Diagnostic &) { return success(); });
+  if (failed(runStages(*copy, stage, to, pipeline)))
+    return nullptr;
+  return copy;
+}
+
 LogicalResult CompileSession::fail(Problem problem, const Twine &text) {
   messages +=
       ("error: WFT" + Twine(static_cast<int>(problem)) + ": " + text + "\n")

@@ -7,6 +7,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "weft-c/compiler.h"
 #include "weft/Pipelines/Pipelines.h"
+#include "llvm/Support/JSON.h"
 
 namespace weft {
 
@@ -35,6 +36,9 @@ public:
   /// Adds an error; always failure.
   llvm::LogicalResult fail(Problem problem, const llvm::Twine &text);
   llvm::LogicalResult fail(Problem problem, llvm::Error error);
+  /// The module at stage `to`, made of a copy; null, without a message, if it
+  /// can't be lowered.
+  mlir::OwningOpRef<mlir::ModuleOp> lowerCopy(Stage to);
   /// The outcome, and the messages so far.
   weft_outcome finish(bool hasFailed, char **message);
 
@@ -51,8 +55,12 @@ private:
   bool isUsable = true;
 };
 
-/// The model as JSON; see weft_inspect_file.
-std::string describeModel(mlir::ModuleOp module);
+/// What an imported model is; see weft_inspect_file.
+llvm::json::Object describeModel(mlir::ModuleOp module);
+
+/// What running a model costs, given its nodes and what became of them.
+llvm::json::Object describeCosts(mlir::ModuleOp imported,
+                                 mlir::ModuleOp lowered);
 
 } // namespace weft
 

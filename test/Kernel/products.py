@@ -5,6 +5,51 @@ from function import FLOATS, Function
 SIZES = (1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 97)
 
 
+# By name: input, filter, arguments.
+CONVOLUTIONS = {
+    "1d": ([2, 5, 31], [7, 5, 3], {}),
+    "1d_strided": ([2, 5, 33], [7, 5, 4], {"strides": [3], "low": [2], "high": [1]}),
+    "1d_dilated": ([1, 3, 40], [8, 3, 5], {"filter_dilation": [3], "low": [4], "high": [4]}),
+    "1d_one_tap": ([2, 16, 17], [33, 16, 1], {}),
+    "2d": ([1, 3, 9, 11], [5, 3, 3, 3], {"low": [1, 1], "high": [1, 1]}),
+    "2d_batch": ([3, 6, 7, 7], [16, 6, 3, 3], {"low": [1, 1], "high": [1, 1]}),
+    "2d_wide": ([1, 17, 15, 33], [31, 17, 3, 3], {"low": [1, 1], "high": [1, 1]}),
+    "2d_many_channels": ([1, 97, 5, 5], [7, 97, 3, 3], {"low": [1, 1], "high": [1, 1]}),
+    "2d_strided": ([2, 8, 15, 17], [16, 8, 3, 3], {"strides": [2, 2], "low": [1, 1], "high": [1, 1]}),
+    "2d_strides_differ": ([1, 4, 13, 16], [6, 4, 3, 5], {"strides": [1, 3], "low": [0, 2], "high": [2, 0]}),
+    "2d_stride_beyond_filter": ([1, 4, 13, 16], [6, 4, 2, 1], {"strides": [3, 2]}),
+    "2d_dilated": ([1, 4, 17, 17], [6, 4, 3, 3], {"filter_dilation": [2, 3], "low": [2, 3], "high": [2, 3]}),
+    "2d_asymmetric": ([1, 4, 9, 9], [6, 4, 3, 3], {"low": [0, 2], "high": [1, 0]}),
+    "2d_cropped": ([1, 4, 9, 9], [6, 4, 3, 3], {"low": [-1, 0], "high": [0, -2]}),
+    "2d_pointwise": ([2, 17, 7, 9], [33, 17, 1, 1], {}),
+    "2d_pointwise_strided": ([1, 16, 9, 9], [31, 16, 1, 1], {"strides": [2, 2]}),
+    "2d_seven_by_seven": ([1, 3, 20, 20], [16, 3, 7, 7], {"strides": [2, 2], "low": [3, 3], "high": [3, 3]}),
+    "2d_filter_as_large": ([2, 5, 6, 7], [9, 5, 6, 7], {}),
+    "2d_row": ([1, 5, 6, 33], [9, 5, 1, 7], {"low": [0, 3], "high": [0, 3]}),
+    "2d_column": ([1, 5, 33, 6], [9, 5, 7, 1], {"low": [3, 0], "high": [3, 0]}),
+    "2d_one_channel": ([2, 1, 9, 17], [1, 1, 3, 3], {"low": [1, 1], "high": [1, 1]}),
+    "2d_one_pixel": ([3, 17, 1, 1], [5, 17, 1, 1], {}),
+    "2d_all_padding": ([1, 2, 1, 1], [3, 2, 3, 3], {"low": [2, 2], "high": [2, 2]}),
+    "2d_no_images": ([0, 3, 5, 5], [4, 3, 3, 3], {}),
+    "2d_grouped": ([2, 12, 9, 7], [18, 4, 3, 3], {"groups": 3, "low": [1, 1], "high": [1, 1]}),
+    "2d_grouped_pointwise": ([1, 8, 7, 7], [16, 2, 1, 1], {"groups": 4}),
+    "2d_depthwise": ([2, 17, 9, 11], [17, 1, 3, 3], {"groups": 17, "low": [1, 1], "high": [1, 1]}),
+    "2d_depthwise_strided": ([1, 8, 15, 16], [8, 1, 5, 5], {"groups": 8, "strides": [2, 2], "low": [2, 2], "high": [2, 2]}),
+    "2d_depthwise_dilated": ([1, 8, 15, 16], [8, 1, 3, 3], {"groups": 8, "filter_dilation": [2, 2], "low": [2, 2], "high": [2, 2]}),
+    "2d_depthwise_multiplied": ([1, 5, 9, 9], [15, 1, 3, 3], {"groups": 5, "low": [1, 1], "high": [1, 1]}),
+    "2d_depthwise_narrow": ([2, 3, 33, 2], [3, 1, 3, 2], {"groups": 3, "low": [0, 1]}),
+    "2d_depthwise_wide": ([1, 3, 4, 97], [3, 1, 3, 3], {"groups": 3, "low": [1, 1], "high": [1, 1]}),
+    "2d_transposed": ([1, 5, 5, 6], [7, 5, 3, 3], {"input_dilation": [2, 2], "low": [1, 1], "high": [2, 2]}),
+    "2d_transposed_wide": ([2, 4, 4, 4], [6, 4, 4, 4], {"input_dilation": [3, 2], "low": [3, 3], "high": [2, 1]}),
+    "2d_transposed_grouped": ([1, 6, 5, 5], [8, 3, 2, 2], {"input_dilation": [2, 2], "groups": 2, "low": [1, 1], "high": [1, 1]}),
+    "2d_transposed_depthwise": ([1, 6, 5, 5], [6, 1, 3, 3], {"input_dilation": [2, 2], "groups": 6, "low": [1, 1], "high": [1, 1]}),
+    "3d": ([1, 3, 5, 6, 7], [4, 3, 3, 3, 3], {"low": [1, 1, 1], "high": [1, 1, 1]}),
+    "3d_strided": ([2, 2, 7, 7, 9], [4, 2, 3, 2, 3], {"strides": [2, 1, 2], "low": [1, 0, 1], "high": [0, 1, 1]}),
+    "3d_depthwise": ([1, 4, 5, 5, 5], [4, 1, 3, 3, 3], {"groups": 4, "low": [1, 1, 1], "high": [1, 1, 1]}),
+    "3d_transposed": ([1, 3, 3, 4, 3], [4, 3, 2, 2, 2], {"input_dilation": [2, 2, 2], "low": [1, 1, 1], "high": [1, 1, 1]}),
+}
+
+
 def matrix_sizes():
     # Sizes around those of the register tile and of the panels, each in turn.
     for size in SIZES:
@@ -129,50 +174,7 @@ class Like:
 
 
 def convolutions():
-    cases = {
-        # name: input, filter, arguments
-        "1d": ([2, 5, 31], [7, 5, 3], {}),
-        "1d_strided": ([2, 5, 33], [7, 5, 4], {"strides": [3], "low": [2], "high": [1]}),
-        "1d_dilated": ([1, 3, 40], [8, 3, 5], {"filter_dilation": [3], "low": [4], "high": [4]}),
-        "1d_one_tap": ([2, 16, 17], [33, 16, 1], {}),
-        "2d": ([1, 3, 9, 11], [5, 3, 3, 3], {"low": [1, 1], "high": [1, 1]}),
-        "2d_batch": ([3, 6, 7, 7], [16, 6, 3, 3], {"low": [1, 1], "high": [1, 1]}),
-        "2d_wide": ([1, 17, 15, 33], [31, 17, 3, 3], {"low": [1, 1], "high": [1, 1]}),
-        "2d_many_channels": ([1, 97, 5, 5], [7, 97, 3, 3], {"low": [1, 1], "high": [1, 1]}),
-        "2d_strided": ([2, 8, 15, 17], [16, 8, 3, 3], {"strides": [2, 2], "low": [1, 1], "high": [1, 1]}),
-        "2d_strides_differ": ([1, 4, 13, 16], [6, 4, 3, 5], {"strides": [1, 3], "low": [0, 2], "high": [2, 0]}),
-        "2d_stride_beyond_filter": ([1, 4, 13, 16], [6, 4, 2, 1], {"strides": [3, 2]}),
-        "2d_dilated": ([1, 4, 17, 17], [6, 4, 3, 3], {"filter_dilation": [2, 3], "low": [2, 3], "high": [2, 3]}),
-        "2d_asymmetric": ([1, 4, 9, 9], [6, 4, 3, 3], {"low": [0, 2], "high": [1, 0]}),
-        "2d_cropped": ([1, 4, 9, 9], [6, 4, 3, 3], {"low": [-1, 0], "high": [0, -2]}),
-        "2d_pointwise": ([2, 17, 7, 9], [33, 17, 1, 1], {}),
-        "2d_pointwise_strided": ([1, 16, 9, 9], [31, 16, 1, 1], {"strides": [2, 2]}),
-        "2d_seven_by_seven": ([1, 3, 20, 20], [16, 3, 7, 7], {"strides": [2, 2], "low": [3, 3], "high": [3, 3]}),
-        "2d_filter_as_large": ([2, 5, 6, 7], [9, 5, 6, 7], {}),
-        "2d_row": ([1, 5, 6, 33], [9, 5, 1, 7], {"low": [0, 3], "high": [0, 3]}),
-        "2d_column": ([1, 5, 33, 6], [9, 5, 7, 1], {"low": [3, 0], "high": [3, 0]}),
-        "2d_one_channel": ([2, 1, 9, 17], [1, 1, 3, 3], {"low": [1, 1], "high": [1, 1]}),
-        "2d_one_pixel": ([3, 17, 1, 1], [5, 17, 1, 1], {}),
-        "2d_all_padding": ([1, 2, 1, 1], [3, 2, 3, 3], {"low": [2, 2], "high": [2, 2]}),
-        "2d_no_images": ([0, 3, 5, 5], [4, 3, 3, 3], {}),
-        "2d_grouped": ([2, 12, 9, 7], [18, 4, 3, 3], {"groups": 3, "low": [1, 1], "high": [1, 1]}),
-        "2d_grouped_pointwise": ([1, 8, 7, 7], [16, 2, 1, 1], {"groups": 4}),
-        "2d_depthwise": ([2, 17, 9, 11], [17, 1, 3, 3], {"groups": 17, "low": [1, 1], "high": [1, 1]}),
-        "2d_depthwise_strided": ([1, 8, 15, 16], [8, 1, 5, 5], {"groups": 8, "strides": [2, 2], "low": [2, 2], "high": [2, 2]}),
-        "2d_depthwise_dilated": ([1, 8, 15, 16], [8, 1, 3, 3], {"groups": 8, "filter_dilation": [2, 2], "low": [2, 2], "high": [2, 2]}),
-        "2d_depthwise_multiplied": ([1, 5, 9, 9], [15, 1, 3, 3], {"groups": 5, "low": [1, 1], "high": [1, 1]}),
-        "2d_depthwise_narrow": ([2, 3, 33, 2], [3, 1, 3, 2], {"groups": 3, "low": [0, 1]}),
-        "2d_depthwise_wide": ([1, 3, 4, 97], [3, 1, 3, 3], {"groups": 3, "low": [1, 1], "high": [1, 1]}),
-        "2d_transposed": ([1, 5, 5, 6], [7, 5, 3, 3], {"input_dilation": [2, 2], "low": [1, 1], "high": [2, 2]}),
-        "2d_transposed_wide": ([2, 4, 4, 4], [6, 4, 4, 4], {"input_dilation": [3, 2], "low": [3, 3], "high": [2, 1]}),
-        "2d_transposed_grouped": ([1, 6, 5, 5], [8, 3, 2, 2], {"input_dilation": [2, 2], "groups": 2, "low": [1, 1], "high": [1, 1]}),
-        "2d_transposed_depthwise": ([1, 6, 5, 5], [6, 1, 3, 3], {"input_dilation": [2, 2], "groups": 6, "low": [1, 1], "high": [1, 1]}),
-        "3d": ([1, 3, 5, 6, 7], [4, 3, 3, 3, 3], {"low": [1, 1, 1], "high": [1, 1, 1]}),
-        "3d_strided": ([2, 2, 7, 7, 9], [4, 2, 3, 2, 3], {"strides": [2, 1, 2], "low": [1, 0, 1], "high": [0, 1, 1]}),
-        "3d_depthwise": ([1, 4, 5, 5, 5], [4, 1, 3, 3, 3], {"groups": 4, "low": [1, 1, 1], "high": [1, 1, 1]}),
-        "3d_transposed": ([1, 3, 3, 4, 3], [4, 3, 2, 2, 2], {"input_dilation": [2, 2, 2], "low": [1, 1, 1], "high": [1, 1, 1]}),
-    }
-    for name, (x, w, arguments) in cases.items():
+    for name, (x, w, arguments) in CONVOLUTIONS.items():
         f = Function(f"conv_{name}")
         f.ret(f.conv(f.arg(x), f.arg(w), **arguments))
     pad = {"low": [1, 1], "high": [1, 1]}

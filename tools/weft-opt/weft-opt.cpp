@@ -9,8 +9,11 @@
 using namespace mlir;
 
 namespace weft {
+void registerTestCostPass();
 void registerTestEmitPass();
 void registerTestEvaluatePass();
+void registerTestGradientPass();
+void registerTestShardingPass();
 } // namespace weft
 
 int main(int argc, char **argv) {
@@ -19,7 +22,10 @@ int main(int argc, char **argv) {
   weft::registerONNXDialect(registry);
   registerTransformsPasses();
   weft::registerPasses();
+  weft::registerTestCostPass();
   weft::registerTestEmitPass();
+  weft::registerTestGradientPass();
+  weft::registerTestShardingPass();
   // Shows in tests what ops tell of the sizes of their results.
   memref::registerResolveRankedShapeTypeResultDimsPass();
   weft::registerTestEvaluatePass();

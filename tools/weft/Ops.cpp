@@ -41,7 +41,8 @@ static void printTensorOps(const json &ops) {
   for (const json &op : ops)
     printf("  %-24s %-16s %-10s %s\n", op["name"].get<std::string>().c_str(),
            op["computed"].get<std::string>().c_str(),
-           op["evaluated"] ? "yes" : "no", op["gradient"] ? "yes" : "no");
+           op["evaluated"] ? "yes" : "no",
+           op["gradient"].get<std::string>().c_str());
 }
 
 void weft::tool::addOps(CLI::App &app) {

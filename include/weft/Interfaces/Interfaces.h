@@ -4,8 +4,11 @@
 #define WEFT_INTERFACES_INTERFACES_H
 
 #include "mlir/IR/OpDefinition.h"
+#include "weft/Interfaces/Cost.h"
 #include "weft/Interfaces/Emitter.h"
+#include "weft/Interfaces/Gradient.h"
 #include "weft/Interfaces/HostTensor.h"
+#include "weft/Interfaces/Sharding.h"
 
 #include "weft/Interfaces/Interfaces.h.inc"
 

@@ -84,50 +84,95 @@ def LoopOpInterface : OpInterface<"LoopOpInterface"> {
 def CostOpInterface : OpInterface<"CostOpInterface"> {
   let cppNamespace = "::weft";
   let description = [{
-    An op that knows its arithmetic cost. What does not implement it costs one
-    operation per result element.
+    An op that knows what it costs, as functions of the sizes of its operands
+    and results, all of which are concrete and fit the op's types. The costs are
+    those of the op by itself: what fusion saves of memory is not in them.
   }];
-  let methods = [InterfaceMethod<
-    /*desc=*/[{
-      Returns the number of floating-point operations (a multiply-add counts as
-      two), or `ShapedType::kDynamic` if a size that it depends on is symbolic.
-    }],
-    "int64_t", "countFlops", (ins)>];
+  let methods = [
+    InterfaceMethod<
+      /*desc=*/[{
+        Returns the number of arithmetic operations, of whatever type. A
+        multiply-add counts as two, a function that is approximated by a
+        polynomial as 16. Products with padding and with the zeros of a dilated
+        input count as if they were computed. Ops that only move elements have
+        none.
+      }],
+      "double", "countFlops", (ins "const ::weft::OpShapes &":$shapes), [{}],
+      /*defaultImplementation=*/[{ return 0; }]>,
+    InterfaceMethod<
+      /*desc=*/[{
+        Returns the bytes of operands that the op reads, each counted once.
+      }],
+      "double", "countBytesRead", (ins "const ::weft::OpShapes &":$shapes),
+      [{}], /*defaultImplementation=*/[{
+        return ::weft::countBytes($_op->getOperands(), shapes.operands);
+      }]>,
+    InterfaceMethod<
+      /*desc=*/[{
+        Returns the bytes of results that the op writes: all of them, unless
+        they are other names for memory that is there.
+      }],
+      "double", "countBytesWritten", (ins "const ::weft::OpShapes &":$shapes),
+      [{}], /*defaultImplementation=*/[{
+        return ::weft::countBytes($_op->getResults(), shapes.results);
+      }]>
+  ];
+  let extraClassDeclaration = [{
+    ::weft::Cost getCost(const ::weft::OpShapes &shapes) {
+      return {countFlops(shapes), countBytesRead(shapes),
+              countBytesWritten(shapes)};
+    }
+  }];
 }
 
 def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
   let cppNamespace = "::weft";
   let description = [{
-    An op that knows its gradient. What does not implement it has none: a pass
-    that needs one fails there, by the op's name, and never goes on as if it
-    were zero.
+    An op that says what its gradient is. With L a number that depends on the
+    op's results, the gradient of a value x is dL/dx, a tensor of the type of x.
+    Every op of a differentiable dialect implements this: one that has no rule
+    states the reason by the trait `NoGradient`.
   }];
-  let methods = [InterfaceMethod<
-    /*desc=*/[{
-      Emits the gradient of each operand at the insertion point of `builder`,
-      given the gradient of each result. `operandGrads` gets one entry per
-      operand, in order; an entry left null means that no gradient flows there.
-      The op's operands and results may be used; the line "Saved for the
-      gradient" of the op's description says which.
-    }],
-    "::llvm::LogicalResult", "buildGradient",
-    (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGrads,
-         "::llvm::SmallVectorImpl<::mlir::Value> &":$operandGrads)>];
+  let methods = [
+    StaticInterfaceMethod<
+      /*desc=*/[{
+        Returns whether there is a formula, and why not if there is none.
+      }],
+      "::weft::GradientRule", "getGradientRule", (ins), /*methodBody=*/[{
+        return ::weft::detail::getGradientRule<ConcreteOp>();
+      }]>,
+    InterfaceMethod<
+      /*desc=*/[{
+        Emits the gradient of each operand at the insertion point of `builder`,
+        given the gradient of each result, none of which is null. Appends one
+        entry per operand to `operandGrads`; an entry that is null means that no
+        gradient flows there, as to integers. What is emitted may use the op's
+        operands and results; the line "Saved for the gradient" of the op's
+        description says which. An operand that occurs twice gets two entries,
+        which the caller adds. Fails, after an error, where the rule is pending.
+      }],
+      "::llvm::LogicalResult", "buildGradient",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGrads,
+           "::llvm::SmallVectorImpl<::mlir::Value> &":$operandGrads)>
+  ];
 }
 
 def ShardableOpInterface : OpInterface<"ShardableOpInterface"> {
   let cppNamespace = "::weft";
   let description = [{
-    An op that can be cut into parts that several processors compute.
+    An op whose work can be split among ranks by giving each a range of a
+    dimension. An op without it is computed whole by every rank.
   }];
   let methods = [InterfaceMethod<
     /*desc=*/[{
-      Says how the operands are cut if the first result is cut along
-      `dimension`: for each operand the dimension that is cut with it, or -1 if
-      every part needs the whole operand. Fails if that dimension can't be cut.
+      Appends every dimension along which the work may be split, those of the
+      results first, in order. Running the op on the parts of its operands, with
+      the types that follow from theirs, gives the parts of its results; what
+      joins them is told by `combine`. Splits along several dimensions at once
+      are splits one after the other.
     }],
-    "::llvm::FailureOr<::llvm::SmallVector<int64_t>>", "getOperandCuts",
-    (ins "int64_t":$dimension)>];
+    "void", "getSplitDims",
+    (ins "::llvm::SmallVectorImpl<::weft::SplitDim> &":$dims)>];
 }
 
 #endif // WEFT_INTERFACES_INTERFACES

@@ -264,6 +264,47 @@ bool Grouping::isCopied(Operation *op, const Group &group,
 // What goes before
 //===----------------------------------------------------------------------===//
 
+/// The operations that one element of a chain of elementwise ops takes.
+static double countPerElement(const Group &chain) {
+  double flops = 0;
+  for (Operation *op : chain.ops) {
+    auto costed = dyn_cast<CostOpInterface>(op);
+    if (!costed)
+      continue;
+    auto ones = [](ValueRange values) {
+      return llvm::map_to_vector(values, [](Value value) {
+        auto type = dyn_cast<RankedTensorType>(value.getType());
+        return SmallVector<int64_t>(type ? type.getRank() : 0, 1);
+      });
+    };
+    flops +=
+        costed.countFlops({ones(op->getOperands()), ones(op->getResults())});
+  }
+  return flops;
+}
+
+/// How often a row kernel runs along a row, and computes what it reads.
+static int countSweeps(const Group &rows) {
+  int sweeps = 0;
+  bool hasFullResults = false;
+  int64_t rank =
+      cast<RankedTensorType>(rows.root->getOperand(0).getType()).getRank();
+  for (Operation *op : rows.ops) {
+    if (auto normalize = dyn_cast<NormalizeOp>(op))
+      sweeps += normalize.getRms() ? 1 : 2;
+    else if (getRowAxes(op))
+      sweeps += isa<SoftmaxOp>(op) ? 2 : 1;
+    hasFullResults |=
+        cast<RankedTensorType>(op->getResult(0).getType()).getRank() == rank;
+  }
+  return sweeps + hasFullResults;
+}
+
+/// The operations that storing an element and loading it again is worth: it
+/// goes through memory, which moves one in the time of some ten multiply-adds
+/// of a vector.
+static constexpr double kStoredElement = 64;
+
 /// Whether `producer`, a chain of elementwise ops, may be computed within
 /// `consumer`, which alone uses its results.
 bool Grouping::canMerge(const Group &producer, const Group &consumer) const {

@@ -253,3 +253,18 @@ func.func @compare() -> (tensor<4xi1>, tensor<4xi1>, tensor<4xi1>, tensor<4xi1>,
       : tensor<4xi1>, tensor<4xi1>, tensor<4xi1>, tensor<4xi1>, tensor<4xi1>,
         tensor<4xi1>, tensor<4xi1>
 }
+
+// CHECK-LABEL: selection:
+// CHECK-NEXT:  dense<[1.000000e+00, 0x7FC00000, 0.000000e+00]> : tensor<3xf32>
+// CHECK-NEXT:  dense<[7, -8, 9]> : tensor<3xi8>
+func.func @selection() -> (tensor<3xf32>, tensor<3xi8>) {
+  %c = weft.constant dense<[true, false, true]> : tensor<3xi1>
+  // What is not chosen does not matter, and NaN may be chosen.
+  %a = weft.constant dense<[1.0, 2.0, 0.0]> : tensor<3xf32>
+  %b = weft.constant dense<[0x7FC00000, 0x7FC00000, 5.0]> : tensor<3xf32>
+  %0 = weft.select %c, %a, %b : tensor<3xi1>, tensor<3xf32>
+  %x = weft.constant dense<[7, 8, 9]> : tensor<3xi8>
+  %y = weft.neg %x : tensor<3xi8>
+  %1 = weft.select %c, %x, %y : tensor<3xi1>, tensor<3xi8>
+  return %0, %1 : tensor<3xf32>, tensor<3xi8>
+}

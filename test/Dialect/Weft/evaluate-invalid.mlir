@@ -120,3 +120,44 @@ func.func @unknown_op() -> vector<2xi32> {
   %1 = arith.index_cast %0 : vector<2xindex> to vector<2xi32>
   return %1 : vector<2xi32>
 }
+
+// -----
+
+// expected-error @below {{'func.func' op has no body}}
+func.func private @elsewhere() -> tensor<i32>
+
+func.func @call() -> tensor<i32> {
+  // expected-error @below {{'func.call' op callee 'elsewhere' has no body}}
+  %0 = call @elsewhere() : () -> tensor<i32>
+  return %0 : tensor<i32>
+}
+
+// -----
+
+func.func @dim() -> index {
+  %i = arith.constant 3 : index
+  %x = weft.iota axis 0 : tensor<2xi32>
+  // expected-error @below {{'tensor.dim' op dimension 3 is outside the rank 1}}
+  %0 = tensor.dim %x, %i : tensor<2xi32>
+  return %0 : index
+}
+
+// -----
+
+func.func @cast() -> tensor<3xi32> {
+  %n = arith.constant 2 : index
+  %x = weft.iota axis 0 sizes(%n) : tensor<?xi32>
+  // expected-error @below {{'tensor.cast' op casts 'tensor<2xi32>' to 'tensor<3xi32>'}}
+  %0 = tensor.cast %x : tensor<?xi32> to tensor<3xi32>
+  return %0 : tensor<3xi32>
+}
+
+// -----
+
+// expected-error @below {{'func.func' op has more than one block}}
+func.func @blocks() -> tensor<2xi32> {
+  %x = weft.iota axis 0 : tensor<2xi32>
+  cf.br ^next
+^next:
+  return %x : tensor<2xi32>
+}

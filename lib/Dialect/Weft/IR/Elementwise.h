@@ -16,6 +16,19 @@ mlir::LogicalResult reifyElementwise(mlir::Operation *op,
 mlir::Value emitElementwise(ScalarOpInterface op, ElementEmitter &emitter,
                             mlir::ArrayRef<mlir::Value> indices);
 
+/// Emits the gradient of each operand; null for those of integers.
+mlir::LogicalResult
+buildElementwiseGradient(mlir::Operation *op, mlir::OpBuilder &builder,
+                         mlir::ValueRange resultGrads,
+                         mlir::SmallVectorImpl<mlir::Value> &operandGrads);
+
+/// One operation per element, or as many as a function takes.
+double countElementwise(mlir::Operation *op, const OpShapes &shapes);
+
+/// Every dimension may be split, that of all operands at once.
+void getElementwiseSplits(mlir::Operation *op,
+                          mlir::SmallVectorImpl<SplitDim> &dims);
+
 /// A constant of `type`, a signless integer, a float, or a vector of either.
 mlir::Value createConstant(mlir::OpBuilder &builder, mlir::Location loc,
                            mlir::Type type, double value);

@@ -55,26 +55,53 @@ def Weft_IndexTensor : RankedTensorOf<[I32, I64]>;
 // Op bases
 //===----------------------------------------------------------------------===//
 
-// Every op is pure, can be evaluated on the host, and tells the sizes of its
-// results in terms of its operands.
-class Weft_Op<string mnemonic, list<Trait> traits = []>
+// Why an op has no rule for its gradient; see weft/Interfaces/Gradient.h.
+class Weft_NoGradient<string reason>
+    : ParamNativeOpTrait<"NoGradient", "::weft::GradientRule::" # reason> {
+  let cppNamespace = "::weft";
+}
+
+// Every op is pure, can be evaluated on the host, tells the sizes of its results
+// in terms of its operands, knows what it costs, and says what its gradient is:
+// "Formula" for one that it builds, or the reason why there is none. `costs`
+// names the methods of CostOpInterface that it defines by itself.
+class Weft_Op<string mnemonic, list<Trait> traits = [],
+              string gradient = "Pending", list<string> costs = []>
     : Op<Weft_Dialect, mnemonic,
          !listconcat([Pure, DeclareOpInterfaceMethods<EvaluableOpInterface>,
-                      DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>],
+                      DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>,
+                      DeclareOpInterfaceMethods<CostOpInterface, costs>],
+                     !if(!eq(gradient, "Formula"),
+                         [DeclareOpInterfaceMethods<DifferentiableOpInterface>],
+                         [DifferentiableOpInterface, Weft_NoGradient<gradient>]),
                      traits)>;
 
 // An op whose result element can be computed from its index.
-class Weft_IndexedOp<string mnemonic, list<Trait> traits = []>
+class Weft_IndexedOp<string mnemonic, list<Trait> traits = [],
+                     string gradient = "Pending", list<string> costs = []>
     : Weft_Op<mnemonic,
               !listconcat([DeclareOpInterfaceMethods<IndexedOpInterface>],
-                          traits)>;
+                          traits),
+              gradient, costs>;
 
 // An op whose result element at an index depends on the operands' elements at
 // the same index alone. All of them have the same sizes and emit alike.
-class Weft_ElementwiseOp<string mnemonic, list<Trait> traits = []>
+class Weft_ElementwiseOp<string mnemonic, list<Trait> traits = [],
+                         string gradient = "Formula">
     : Weft_IndexedOp<mnemonic,
-                     !listconcat([DeclareOpInterfaceMethods<ScalarOpInterface>],
-                                 traits)> {
+                     !listconcat([DeclareOpInterfaceMethods<ScalarOpInterface>,
+                                  DeclareOpInterfaceMethods<ShardableOpInterface>],
+                                 traits),
+                     gradient, ["countFlops"]> {
+  // Defined for those that have one.
+  string gradientDefinition = !if(!eq(gradient, "Formula"), [{
+    ::llvm::LogicalResult $cppClass::buildGradient(
+        ::mlir::OpBuilder &builder, ::mlir::ValueRange resultGrads,
+        ::llvm::SmallVectorImpl<::mlir::Value> &operandGrads) {
+      return ::weft::detail::buildElementwiseGradient(*this, builder,
+                                                      resultGrads, operandGrads);
+    }
+  }], "");
   let extraClassDefinition = [{
     ::llvm::LogicalResult $cppClass::reifyResultShapes(
         ::mlir::OpBuilder &builder,
@@ -86,14 +113,22 @@ class Weft_ElementwiseOp<string mnemonic, list<Trait> traits = []>
         ::llvm::ArrayRef<::mlir::Value> indices) {
       return ::weft::detail::emitElementwise(*this, emitter, indices);
     }
-  }];
+    double $cppClass::countFlops(const ::weft::OpShapes &shapes) {
+      return ::weft::detail::countElementwise(*this, shapes);
+    }
+    void $cppClass::getSplitDims(::llvm::SmallVectorImpl<::weft::SplitDim> &dims) {
+      ::weft::detail::getElementwiseSplits(*this, dims);
+    }
+  }] # gradientDefinition;
 }
 
 // An op that needs loops of its own over whole results.
-class Weft_LoopOp<string mnemonic, list<Trait> traits = []>
+class Weft_LoopOp<string mnemonic, list<Trait> traits = [],
+                  string gradient = "Pending", list<string> costs = []>
     : Weft_Op<mnemonic,
               !listconcat([DeclareOpInterfaceMethods<LoopOpInterface>],
-                          traits)>;
+                          traits),
+              gradient, costs>;
 
 class Weft_I64EnumAttr<string name, string description, list<string> cases>
     : I32EnumAttr<name, description,

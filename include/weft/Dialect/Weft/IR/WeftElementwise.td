@@ -6,8 +6,8 @@
 include "weft/Dialect/Weft/IR/WeftBase.td"
 
 class Weft_UnaryOp<string mnemonic, Type tensor, string phrase, string formula,
-                   string saved>
-    : Weft_ElementwiseOp<mnemonic, [SameOperandsAndResultType]> {
+                   string saved, string gradient = "Formula">
+    : Weft_ElementwiseOp<mnemonic, [SameOperandsAndResultType], gradient> {
   let summary = phrase;
   let description = "Computes `" # formula # [{` for each element `x`.
 
@@ -25,8 +25,8 @@ class Weft_UnaryOp<string mnemonic, Type tensor, string phrase, string formula,
 }
 
 class Weft_BinaryOp<string mnemonic, Type tensor, string phrase, string formula,
-                   string saved>
-    : Weft_ElementwiseOp<mnemonic, [SameOperandsAndResultType]> {
+                   string saved, string gradient = "Formula">
+    : Weft_ElementwiseOp<mnemonic, [SameOperandsAndResultType], gradient> {
   let summary = phrase;
   let description = "Computes `" # formula # [{` for each pair of elements `a`
     and `b`.
@@ -71,7 +71,7 @@ def Weft_AtanhOp : Weft_UnaryOp<"atanh", Weft_FloatTensor,
     "atanh(x)", "the input">;
 def Weft_CeilOp : Weft_UnaryOp<"ceil", Weft_FloatTensor,
     "Smallest integer not below",
-    "ceil(x)", "nothing (it is zero)">;
+    "ceil(x)", "nothing (it is zero)", "Zero">;
 def Weft_CosOp : Weft_UnaryOp<"cos", Weft_FloatTensor,
     "Cosine",
     "cos(x)", "the input">;
@@ -86,7 +86,7 @@ def Weft_ExpOp : Weft_UnaryOp<"exp", Weft_FloatTensor,
     "exp(x)", "the output">;
 def Weft_FloorOp : Weft_UnaryOp<"floor", Weft_FloatTensor,
     "Largest integer not above",
-    "floor(x)", "nothing (it is zero)">;
+    "floor(x)", "nothing (it is zero)", "Zero">;
 def Weft_LogOp : Weft_UnaryOp<"log", Weft_FloatTensor,
     "Natural logarithm",
     "log(x)", "the input">;
@@ -98,13 +98,13 @@ def Weft_NegOp : Weft_UnaryOp<"neg", Weft_NumberTensor,
     "-x", "nothing">;
 def Weft_NotOp : Weft_UnaryOp<"not", Weft_IntTensor,
     "Bitwise complement; logical for i1",
-    "~x", "nothing (integers have none)">;
+    "~x", "nothing (integers have none)", "Zero">;
 def Weft_RoundOp : Weft_UnaryOp<"round", Weft_FloatTensor,
     "Nearest integer, ties to even",
-    "round_half_even(x)", "nothing (it is zero)">;
+    "round_half_even(x)", "nothing (it is zero)", "Zero">;
 def Weft_SignOp : Weft_UnaryOp<"sign", Weft_NumberTensor,
     "Sign: -1, 0 or 1; NaN stays NaN",
-    "(x > 0) - (x < 0)", "nothing (it is zero)">;
+    "(x > 0) - (x < 0)", "nothing (it is zero)", "Zero">;
 def Weft_SinOp : Weft_UnaryOp<"sin", Weft_FloatTensor,
     "Sine",
     "sin(x)", "the input">;
@@ -130,7 +130,7 @@ def Weft_AddOp : Weft_BinaryOp<"add", Weft_NumberTensor,
     "a + b", "nothing">;
 def Weft_AndOp : Weft_BinaryOp<"and", Weft_IntTensor,
     "Bitwise and; logical for i1",
-    "a & b", "nothing (integers have none)">;
+    "a & b", "nothing (integers have none)", "Zero">;
 def Weft_DivOp : Weft_BinaryOp<"div", Weft_NumberTensor,
     "Quotient; integers truncate towards zero",
     "a / b", "the divisor and the output">;
@@ -145,25 +145,25 @@ def Weft_MulOp : Weft_BinaryOp<"mul", Weft_NumberTensor,
     "a * b", "the inputs">;
 def Weft_OrOp : Weft_BinaryOp<"or", Weft_IntTensor,
     "Bitwise or; logical for i1",
-    "a | b", "nothing (integers have none)">;
+    "a | b", "nothing (integers have none)", "Zero">;
 def Weft_PowOp : Weft_BinaryOp<"pow", Weft_NumberTensor,
     "Power",
     "a ^ b", "the inputs and the output">;
 def Weft_RemOp : Weft_BinaryOp<"rem", Weft_NumberTensor,
     "Remainder with the sign of the dividend, as C's % and fmod",
-    "a - trunc(a / b) * b", "the inputs">;
+    "a - trunc(a / b) * b", "the inputs and the output">;
 def Weft_ShlOp : Weft_BinaryOp<"shl", Weft_IntTensor,
     "Shift left; zero if the amount reaches the width",
-    "a << b", "nothing (integers have none)">;
+    "a << b", "nothing (integers have none)", "Zero">;
 def Weft_ShrOp : Weft_BinaryOp<"shr", Weft_IntTensor,
     "Shift right, arithmetic if signed; all sign bits if the amount reaches the width",
-    "a >> b", "nothing (integers have none)">;
+    "a >> b", "nothing (integers have none)", "Zero">;
 def Weft_SubOp : Weft_BinaryOp<"sub", Weft_NumberTensor,
     "Difference; integers wrap",
     "a - b", "nothing">;
 def Weft_XorOp : Weft_BinaryOp<"xor", Weft_IntTensor,
     "Bitwise exclusive or",
-    "a ^ b", "nothing (integers have none)">;
+    "a ^ b", "nothing (integers have none)", "Zero">;
 
 //===----------------------------------------------------------------------===//
 // Predicates, selection, conversion
@@ -178,7 +178,8 @@ def Weft_ComparePredicateAttr
 def Weft_CompareOp
     : Weft_ElementwiseOp<"compare", [SameTypeOperands,
                                      SameOperandsAndResultShape,
-                                     DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+                                     DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                         "Zero"> {
   let summary = "Comparison of two elements";
   let description = [{
     Every comparison with NaN is false, except `ne`, which is true. Unsigned
@@ -202,7 +203,8 @@ def Weft_CompareOp
 
 def Weft_IsNanOp
     : Weft_ElementwiseOp<"is_nan", [SameOperandsAndResultShape,
-                                    DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+                                    DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                         "Zero"> {
   let summary = "Whether an element is NaN";
   let description = [{
     Computes `x != x`.
@@ -271,7 +273,7 @@ def Weft_CastOp : Weft_ElementwiseOp<"cast", [SameOperandsAndResultShape]> {
   }];
 }
 
-def Weft_BitcastOp : Weft_ElementwiseOp<"bitcast", [SameOperandsAndResultShape]> {
+def Weft_BitcastOp : Weft_ElementwiseOp<"bitcast", [SameOperandsAndResultShape], "Zero"> {
   let summary = "The same bits read as another element type of equal width";
   let description = [{
     The width of an element stays, and so do all sizes.

@@ -33,7 +33,8 @@ def Weft_ExternAttr : AttrDef<Weft_Dialect, "Extern", [TypedAttrInterface]> {
 
 def Weft_ConstantOp
     : Weft_IndexedOp<"constant", [ConstantLike,
-                                  DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+                                  DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Source", ["countBytesWritten"]> {
   let summary = "A constant tensor";
   let description = [{
     Small values are held as dense elements, large ones as `#weft.extern`.
@@ -53,7 +54,8 @@ def Weft_ConstantOp
   let hasFolder = 1;
 }
 
-def Weft_IotaOp : Weft_IndexedOp<"iota"> {
+def Weft_IotaOp : Weft_IndexedOp<"iota", [],
+                     "Source"> {
   let summary = "The index along one axis";
   let description = [{
     Element `(i0, i1, ...)` is `i_axis`. `sizes` gives the `?` sizes of the
@@ -75,7 +77,8 @@ def Weft_IotaOp : Weft_IndexedOp<"iota"> {
   let hasVerifier = 1;
 }
 
-def Weft_RandomUniformOp : Weft_IndexedOp<"random_uniform"> {
+def Weft_RandomUniformOp : Weft_IndexedOp<"random_uniform", [],
+                     "Source", ["countFlops"]> {
   let summary = "Random numbers in [0, 1)";
   let description = [{
     Element number `i` is made from word `i mod 4` of Philox-4x32-10 (Salmon et
@@ -106,7 +109,8 @@ def Weft_RandomUniformOp : Weft_IndexedOp<"random_uniform"> {
 // Index maps
 //===----------------------------------------------------------------------===//
 
-def Weft_ReshapeOp : Weft_IndexedOp<"reshape"> {
+def Weft_ReshapeOp : Weft_IndexedOp<"reshape", [],
+                     "Pending", ["countBytesRead", "countBytesWritten"]> {
   let summary = "The same elements in row-major order under another shape";
   let description = [{
     `sizes` gives the `?` sizes of the result in order. If a size is symbolic,
@@ -176,7 +180,8 @@ def Weft_BroadcastOp : Weft_IndexedOp<"broadcast"> {
   let hasFolder = 1;
 }
 
-def Weft_SliceOp : Weft_IndexedOp<"slice", [AttrSizedOperandSegments]> {
+def Weft_SliceOp : Weft_IndexedOp<"slice", [AttrSizedOperandSegments],
+                     "Pending", ["countBytesRead"]> {
   let summary = "A strided part of a tensor";
   let description = [{
     Element `i` along a dimension is the input's `offset + i * stride`. A stride
@@ -310,7 +315,8 @@ def Weft_PadOp : Weft_IndexedOp<"pad", [AttrSizedOperandSegments]> {
 //===----------------------------------------------------------------------===//
 
 def Weft_GatherOp
-    : Weft_IndexedOp<"gather", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+    : Weft_IndexedOp<"gather", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Pending", ["countBytesRead"]> {
   let summary = "Slices of a tensor, chosen by an index tensor";
   let description = [{
     With the input of rank r and indices of rank q, the result has rank
@@ -335,7 +341,8 @@ def Weft_GatherOp
 }
 
 def Weft_GatherElementsOp
-    : Weft_IndexedOp<"gather_elements", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+    : Weft_IndexedOp<"gather_elements", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Pending", ["countBytesRead"]> {
   let summary = "Elements of a tensor, one index each along an axis";
   let description = [{
     `y[i0, .., in] = x[i0, .., indices[i0, .., in], .., in]` with the index in
@@ -360,7 +367,8 @@ def Weft_GatherElementsOp
 }
 
 def Weft_GatherNDOp
-    : Weft_IndexedOp<"gather_nd", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+    : Weft_IndexedOp<"gather_nd", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Pending", ["countBytesRead"]> {
   let summary = "Slices of a tensor, chosen by index vectors";
   let description = [{
     The last dimension of `indices` (static) holds index vectors into the
@@ -393,7 +401,8 @@ def Weft_ScatterKindAttr
     : EnumAttr<Weft_Dialect, Weft_ScatterKind, "scatter_kind">;
 
 def Weft_ScatterElementsOp : Weft_LoopOp<"scatter_elements", [
-    AllTypesMatch<["input", "result"]>]> {
+    AllTypesMatch<["input", "result"]>],
+                     "Pending", ["countFlops"]> {
   let summary = "A tensor with elements updated, one index each along an axis";
   let description = [{
     For each index of `updates` in row-major order,
@@ -423,7 +432,8 @@ def Weft_ScatterElementsOp : Weft_LoopOp<"scatter_elements", [
 }
 
 def Weft_ScatterNDOp : Weft_LoopOp<"scatter_nd", [
-    AllTypesMatch<["input", "result"]>]> {
+    AllTypesMatch<["input", "result"]>],
+                     "Pending", ["countFlops"]> {
   let summary = "A tensor with slices updated by index vectors";
   let description = [{
     The last dimension of `indices` (static, k) holds index vectors into the
@@ -455,7 +465,8 @@ def Weft_ScatterNDOp : Weft_LoopOp<"scatter_nd", [
 // Order and selection
 //===----------------------------------------------------------------------===//
 
-def Weft_TopKOp : Weft_LoopOp<"top_k"> {
+def Weft_TopKOp : Weft_LoopOp<"top_k", [],
+                     "Pending", ["countFlops"]> {
   let summary = "The largest or smallest elements along an axis, sorted";
   let description = [{
     The number of elements is the size of the results along `axis`; `sizes`
@@ -481,7 +492,8 @@ def Weft_TopKOp : Weft_LoopOp<"top_k"> {
   let hasVerifier = 1;
 }
 
-def Weft_NonZeroOp : Weft_LoopOp<"nonzero"> {
+def Weft_NonZeroOp : Weft_LoopOp<"nonzero", [],
+                     "Zero", ["countFlops"]> {
   let summary = "The indices of the elements that are not zero";
   let description = [{
     Column j of the result is the index of the j-th non-zero element in

@@ -16,7 +16,8 @@ def Weft_ReduceKindAttr
     : EnumAttr<Weft_Dialect, Weft_ReduceKind, "reduce_kind">;
 
 def Weft_ReduceOp
-    : Weft_IndexedOp<"reduce", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+    : Weft_IndexedOp<"reduce", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Pending", ["countFlops"]> {
   let summary = "Elements combined along axes";
   let description = [{
     The reduced `axes` (rising) are removed from the shape. An empty reduction
@@ -45,7 +46,8 @@ def Weft_ReduceOp
 }
 
 def Weft_ArgReduceOp
-    : Weft_IndexedOp<"arg_reduce", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+    : Weft_IndexedOp<"arg_reduce", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Zero", ["countFlops"]> {
   let summary = "The index of the largest or smallest element along an axis";
   let description = [{
     `axis` is removed from the shape. Of equal elements the first counts, with
@@ -69,7 +71,8 @@ def Weft_ArgReduceOp
   let extraClassDeclaration = [{ bool isCheap() { return false; } }];
 }
 
-def Weft_CumulativeOp : Weft_LoopOp<"cumulative", [SameOperandsAndResultType]> {
+def Weft_CumulativeOp : Weft_LoopOp<"cumulative", [SameOperandsAndResultType],
+                     "Pending", ["countFlops"]> {
   let summary = "Running sums or products along an axis";
   let description = [{
     With `exclusive` an element does not count itself; with `reverse` the axis
@@ -96,8 +99,9 @@ def Weft_CumulativeOp : Weft_LoopOp<"cumulative", [SameOperandsAndResultType]> {
   let hasVerifier = 1;
 }
 
-class Weft_WindowOp<string mnemonic>
-    : Weft_IndexedOp<mnemonic, [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+class Weft_WindowOp<string mnemonic, string gradient>
+    : Weft_IndexedOp<mnemonic, [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     gradient, ["countFlops"]> {
   let arguments = (ins Weft_ReduceKindAttr:$kind, Weft_NumberTensor:$input,
                        DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$strides,
                        DenseI64ArrayAttr:$low, DenseI64ArrayAttr:$high,
@@ -111,7 +115,7 @@ class Weft_WindowOp<string mnemonic>
   let extraClassDeclaration = [{ bool isCheap() { return false; } }];
 }
 
-def Weft_ReduceWindowOp : Weft_WindowOp<"reduce_window"> {
+def Weft_ReduceWindowOp : Weft_WindowOp<"reduce_window", "Pending"> {
   let summary = "Elements combined within a sliding window";
   let description = [{
     All lists have one entry per dimension of the input; dimensions that are not
@@ -132,7 +136,7 @@ def Weft_ReduceWindowOp : Weft_WindowOp<"reduce_window"> {
   }];
 }
 
-def Weft_ArgReduceWindowOp : Weft_WindowOp<"arg_reduce_window"> {
+def Weft_ArgReduceWindowOp : Weft_WindowOp<"arg_reduce_window", "Zero"> {
   let summary = "Where the largest element of each window lies";
   let description = [{
     As `reduce_window max`, but the result (i64) is the row-major position,
@@ -153,7 +157,8 @@ def Weft_ArgReduceWindowOp : Weft_WindowOp<"arg_reduce_window"> {
 // Normalisations
 //===----------------------------------------------------------------------===//
 
-def Weft_SoftmaxOp : Weft_IndexedOp<"softmax", [SameOperandsAndResultType]> {
+def Weft_SoftmaxOp : Weft_IndexedOp<"softmax", [SameOperandsAndResultType],
+                     "Pending", ["countFlops"]> {
   let summary = "Exponentials along one axis, scaled to sum to one";
   let description = [{
     Computes `exp(x - m) / sum(exp(x - m), axis)` where `m = max(x, axis)`. The
@@ -176,7 +181,8 @@ def Weft_SoftmaxOp : Weft_IndexedOp<"softmax", [SameOperandsAndResultType]> {
   let extraClassDeclaration = [{ bool isCheap() { return false; } }];
 }
 
-def Weft_NormalizeOp : Weft_IndexedOp<"normalize", [SameOperandsAndResultType]> {
+def Weft_NormalizeOp : Weft_IndexedOp<"normalize", [SameOperandsAndResultType],
+                     "Pending", ["countFlops"]> {
   let summary = "Elements shifted to mean zero and scaled to variance one";
   let description = [{
     Over `axes` (rising): `(x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)`.
@@ -206,7 +212,9 @@ def Weft_NormalizeOp : Weft_IndexedOp<"normalize", [SameOperandsAndResultType]> 
 // Contractions
 //===----------------------------------------------------------------------===//
 
-def Weft_ContractOp : Weft_IndexedOp<"contract"> {
+def Weft_ContractOp
+    : Weft_IndexedOp<"contract", [DeclareOpInterfaceMethods<ShardableOpInterface>],
+                     "Pending", ["countFlops"]> {
   let summary = "Sum of products over shared dimensions";
   let description = [{
     Dimensions `lhs_batch[i]` and `rhs_batch[i]` run together and come first in
@@ -251,7 +259,8 @@ def Weft_ContractOp : Weft_IndexedOp<"contract"> {
   let hasVerifier = 1;
 }
 
-def Weft_ConvOp : Weft_IndexedOp<"conv"> {
+def Weft_ConvOp : Weft_IndexedOp<"conv", [],
+                     "Pending", ["countFlops"]> {
   let summary = "Convolution over any number of spatial dimensions";
   let description = [{
     The input is `[N, C, spatial...]`, the filter `[O, C / groups, spatial...]`,
@@ -299,7 +308,8 @@ def Weft_ConvOp : Weft_IndexedOp<"conv"> {
 }
 
 def Weft_DetOp
-    : Weft_LoopOp<"det", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+    : Weft_LoopOp<"det", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Pending", ["countFlops"]> {
   let summary = "Determinants of square matrices";
   let description = [{
     Over the last two dimensions, by Gaussian elimination with partial pivoting.

@@ -1,0 +1,35 @@
+//===- Sharding.cpp - How the ops' work is split --------------------------===//
+
+#include "Elementwise.h"
+
+using namespace mlir;
+using namespace weft;
+
+void weft::detail::getElementwiseSplits(Operation *op,
+                                        SmallVectorImpl<SplitDim> &dims) {
+  int64_t rank = cast<RankedTensorType>(op->getResult(0).getType()).getRank();
+  for (int64_t dim : llvm::seq(rank)) {
+    SplitDim split;
+    split.operands.append(op->getNumOperands(), dim);
+    split.results.push_back(dim);
+    dims.push_back(split);
+  }
+}
+
+/// Batch dimensions split both operands, free ones split theirs. The parts of a
+/// summed dimension give sums that are to be added up.
+void ContractOp::getSplitDims(SmallVectorImpl<SplitDim> &dims) {
+  using Dim = std::optional<int64_t>;
+  int64_t result = 0;
+  auto add = [&](Dim lhs, Dim rhs) {
+    dims.push_back({{lhs, rhs}, {result++}, Combine::Concatenate});
+  };
+  for (auto [lhs, rhs] : llvm::zip_equal(getLhsBatch(), getRhsBatch()))
+    add(lhs, rhs);
+  for (int64_t lhs : getLhsFree())
+    add(lhs, std::nullopt);
+  for (int64_t rhs : getRhsFree())
+    add(std::nullopt, rhs);
+  for (auto [lhs, rhs] : llvm::zip_equal(getLhsContract(), getRhsContract()))
+    dims.push_back({{lhs, rhs}, {std::nullopt}, Combine::Sum});
+}
