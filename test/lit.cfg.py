@@ -14,3 +14,6 @@ path = [config.weft_tools, config.llvm_tools, config.environment["PATH"]]
 config.environment["PATH"] = os.pathsep.join(path)
 config.substitutions.append(("%python", config.weft_python))
 config.substitutions.append(("%build", os.path.dirname(config.weft_tools)))
+config.substitutions.append(("%cc", config.c_compiler))
+config.substitutions.append(("%include", config.weft_include))
+config.substitutions.append(("%lib", config.weft_libraries))

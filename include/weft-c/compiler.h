@@ -30,8 +30,14 @@ typedef struct weft_compile_options {
   const char *dims; ///< limits of symbolic sizes, "N=1:64,M=1:8", or NULL
   const char *dump_stages; ///< folder for the IR of each stage, or NULL
   const char *start_at;    ///< stage that a `.mlir` file is of, NULL: "import"
-  const char *stop_after;  ///< stage after which to stop, for `mlir` output
+  const char *prefix;      ///< what the symbols of "obj" and "lib" begin with,
+                           ///< so that several programs can be linked into one;
+                           ///< NULL: "weft"
   int32_t opt_level;       ///< of LLVM, 0 to 3
+  /// Told what begins, if not NULL: "import", a later stage, "machine code" or
+  /// "link". `progress_user` is passed on.
+  void (*progress)(void *user, const char *step);
+  void *progress_user;
 } weft_compile_options;
 
 void weft_compile_options_init(weft_compile_options *options);
@@ -57,8 +63,9 @@ const weft_program *weft_compiled_program(const weft_compiled *compiled);
 void weft_compiled_release(weft_compiled *compiled);
 
 /// Compiles the model in file `path` and writes `output`. What is written goes
-/// by `emit`: one of "so", "obj", "lib", "asm", "llvm", or the name of a stage
-/// for its IR ("import", "tensor", "dispatch", "kernel", "host", "object").
+/// by `emit`: one of "so", "obj", "lib" (with a header beside it), "header",
+/// "asm", "llvm", or the name of a stage for its IR ("import", "tensor",
+/// "dispatch", "kernel", "host", "object"). Files appear whole or not at all.
 weft_outcome weft_compile_to_file(const char *path, const char *emit,
                                   const char *output,
                                   const weft_compile_options *options,
@@ -85,6 +92,86 @@ weft_outcome weft_inspect_file(const char *path, char **json, char **message);
 /// how they are computed and whether they have a gradient. To be freed with
 /// weft_message_free().
 char *weft_describe_operators(void);
+
+/*===- Tensors ------------------------------------------------------------===*/
+
+/// Reads a file that holds one ONNX tensor, such as `input_0.pb` of ONNX's test
+/// data. `*name` is what the file calls it, to be freed with
+/// weft_message_free(); `out` is to be freed with weft_tensor_free().
+weft_outcome weft_tensor_read(const char *path, weft_tensor *out, char **name,
+                              char **message);
+void weft_tensor_free(weft_tensor *tensor);
+
+/// How far a tensor is from what it should be.
+typedef struct weft_difference {
+  int64_t elements; ///< that were compared
+  int64_t outside;  ///< of these, how many are outside the tolerance
+  int64_t worst;    ///< the one furthest out, in row-major order; -1: none
+  double got, want; ///< what that is and should be
+  double error;     ///< |got - want|
+  double allowed;   ///< how much that may be
+} weft_difference;
+
+/// Compares two tensors. An element may be off by `relative * |want| +
+/// absolute`. Fails if they differ in shape or element type.
+weft_outcome weft_tensor_compare(const weft_tensor *got,
+                                 const weft_tensor *want, double relative,
+                                 double absolute, weft_difference *out,
+                                 char **message);
+
+/*===- The reference evaluator --------------------------------------------===*/
+
+/// A model that is evaluated op by op, by naive loops: what compiled programs
+/// are compared with. One thread at a time may use it.
+typedef struct weft_reference weft_reference;
+
+/// Reads the model in file `path`. On success `*out` is to be released.
+weft_outcome weft_reference_create(const char *path,
+                                   const weft_compile_options *options,
+                                   weft_reference **out, char **message);
+
+/// The inputs, outputs and symbols of the model, as those of a program that has
+/// no kernels and can't be run.
+const weft_program *weft_reference_program(const weft_reference *reference);
+
+/// Evaluates the model. The outputs belong to `reference`, until it is run
+/// again or released.
+weft_outcome weft_reference_run(weft_reference *reference, int32_t num_inputs,
+                                const weft_tensor *inputs, int32_t num_outputs,
+                                weft_tensor *outputs, char **message);
+void weft_reference_release(weft_reference *reference);
+
+/*===- Kernels against the reference --------------------------------------===*/
+
+/// The kernels of a model and what they should compute. One thread at a time
+/// may use it.
+typedef struct weft_verifier weft_verifier;
+
+/// Compiles the model in file `path` as far as its kernels. `scale` widens or
+/// narrows the tolerances, which are (times the element and the root of the
+/// mean square of all) 1e-4 for f32, 1e-10 for f64, four units in the last
+/// place for narrower floats, and nothing for integers. On success `*out` is to
+/// be released.
+weft_outcome weft_verifier_create(const char *path,
+                                  const weft_compile_options *options,
+                                  double scale, weft_verifier **out,
+                                  char **message);
+
+/// Fails unless `program` has the inputs, outputs and kernels that the model
+/// has when it is compiled with the verifier's options.
+weft_outcome weft_verifier_match(weft_verifier *verifier,
+                                 const weft_program *program, char **message);
+
+/// Is to be called after each launch of `kernel`, of a program that matches,
+/// with the words of weft_observe_fn (weft-rt/weft.h). After the last of the
+/// kernel's tasks, compares its results with what the reference evaluator makes
+/// of its inputs. `*num_results` is the number of results that were compared, 0
+/// before the last task; `*result` the one furthest out and `*out` how far.
+weft_outcome weft_verifier_check(weft_verifier *verifier,
+                                 const weft_kernel *kernel, void *const *words,
+                                 int32_t *num_results, int32_t *result,
+                                 weft_difference *out, char **message);
+void weft_verifier_release(weft_verifier *verifier);
 
 void weft_message_free(char *message);
 

@@ -58,6 +58,16 @@ typedef enum weft_dtype {
 /// Largest rank of a tensor that crosses the boundary of a program.
 #define WEFT_MAX_RANK 16
 
+/// A dense row-major tensor in memory. An element narrower than a byte takes
+/// one byte, of which the low bits count.
+typedef struct weft_tensor {
+  void *data;    ///< a copy is made where it is not aligned to its elements
+  int64_t bytes; ///< of memory at `data`, at least what the tensor needs
+  weft_dtype dtype;
+  int32_t rank;
+  int64_t dims[WEFT_MAX_RANK];
+} weft_tensor;
+
 /// A dimension of an input or output: a fixed size if `symbol` is -1, else the
 /// number of a symbol (see weft_symbol). An output whose size is known only
 /// when the run has computed it has `symbol` -2.

@@ -47,16 +47,6 @@ WEFT_API const char *weft_status_meaning(weft_status status);
 
 /*===- Tensors ------------------------------------------------------------===*/
 
-/// A dense row-major tensor in memory. An element narrower than a byte takes
-/// one byte, of which the low bits count.
-typedef struct weft_tensor {
-  void *data;    ///< a copy is made where it is not aligned to its elements
-  int64_t bytes; ///< of memory at `data`, at least what the tensor needs
-  weft_dtype dtype;
-  int32_t rank;
-  int64_t dims[WEFT_MAX_RANK];
-} weft_tensor;
-
 /// Bytes of one element in memory; 0 for types that have no fixed size.
 WEFT_API int64_t weft_dtype_bytes(weft_dtype dtype);
 
@@ -108,6 +98,14 @@ typedef void (*weft_parallel_body)(void *context, int64_t part);
 typedef void (*weft_parallel_for_fn)(void *user, int64_t parts,
                                      weft_parallel_body body, void *context);
 
+/// Told of each launch that succeeded, by the thread that runs the program. A
+/// kernel that has several tasks is launched as often, with the same `words`:
+/// the addresses of the kernel's inputs, the addresses of
+/// its results, its scalars, and the sizes of both that the compiler did not
+/// know. What they point at is valid during the call. `user` is what the
+/// session was given.
+typedef void (*weft_observe_fn)(void *user, int32_t kernel, void *const *words);
+
 /// How a session runs. Fill it with weft_session_options_init() first.
 typedef struct weft_session_options {
   /// Threads of a run, the caller's among them, and so the number of parts of a
@@ -119,6 +117,9 @@ typedef struct weft_session_options {
   /// Runs parallel loops instead of threads of the session's own, if not NULL.
   weft_parallel_for_fn parallel_for;
   void *parallel_for_user;
+  /// Called after each launch, if not NULL.
+  weft_observe_fn observe;
+  void *observe_user;
   /// Non-zero: time every launch (see weft_session_write_trace).
   int32_t profile;
 } weft_session_options;

@@ -4,8 +4,9 @@
 #include "Session.h"
 #include "mlir/Parser/Parser.h"
 #include "weft/Import/Import.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/ToolOutputFile.h"
+#include "weft/Support/OutputFile.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/Path.h"
 #include <cstring>
 
 using namespace mlir;
@@ -28,6 +29,7 @@ static FailureOr<CompiledModule> compile(CompileSession &session,
   session.pipeline.inProcess = inProcess;
   if (failed(session.runTo(Stage::Object)))
     return failure();
+  session.pipeline.tell("machine code");
   llvm::Expected<CompiledModule> compiled =
       CompiledModule::create(*session.module, session.pipeline.target);
   if (compiled)
@@ -45,6 +47,7 @@ static weft_outcome compileInProcess(CompileSession &session,
     auto object = compiled->emitObject();
     if (!object)
       return session.fail(Problem::MachineCode, object.takeError());
+    session.pipeline.tell("link");
     auto program =
         JITProgram::create(std::move(*object), compiled->getConstants());
     if (!program)
@@ -86,38 +89,31 @@ extern "C" void weft_compiled_release(weft_compiled *compiled) {
 // Files
 //===----------------------------------------------------------------------===//
 
-/// Writes a file whole or not at all.
 static LogicalResult
 writeFile(CompileSession &session, StringRef path,
-          llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> write) {
-  if (path == "-") {
-    llvm::SmallString<0> text;
-    llvm::raw_svector_ostream os(text);
-    if (failed(write(os)))
-      return failure();
-    llvm::outs() << text;
-    return success();
-  }
-  auto temp = llvm::sys::fs::TempFile::create(path + ".%%%%%%");
-  if (!temp)
-    return session.fail(Problem::Write, "can't write '" + path + "': " +
-                                            llvm::toString(temp.takeError()));
-  llvm::raw_fd_ostream os(temp->FD, /*shouldClose=*/false);
-  LogicalResult result = write(os);
-  os.flush();
-  if (os.has_error()) {
-    result = session.fail(Problem::Write, "can't write '" + path +
-                                              "': " + os.error().message());
-    os.clear_error();
-  }
-  if (failed(result)) {
-    llvm::consumeError(temp->discard());
-    return failure();
-  }
-  if (llvm::Error error = temp->keep(path))
-    return session.fail(Problem::Write, "can't write '" + path + "': " +
-                                            llvm::toString(std::move(error)));
+          llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)> write) {
+  if (llvm::Error error = writeWholeFile(path, write))
+    return session.fail(Problem::Write, std::move(error));
   return success();
+}
+
+static LogicalResult writeText(CompileSession &session, StringRef path,
+                               StringRef text) {
+  return writeFile(session, path, [&](llvm::raw_ostream &os) {
+    os << text;
+    return llvm::Error::success();
+  });
+}
+
+static LogicalResult emitText(CompileSession &session, StringRef emit,
+                              CompiledModule &compiled, StringRef output) {
+  return writeFile(session, output,
+                   [&](llvm::raw_pwrite_stream &os) -> llvm::Error {
+                     if (emit == "asm")
+                       return compiled.emitAssembly(os);
+                     compiled.printIR(os);
+                     return llvm::Error::success();
+                   });
 }
 
 static LogicalResult emitFile(CompileSession &session, StringRef emit,
@@ -125,45 +121,53 @@ static LogicalResult emitFile(CompileSession &session, StringRef emit,
   if (std::optional<Stage> stage = getStage(emit)) {
     if (failed(session.runTo(*stage)))
       return failure();
-    return writeFile(session, output, [&](llvm::raw_ostream &os) {
-      OpPrintingFlags flags;
-      flags.enableDebugInfo();
-      session.module->print(os, flags);
-      return success();
-    });
+    if (llvm::Error error = writeStage(*session.module, output))
+      return session.fail(Problem::Write, std::move(error));
+    return success();
   }
-  FailureOr<CompiledModule> compiled = compile(session, false);
-  if (failed(compiled))
-    return failure();
-  if (emit == "llvm")
-    return writeFile(session, output, [&](llvm::raw_ostream &os) {
-      compiled->printIR(os);
-      return success();
-    });
-  if (emit == "asm")
-    return writeFile(
-        session, output, [&](llvm::raw_pwrite_stream &os) -> LogicalResult {
-          if (llvm::Error error = compiled->emitAssembly(os))
-            return session.fail(Problem::MachineCode, std::move(error));
-          return success();
-        });
+  std::string header;
+  if (emit == "header" || emit == "lib") {
+    FailureOr<std::string> made = session.makeHeader(output);
+    if (failed(made))
+      return failure();
+    header = std::move(*made);
+  }
+  if (emit == "header")
+    return writeText(session, output, header);
   std::optional<Packaging> packaging =
       llvm::StringSwitch<std::optional<Packaging>>(emit)
           .Case("obj", Packaging::Object)
           .Case("lib", Packaging::Archive)
           .Case("so", Packaging::SharedLibrary)
           .Default(std::nullopt);
-  if (!packaging)
+  bool isText = emit == "llvm" || emit == "asm";
+  if (!packaging && !isText)
     return session.fail(Problem::Option,
                         "don't know how to emit '" + emit + "'");
+  if (emit == "so" && session.pipeline.prefix != "weft")
+    return session.fail(Problem::Option,
+                        "a shared library is opened by the symbol "
+                        "'weft_program_query': its prefix can't be '" +
+                            session.pipeline.prefix + "'");
+  FailureOr<CompiledModule> compiled = compile(session, false);
+  if (failed(compiled))
+    return failure();
+  if (isText)
+    return emitText(session, emit, *compiled, output);
   auto object = compiled->emitObject();
   if (!object)
     return session.fail(Problem::MachineCode, object.takeError());
+  session.pipeline.tell("link");
   if (llvm::Error error =
           packageProgram(**object, compiled->getConstants(),
                          compiled->getMachine(), *packaging, output))
     return session.fail(Problem::Write, std::move(error));
-  return success();
+  if (emit != "lib")
+    return success();
+  // The header comes when there is what it tells of.
+  llvm::SmallString<128> path(output);
+  llvm::sys::path::replace_extension(path, "h");
+  return writeText(session, path, header);
 }
 
 extern "C" weft_outcome

@@ -2,9 +2,10 @@
 
 #include "Session.h"
 #include "mlir/Parser/Parser.h"
-#include "weft/Codegen/CPU/Target.h"
 #include "weft/Conversion/ONNXToWeft.h"
+#include "weft/Dialect/Host/IR/HostDialect.h"
 #include "weft/Import/Import.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 #include <cstring>
 
@@ -73,8 +74,24 @@ CompileSession::CompileSession(const weft_compile_options *options)
   if (options->mcpu)
     pipeline.target.cpu = options->mcpu;
   pipeline.target.optLevel = options->opt_level;
+  if (options->prefix) {
+    pipeline.prefix = options->prefix;
+    bool isName =
+        !pipeline.prefix.empty() && !llvm::isDigit(pipeline.prefix.front()) &&
+        llvm::all_of(pipeline.prefix,
+                     [](char c) { return llvm::isAlnum(c) || c == '_'; });
+    if (!isName)
+      (void)fail(Problem::Option,
+                 "prefix '" + pipeline.prefix +
+                     "' is no name that a symbol can begin with");
+  }
   if (options->dump_stages)
     pipeline.dumpStages = options->dump_stages;
+  if (options->progress)
+    pipeline.progress = [progress = options->progress,
+                         user = options->progress_user](StringRef step) {
+      progress(user, step.str().c_str());
+    };
   if (options->dims)
     parseDims(options->dims);
   if (options->start_at) {
@@ -115,6 +132,7 @@ void CompileSession::parseDims(StringRef text) {
 void CompileSession::readFile(StringRef path) {
   if (!isUsable)
     return;
+  pipeline.tell("import");
   if (llvm::sys::path::extension(path) == ".mlir")
     module = parseSourceFile<ModuleOp>(path, &context);
   else
@@ -132,7 +150,25 @@ void CompileSession::readBytes(const void *bytes, size_t size) {
 LogicalResult CompileSession::runTo(Stage last) {
   if (last < stage)
     return success();
-  return runStages(*module, stage, last, pipeline);
+  Stage from = stage;
+  stage = last;
+  return runStages(*module, from, last, pipeline);
+}
+
+FailureOr<std::string> CompileSession::makeHeader(StringRef output) {
+  if (failed(runTo(Stage::Host)))
+    return failure();
+  if (stage != Stage::Host)
+    return fail(Problem::Option, "a header can't be made from stage '" +
+                                     getStageName(stage) +
+                                     "': the program's tables are gone");
+  StringRef name = llvm::sys::path::stem(output);
+  if (output == "-")
+    name = host::getProgramName(*module);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  writeProgramHeader(*module, name, pipeline.prefix, os);
+  return text;
 }
 
 OwningOpRef<ModuleOp> CompileSession::lowerCopy(Stage to) {
@@ -158,6 +194,7 @@ LogicalResult CompileSession::fail(Problem problem, llvm::Error error) {
 
 weft_outcome CompileSession::finish(bool hasFailed, char **message) {
   *message = messages.empty() ? nullptr : strdup(messages.c_str());
+  messages.clear();
   if (!hasFailed)
     return WEFT_OUTCOME_OK;
   bool isUnsupported = module && (*module)->hasAttr(kUnsupportedAttr);

@@ -17,6 +17,8 @@ enum class Problem {
   Write = 3002,
   MachineCode = 3003,
   Option = 6001,
+  Input = 6002,    ///< of a run
+  Mismatch = 6007, ///< between a program and a model
 };
 
 /// A context, the module that is being compiled in it, and what was said about
@@ -32,6 +34,9 @@ public:
   void readBytes(const void *bytes, size_t size);
   /// Runs the stages from where the module is to `stage`, which may lie before.
   llvm::LogicalResult runTo(Stage stage);
+  /// The C header of the program that will be written to `output`. Takes the
+  /// module to stage `host`.
+  mlir::FailureOr<std::string> makeHeader(llvm::StringRef output);
 
   /// Adds an error; always failure.
   llvm::LogicalResult fail(Problem problem, const llvm::Twine &text);
@@ -54,6 +59,11 @@ private:
   Stage stage = Stage::Import;
   bool isUsable = true;
 };
+
+/// Writes the C header of a program of stage `host`. `name` is what the header
+/// calls it; see weft_compile_options for `prefix`.
+void writeProgramHeader(mlir::ModuleOp module, llvm::StringRef name,
+                        llvm::StringRef prefix, llvm::raw_ostream &os);
 
 /// What an imported model is; see weft_inspect_file.
 llvm::json::Object describeModel(mlir::ModuleOp module);

@@ -1,7 +1,10 @@
 //===- HostTensor.cpp - A tensor's bytes on the host ----------------------===//
 
 #include "weft/Interfaces/HostTensor.h"
+#include "mlir/IR/Builders.h"
+#include "weft-rt/program.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -14,6 +17,77 @@ int64_t weft::getStorageBytes(Type type) {
   if (isa<IndexType>(type))
     return 8;
   return (type.getIntOrFloatBitWidth() + 7) / 8;
+}
+
+int32_t weft::getDtype(Type type) {
+  if (auto intType = dyn_cast<IntegerType>(type)) {
+    bool isUnsigned = intType.isUnsigned();
+    switch (intType.getWidth()) {
+    case 1:
+      return WEFT_BOOL;
+    case 2:
+      return isUnsigned ? WEFT_U2 : WEFT_I2;
+    case 4:
+      return isUnsigned ? WEFT_U4 : WEFT_I4;
+    case 8:
+      return isUnsigned ? WEFT_U8 : WEFT_I8;
+    case 16:
+      return isUnsigned ? WEFT_U16 : WEFT_I16;
+    case 32:
+      return isUnsigned ? WEFT_U32 : WEFT_I32;
+    case 64:
+      return isUnsigned ? WEFT_U64 : WEFT_I64;
+    }
+    return 0;
+  }
+  return llvm::TypeSwitch<Type, int32_t>(type)
+      .Case<Float32Type>([](Type) { return WEFT_F32; })
+      .Case<Float64Type>([](Type) { return WEFT_F64; })
+      .Case<Float16Type>([](Type) { return WEFT_F16; })
+      .Case<BFloat16Type>([](Type) { return WEFT_BF16; })
+      .Case<Float8E4M3FNType>([](Type) { return WEFT_F8E4M3FN; })
+      .Case<Float8E4M3FNUZType>([](Type) { return WEFT_F8E4M3FNUZ; })
+      .Case<Float8E5M2Type>([](Type) { return WEFT_F8E5M2; })
+      .Case<Float8E5M2FNUZType>([](Type) { return WEFT_F8E5M2FNUZ; })
+      .Case<Float8E8M0FNUType>([](Type) { return WEFT_F8E8M0FNU; })
+      .Case<Float4E2M1FNType>([](Type) { return WEFT_F4E2M1FN; })
+      .Default(0);
+}
+
+Type weft::getTypeOfDtype(int32_t dtype, MLIRContext *context) {
+  Builder b(context);
+  auto getUnsigned = [&](unsigned width) {
+    return IntegerType::get(context, width, IntegerType::Unsigned);
+  };
+  const Type types[] = {
+      b.getF32Type(),
+      b.getF64Type(),
+      b.getF16Type(),
+      b.getBF16Type(),
+      Float8E4M3FNType::get(context),
+      Float8E4M3FNUZType::get(context),
+      Float8E5M2Type::get(context),
+      Float8E5M2FNUZType::get(context),
+      Float8E8M0FNUType::get(context),
+      Float4E2M1FNType::get(context),
+      b.getI1Type(),
+      b.getIntegerType(2),
+      b.getIntegerType(4),
+      b.getI8Type(),
+      b.getI16Type(),
+      b.getI32Type(),
+      b.getI64Type(),
+      getUnsigned(2),
+      getUnsigned(4),
+      getUnsigned(8),
+      getUnsigned(16),
+      getUnsigned(32),
+      getUnsigned(64),
+  };
+  for (Type type : types)
+    if (getDtype(type) == dtype)
+      return type;
+  return nullptr;
 }
 
 //===----------------------------------------------------------------------===//

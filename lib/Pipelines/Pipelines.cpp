@@ -93,6 +93,7 @@ static void addPassesToObject(OpPassManager &pm,
   tables.target = "cpu " + options.target.cpu;
   tables.producer = "weft 0.1.0";
   tables.filesByPath = options.inProcess;
+  tables.prefix = options.prefix;
   pm.addPass(createHostEmitTablesPass(tables));
 }
 

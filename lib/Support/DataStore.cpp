@@ -62,8 +62,7 @@ Expected<Entry> mapFile(StringRef name) {
 
 } // namespace
 
-Expected<ArrayRef<char>> weft::DataStore::get(StringRef file, int64_t offset,
-                                              int64_t size) {
+Expected<ArrayRef<char>> weft::DataStore::getAll(StringRef file) {
   Store &store = getStore();
   std::lock_guard lock(store.mutex);
   auto it = store.entries.find(file);
@@ -75,12 +74,19 @@ Expected<ArrayRef<char>> weft::DataStore::get(StringRef file, int64_t offset,
       return entry.takeError();
     it = store.entries.try_emplace(file, std::move(*entry)).first;
   }
-  ArrayRef<char> bytes = it->second.bytes;
-  int64_t total = bytes.size();
+  return it->second.bytes;
+}
+
+Expected<ArrayRef<char>> weft::DataStore::get(StringRef file, int64_t offset,
+                                              int64_t size) {
+  Expected<ArrayRef<char>> bytes = getAll(file);
+  if (!bytes)
+    return bytes.takeError();
+  int64_t total = bytes->size();
   if (offset < 0 || size < 0 || offset > total || size > total - offset)
     return fail("'" + file + "' has " + Twine(total) + " bytes, wanted " +
                 Twine(size) + " at offset " + Twine(offset));
-  return bytes.slice(offset, size);
+  return bytes->slice(offset, size);
 }
 
 std::string weft::DataStore::add(std::unique_ptr<char[]> bytes, int64_t size) {

@@ -1,10 +1,9 @@
 //===- Package.cpp - Programs as files ------------------------------------===//
 
+#include "weft/Support/OutputFile.h"
 #include "weft/Target/Target.h"
 #include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
@@ -13,57 +12,40 @@ using namespace weft;
 
 namespace {
 
-/// The files that are linked, and removed in the end.
+/// The files that are linked. They lie beside the result, where there is room
+/// for it as well.
 struct Parts {
-  llvm::SmallString<128> object, constants;
-  std::vector<std::unique_ptr<llvm::FileRemover>> removers;
+  UnfinishedFile object;
+  std::optional<UnfinishedFile> constants;
 };
 
 } // namespace
 
-static llvm::Error fileError(llvm::StringRef path, std::error_code error) {
-  return llvm::createStringError(error, "can't write '%s': %s",
-                                 path.str().c_str(), error.message().c_str());
-}
-
-/// A new file beside `path`, where there is room for the result as well.
-static llvm::Error
-writeBeside(llvm::StringRef path, llvm::SmallVectorImpl<char> &name,
-            Parts &parts,
-            llvm::function_ref<llvm::Error(llvm::raw_fd_ostream &)> write) {
-  int descriptor;
-  if (std::error_code error =
-          llvm::sys::fs::createUniqueFile(path + ".%%%%%%.o", descriptor, name))
-    return fileError(path, error);
-  parts.removers.push_back(std::make_unique<llvm::FileRemover>(
-      llvm::StringRef(name.data(), name.size())));
-  llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
-  llvm::Error failed = write(os);
-  os.close();
-  if (os.has_error()) {
-    std::error_code error = os.error();
-    os.clear_error();
-    return llvm::joinErrors(std::move(failed), fileError(path, error));
-  }
-  return failed;
-}
-
-static llvm::Error writeParts(const llvm::MemoryBuffer &object,
-                              llvm::ArrayRef<ExternalConstant> constants,
-                              const llvm::TargetMachine &machine, bool hasBytes,
-                              llvm::StringRef path, Parts &parts) {
-  if (llvm::Error error =
-          writeBeside(path, parts.object, parts, [&](llvm::raw_fd_ostream &os) {
-            os << object.getBuffer();
-            return llvm::Error::success();
-          }))
+static llvm::Expected<Parts>
+writeParts(const llvm::MemoryBuffer &object,
+           llvm::ArrayRef<ExternalConstant> constants,
+           const llvm::TargetMachine &machine, bool hasBytes,
+           llvm::StringRef path) {
+  auto file = UnfinishedFile::create(path);
+  if (!file)
+    return file.takeError();
+  if (llvm::Error error = file->fill([&](llvm::raw_ostream &os) {
+        os << object.getBuffer();
+        return llvm::Error::success();
+      }))
     return error;
+  Parts parts{std::move(*file), std::nullopt};
   if (constants.empty())
-    return llvm::Error::success();
-  return writeBeside(
-      path, parts.constants, parts, [&](llvm::raw_fd_ostream &os) {
+    return parts;
+  auto data = UnfinishedFile::create(path);
+  if (!data)
+    return data.takeError();
+  if (llvm::Error error = data->fill([&](llvm::raw_ostream &os) {
         return writeConstantsObject(constants, machine, hasBytes, os);
-      });
+      }))
+    return error;
+  parts.constants.emplace(std::move(*data));
+  return parts;
 }
 
 //===----------------------------------------------------------------------===//
@@ -114,9 +96,9 @@ static llvm::Error runLinker(llvm::ArrayRef<std::string> args) {
 
 static llvm::Error link(const Parts &parts, const llvm::TargetMachine &machine,
                         Packaging packaging, llvm::StringRef path) {
-  std::vector<std::string> args{"-o", path.str(), parts.object.str().str()};
-  if (!parts.constants.empty())
-    args.push_back(parts.constants.str().str());
+  std::vector<std::string> args{"-o", path.str(), parts.object.getName().str()};
+  if (parts.constants)
+    args.push_back(parts.constants->getName().str());
   if (packaging == Packaging::Object) {
     args.push_back("-r");
     return runLinker(args);
@@ -138,18 +120,6 @@ static llvm::Error link(const Parts &parts, const llvm::TargetMachine &machine,
 // Archives
 //===----------------------------------------------------------------------===//
 
-static llvm::Error writeHeader(llvm::StringRef path) {
-  std::error_code error;
-  llvm::raw_fd_ostream os(path, error);
-  if (error)
-    return fileError(path, error);
-  os << "/* A program compiled by Weft. Run it with weft_model_wrap() of\n"
-        "   weft-rt/weft.h. */\n"
-        "#pragma once\n"
-        "#include \"weft-rt/program.h\"\n";
-  return llvm::Error::success();
-}
-
 static llvm::Error archive(const Parts &parts, llvm::StringRef path) {
   std::vector<llvm::NewArchiveMember> members;
   auto add = [&](llvm::StringRef file, llvm::StringRef name) -> llvm::Error {
@@ -160,10 +130,10 @@ static llvm::Error archive(const Parts &parts, llvm::StringRef path) {
     members.back().MemberName = name;
     return llvm::Error::success();
   };
-  if (llvm::Error error = add(parts.object, "program.o"))
+  if (llvm::Error error = add(parts.object.getName(), "program.o"))
     return error;
-  if (!parts.constants.empty())
-    if (llvm::Error error = add(parts.constants, "constants.o"))
+  if (parts.constants)
+    if (llvm::Error error = add(parts.constants->getName(), "constants.o"))
       return error;
   return llvm::writeArchive(path, members,
                             llvm::SymtabWritingMode::NormalSymtab,
@@ -175,28 +145,21 @@ llvm::Error weft::packageProgram(const llvm::MemoryBuffer &object,
                                  llvm::ArrayRef<ExternalConstant> constants,
                                  const llvm::TargetMachine &machine,
                                  Packaging packaging, llvm::StringRef path) {
-  Parts parts;
   bool isShared = packaging == Packaging::SharedLibrary;
-  if (llvm::Error error = writeParts(object, constants, machine,
-                                     /*hasBytes=*/!isShared, path, parts))
+  auto parts =
+      writeParts(object, constants, machine, /*hasBytes=*/!isShared, path);
+  if (!parts)
+    return parts.takeError();
+  auto result = UnfinishedFile::create(path);
+  if (!result)
+    return result.takeError();
+  if (llvm::Error error =
+          packaging == Packaging::Archive
+              ? archive(*parts, result->getName())
+              : link(*parts, machine, packaging, result->getName()))
     return error;
-  std::string unfinished = (path + ".unfinished").str();
-  llvm::FileRemover remover(unfinished);
-  if (packaging == Packaging::Archive) {
-    if (llvm::Error error = archive(parts, unfinished))
-      return error;
-    llvm::SmallString<128> header(path);
-    llvm::sys::path::replace_extension(header, "h");
-    if (llvm::Error error = writeHeader(header))
-      return error;
-  } else if (llvm::Error error = link(parts, machine, packaging, unfinished)) {
-    return error;
-  }
   if (isShared && !constants.empty())
-    if (llvm::Error error = embedConstants(constants, unfinished))
+    if (llvm::Error error = embedConstants(constants, result->getName()))
       return error;
-  if (std::error_code error = llvm::sys::fs::rename(unfinished, path))
-    return fileError(path, error);
-  remover.releaseFile();
-  return llvm::Error::success();
+  return result->keep();
 }

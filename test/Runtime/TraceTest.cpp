@@ -1,5 +1,4 @@
-//===- TraceTest.cpp - Profiles
-//--------------------------------------------===//
+//===- TraceTest.cpp - Profiles -------------------------------------------===//
 
 #include "SessionTest.h"
 #include <dirent.h>
@@ -50,6 +49,36 @@ TEST_F(TraceTest, timesLaunches) {
   }
   weft_session_clear_profile(session);
   EXPECT_EQ(countRecords(), 0);
+}
+
+TEST_F(TraceTest, tellsOfLaunches) {
+  struct Seen {
+    std::vector<int32_t> kernels;
+    std::vector<const void *> firstWords;
+    float twice = 0;
+  } seen;
+  weft_session_options options;
+  weft_session_options_init(&options);
+  options.observe_user = &seen;
+  options.observe = [](void *user, int32_t kernel, void *const *words) {
+    auto *seen = static_cast<Seen *>(user);
+    seen->kernels.push_back(kernel);
+    seen->firstWords.push_back(words[0]);
+    if (seen->kernels.size() == 1)
+      seen->twice = static_cast<const float *>(words[1])[4];
+  };
+  start(options);
+  Inputs inputs(10);
+  ASSERT_EQ(run(inputs), WEFT_OK) << weft_last_error();
+  EXPECT_EQ(seen.kernels, (std::vector<int32_t>{0, 0}));
+  EXPECT_EQ(seen.firstWords[0], inputs.x.data());
+  EXPECT_NE(seen.firstWords[1], inputs.x.data());
+  EXPECT_EQ(seen.twice, 2 * inputs.x[4]);
+  // A launch that failed is none.
+  Inputs faulty(10, 2, WEFT_FAULT_DIVISION_BY_ZERO);
+  seen = {};
+  EXPECT_NE(run(faulty), WEFT_OK);
+  EXPECT_TRUE(seen.kernels.empty());
 }
 
 TEST_F(TraceTest, keepsThousandsOfLaunches) {

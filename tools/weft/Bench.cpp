@@ -28,17 +28,14 @@ static void bench(const BenchFlags &flags) {
   LoadedModel model(flags.model, flags.compile);
   const weft_program &program = model.program();
   std::vector<OwnedTensor> owned =
-      makeInputs(program, {}, /*random=*/true, flags.sizes);
-  std::vector<weft_tensor> inputs, outputs(program.num_outputs);
-  for (const OwnedTensor &input : owned)
-    inputs.push_back(input.tensor);
+      makeUpInputs(program, flags.compile.dims, flags.sizes);
+  std::vector<weft_tensor> inputs = borrow(owned);
+  std::vector<weft_tensor> outputs(program.num_outputs);
   weft_session_options options;
   weft_session_options_init(&options);
   options.threads = flags.threads;
-  weft_session *session = nullptr;
-  check(weft_session_create(model.get(), &options, &session));
-  std::unique_ptr<weft_session, void (*)(weft_session *)> release(
-      session, weft_session_release);
+  Session owner = createSession(model, options);
+  weft_session *session = owner.get();
 
   // The first run touches memory for the first time and does not count.
   std::vector<double> times;

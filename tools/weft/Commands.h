@@ -18,6 +18,7 @@ struct CompileFlags {
   int optLevel = 3;
 
   void add(CLI::App &app);
+  /// The options; while they are used, a terminal is told of the progress.
   weft_compile_options get() const;
 };
 
@@ -26,6 +27,16 @@ struct Exit {
   int code;
   std::string message;
 };
+
+/// Throws if `status` is an error.
+void check(weft_status status);
+/// Throws if `outcome` is no success; prints warnings otherwise. Takes over
+/// `message`.
+void check(weft_outcome outcome, char *message);
+
+/// Shows what is being done on a line of its own, if standard error is a
+/// terminal; the next call, or an empty text, takes its place.
+void showProgress(const std::string &text);
 
 /// A model that is ready to run, compiled here or opened from a `.so`.
 class LoadedModel {
@@ -41,32 +52,90 @@ private:
   weft_model *model = nullptr;
 };
 
+using Session = std::unique_ptr<weft_session, void (*)(weft_session *)>;
+Session createSession(LoadedModel &model, const weft_session_options &options);
+
 /// A tensor and the memory that holds it.
 struct OwnedTensor {
-  std::vector<char> storage;
-  weft_tensor tensor;
+  std::unique_ptr<void, void (*)(void *)> storage{nullptr, free};
+  weft_tensor tensor = {};
 };
 
-/// Inputs for a run: from `.npy` files by name ("x=x.npy"), and made up for
-/// those that are not named if `random`. `sizes` gives symbols values.
-std::vector<OwnedTensor> makeInputs(const weft_program &program,
-                                    const std::vector<std::string> &files,
-                                    bool random, const std::string &sizes);
-/// Writes `tensor` in numpy's format.
-void writeArray(const std::string &path, const weft_tensor &tensor);
+/// Gives `tensor`, which has a type and a shape, memory of its own.
+OwnedTensor allocate(weft_tensor tensor, const std::string &name);
+
+/// The tensors, without their memory.
+std::vector<weft_tensor> borrow(const std::vector<OwnedTensor> &tensors);
+
+/// What a model is to be run with, and what should come out of it.
+struct DataSet {
+  std::vector<OwnedTensor> inputs;
+  /// By output; `tensor.data` is null where there is none to compare with.
+  std::vector<OwnedTensor> outputs;
+  std::vector<std::string> outputFiles;
+};
+
+/// Flags that say where inputs come from.
+struct InputFlags {
+  std::vector<std::string> files;
+  std::string folder, sizes;
+  bool random = false;
+
+  void add(CLI::App &app);
+  /// The inputs of a run of `program`. `dims` are the limits of symbolic sizes,
+  /// of which made-up inputs take the lower ones.
+  DataSet read(const weft_program &program, const std::string &dims) const;
+};
+
+/// Made-up inputs.
+std::vector<OwnedTensor> makeUpInputs(const weft_program &program,
+                                      const std::string &dims,
+                                      const std::string &sizes);
+/// Reads `input_0.pb` and so on, and `output_0.pb` where they are, from ONNX's
+/// test data in `folder`.
+DataSet readDataSet(const weft_program &program, const std::string &folder);
+
+/// Reads a file in numpy's format; `dtype` tells the elements' type where the
+/// format can't.
+OwnedTensor readArray(const std::string &path, weft_dtype dtype);
+/// `tensor` in numpy's format.
+std::string formatArray(const weft_tensor &tensor);
 /// "f32 [1, 3, 224, 224]".
 std::string describe(const weft_tensor &tensor);
+/// The position of element `index`, as "[0, 17]".
+std::string describePosition(const weft_tensor &tensor, int64_t index);
 
-/// Throws if `status` is an error.
-void check(weft_status status);
+/// Files that appear together when all are complete, or not at all, also if a
+/// signal ends the process.
+class OutputFiles {
+public:
+  OutputFiles() = default;
+  OutputFiles(const OutputFiles &) = delete;
+  ~OutputFiles();
 
-// Each adds its command to `app` and returns what runs it.
+  /// Writes `bytes` to a file beside `path`.
+  void add(const std::string &path, const std::string &bytes);
+  /// Gives the files their names.
+  void keep();
+
+private:
+  struct File {
+    std::string path, temporary;
+  };
+  std::vector<File> files;
+};
+
+/// Creates a folder unless it is there.
+void createFolder(const std::string &path);
+
+// Each adds its command to `app`.
 void addCompile(CLI::App &app);
 void addCheck(CLI::App &app);
 void addInspect(CLI::App &app);
 void addRun(CLI::App &app);
 void addBench(CLI::App &app);
 void addOps(CLI::App &app);
+void addVerify(CLI::App &app);
 
 } // namespace weft::tool
 

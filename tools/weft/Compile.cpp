@@ -3,6 +3,7 @@
 #include "Commands.h"
 #include <chrono>
 #include <cstdio>
+#include <unistd.h>
 
 using namespace weft::tool;
 
@@ -10,7 +11,9 @@ void CompileFlags::add(CLI::App &app) {
   app.add_option("--mcpu", mcpu,
                  "Processor to compile for, as LLVM calls it "
                  "[this machine's]");
-  app.add_option("--dim", dims, "Limits of symbolic sizes: N=1:64,M=8 [none]");
+  app.add_option("--dim", dims,
+                 "Limits of symbolic sizes: N=1:64,M=8 [none]. Made-up inputs "
+                 "take the least");
   app.add_option("--dump-stages", dumpStages,
                  "Write the IR after each stage to this folder");
   app.add_option("--start-at", startAt,
@@ -32,7 +35,13 @@ weft_compile_options CompileFlags::get() const {
   options.dump_stages = orNull(dumpStages);
   options.start_at = orNull(startAt);
   options.opt_level = optLevel;
+  options.progress = [](void *, const char *step) { showProgress(step); };
   return options;
+}
+
+void weft::tool::showProgress(const std::string &text) {
+  if (isatty(STDERR_FILENO))
+    fprintf(stderr, "\r\x1b[K%s", text.c_str());
 }
 
 /// Takes over a message of the C API.
@@ -42,8 +51,7 @@ static std::string take(char *message) {
   return text;
 }
 
-/// Ends the command if `outcome` is no success; prints warnings otherwise.
-static void finish(weft_outcome outcome, char *message) {
+void weft::tool::check(weft_outcome outcome, char *message) {
   std::string text = take(message);
   if (outcome != WEFT_OUTCOME_OK)
     throw Exit{outcome, text};
@@ -68,8 +76,10 @@ LoadedModel::LoadedModel(const std::string &path, const CompileFlags &flags) {
   auto began = std::chrono::steady_clock::now();
   weft_compile_options options = flags.get();
   char *message = nullptr;
-  finish(weft_compile_file(path.c_str(), &options, &compiled, &message),
-         message);
+  weft_outcome outcome =
+      weft_compile_file(path.c_str(), &options, &compiled, &message);
+  showProgress("");
+  check(outcome, message);
   compileSeconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began)
           .count();
@@ -82,39 +92,66 @@ LoadedModel::~LoadedModel() {
     weft_compiled_release(compiled);
 }
 
+Session weft::tool::createSession(LoadedModel &model,
+                                  const weft_session_options &options) {
+  weft_session *session = nullptr;
+  check(weft_session_create(model.get(), &options, &session));
+  return Session(session, weft_session_release);
+}
+
 void weft::tool::addCompile(CLI::App &app) {
   CLI::App *command =
       app.add_subcommand("compile", "Compile a model into a program");
+  command->footer(
+      "A .so needs nothing but the C library, and a program that opens it the "
+      "runtime (weft-rt/weft.h). The header that is written beside a .a, or "
+      "with -o model.h, lists inputs, outputs and sizes, and tells how to link "
+      "and run the program. Constants are copied into what is written.\n\n"
+      "  weft compile model.onnx -o model.so --dim N=1:64\n"
+      "  weft compile model.onnx -o model.a --prefix=model\n"
+      "  weft compile model.onnx --stop-after=dispatch -o model.mlir\n"
+      "  weft compile model.mlir --start-at=dispatch -o model.so\n\n"
+      "Exit codes: 0 done, 1 error, 2 wrong usage, 77 the model asks for "
+      "something that has no lowering.");
   auto flags = std::make_shared<CompileFlags>();
   auto path = std::make_shared<std::string>();
   auto output = std::make_shared<std::string>("-");
   auto emit = std::make_shared<std::string>();
+  auto prefix = std::make_shared<std::string>();
   command->add_option("model", *path, "Model: .onnx, .onnxtxt or .mlir")
       ->required();
   command->add_option("-o,--output", *output,
-                      "File to write, - for standard output [-]");
+                      "File to write, - for standard output [-]. It appears "
+                      "when it is complete");
   command
       ->add_option("--emit,--stop-after", *emit,
-                   "What to write: so, lib, obj, asm, llvm, or the IR of a "
-                   "stage: import, tensor, dispatch, kernel, host, object "
-                   "[by the output's name, else so]")
+                   "What to write: so, lib (and a header beside it), obj, "
+                   "header, asm, llvm, or the IR of a stage: import, tensor, "
+                   "dispatch, kernel, host, object [by the output's name, "
+                   "else so]")
       ->check(
-          CLI::IsMember({"so", "lib", "obj", "asm", "llvm", "import", "tensor",
-                         "dispatch", "kernel", "host", "object"}));
+          CLI::IsMember({"so", "lib", "obj", "header", "asm", "llvm", "import",
+                         "tensor", "dispatch", "kernel", "host", "object"}));
+  command->add_option("--prefix", *prefix,
+                      "What the symbols of obj and lib begin with, so that "
+                      "several models can be linked into one program [weft]");
   flags->add(*command);
   command->callback([=] {
     if (emit->empty())
       *emit = endsWith(*output, ".o")   ? "obj"
               : endsWith(*output, ".a") ? "lib"
               : endsWith(*output, ".s") ? "asm"
+              : endsWith(*output, ".h") ? "header"
                                         : "so";
     if (*output == "-" && (*emit == "so" || *emit == "lib" || *emit == "obj"))
       throw Exit{2, "error: WFT6001: name a file to write with -o"};
     weft_compile_options options = flags->get();
+    options.prefix = orNull(*prefix);
     char *message = nullptr;
-    finish(weft_compile_to_file(path->c_str(), emit->c_str(), output->c_str(),
-                                &options, &message),
-           message);
+    weft_outcome outcome = weft_compile_to_file(
+        path->c_str(), emit->c_str(), output->c_str(), &options, &message);
+    showProgress("");
+    check(outcome, message);
   });
 }
 
@@ -153,7 +190,7 @@ void weft::tool::addInspect(CLI::App &app) {
     char *message = nullptr, *json = nullptr;
     weft_outcome outcome = weft_inspect_file(path->c_str(), &json, &message);
     std::string text = take(json);
-    finish(outcome, message);
+    check(outcome, message);
     printf("%s\n", text.c_str());
   });
 }

@@ -19,6 +19,7 @@ int main(int argc, char **argv) {
   addCheck(app);
   addCompile(app);
   addRun(app);
+  addVerify(app);
   addBench(app);
   addOps(app);
   try {

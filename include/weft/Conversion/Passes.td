@@ -73,7 +73,7 @@ def ConvertHostToLLVMPass
 def HostEmitTablesPass : Pass<"host-emit-tables", "::mlir::ModuleOp"> {
   let summary = "Emit the tables that describe a compiled program";
   let description = [{
-    Emits the `weft_program` of the module and `weft_program_query`, gives the
+    Emits the `weft_program` of the module and `PREFIX_program_query`, gives the
     functions of the runtime bodies that go through the table of the run
     (weft-rt/entry.h), and makes all else internal. The bytes of a `#weft.extern` constant stay where they
     are: the table refers to an external global that carries the attribute, or
@@ -90,7 +90,10 @@ def HostEmitTablesPass : Pass<"host-emit-tables", "::mlir::ModuleOp"> {
            "What the program says it was compiled by">,
     Option<"filesByPath", "files-by-path", "bool", "false",
            "Let the runtime map the files of constants, for a program that "
-           "stays on this machine">
+           "stays on this machine">,
+    Option<"prefix", "prefix", "std::string", "\"weft\"",
+           "What the names of symbols begin with that other objects see, so "
+           "that several programs can be linked into one">
   ];
 }
 

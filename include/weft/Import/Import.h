@@ -5,6 +5,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "weft/Interfaces/HostTensor.h"
 #include "llvm/ADT/StringRef.h"
 #include <memory>
 #include <string>
@@ -60,6 +61,17 @@ mlir::OwningOpRef<mlir::ModuleOp>
 importBytes(mlir::MLIRContext &context, std::unique_ptr<char[]> bytes,
             int64_t size, llvm::StringRef name = "<memory>",
             llvm::StringRef folder = "", const ImportOptions &options = {});
+
+/// A tensor and the name that its file gives it, which may be empty.
+struct NamedTensor {
+  std::string name;
+  HostTensor tensor;
+};
+
+/// Reads a file that holds one tensor, such as the `input_0.pb` of ONNX's test
+/// data. Fails after an error.
+mlir::FailureOr<NamedTensor> importTensor(mlir::MLIRContext &context,
+                                          llvm::StringRef path);
 
 /// Writes a module of the `onnx` dialect as an ONNX model: text if `path` ends
 /// in `.onnxtxt` or `.txt`, else binary. Weights are copied from where they

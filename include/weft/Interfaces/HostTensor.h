@@ -15,6 +15,13 @@ namespace weft {
 /// runtime. Elements narrower than a byte (i1, i4, i2, f4) take one each.
 int64_t getStorageBytes(mlir::Type type);
 
+/// The number that programs have for elements of `type` (weft_dtype in
+/// weft-rt/program.h); 0 if they have none.
+int32_t getDtype(mlir::Type type);
+
+/// The opposite of getDtype(); null for what is no number of it.
+mlir::Type getTypeOfDtype(int32_t dtype, mlir::MLIRContext *context);
+
 /// A dense row-major tensor with concrete sizes. Copies share their bytes until
 /// one of them is written to through `getMutableBytes`.
 class HostTensor {

@@ -7,6 +7,7 @@
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassManager.h"
 #include "weft/Target/Target.h"
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -38,6 +39,15 @@ struct PipelineOptions {
   /// The program is to run in this process: constants are mapped from the
   /// files they came from.
   bool inProcess = false;
+  /// What the symbols begin with that a program shows to the linker. Shared
+  /// libraries and programs in this process need the default.
+  std::string prefix = "weft";
+  /// Told what begins, if set: the name of a stage, or what comes after them.
+  std::function<void(llvm::StringRef)> progress;
+  void tell(llvm::StringRef step) const {
+    if (progress)
+      progress(step);
+  }
   /// Check the IR after each pass, not only after each stage.
   bool verifyEach = false;
 };
@@ -49,6 +59,11 @@ void registerPasses();
 /// Adds the passes that make a module of stage `to` from the one before.
 void addPassesTo(Stage to, mlir::OpPassManager &pm,
                  const PipelineOptions &options);
+
+/// Writes the IR of a stage to `path`, from which another process can go on.
+/// The bytes of constants that are in this process's memory go to files in the
+/// same folder, which are called after their content.
+llvm::Error writeStage(mlir::ModuleOp module, llvm::StringRef path);
 
 /// Takes `module` from stage `from` to stage `to`. Fails after an error.
 llvm::LogicalResult runStages(mlir::ModuleOp module, Stage from, Stage to,

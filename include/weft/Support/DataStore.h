@@ -22,6 +22,9 @@ namespace DataStore {
 llvm::Expected<llvm::ArrayRef<char>> get(llvm::StringRef file, int64_t offset,
                                          int64_t size);
 
+/// All bytes of `file`.
+llvm::Expected<llvm::ArrayRef<char>> getAll(llvm::StringRef file);
+
 /// Takes ownership of `bytes`; returns the name under which get() finds them.
 std::string add(std::unique_ptr<char[]> bytes, int64_t size);
 

@@ -107,7 +107,7 @@ private:
 /// How a compiled program is stored.
 enum class Packaging {
   Object,        ///< one relocatable object, `.o`
-  Archive,       ///< `.a`, and a header beside it
+  Archive,       ///< `.a`
   SharedLibrary, ///< `.so` that needs nothing but libc and libm
 };
 

@@ -35,6 +35,34 @@ static bool isElementwiseOf(Value value, Operation *root,
   return true;
 }
 
+/// Adds the arguments of the region that `value` depends on, but for what it
+/// gets through `root`.
+static void collectArguments(Value value, Operation *root,
+                             llvm::DenseSet<Value> &arguments) {
+  SmallVector<Value> worklist{value};
+  llvm::DenseSet<Value> seen;
+  while (!worklist.empty()) {
+    Value next = worklist.pop_back_val();
+    Operation *op = next.getDefiningOp();
+    if (!op)
+      arguments.insert(next);
+    else if (op != root && seen.insert(next).second)
+      llvm::append_range(worklist, op->getOperands());
+  }
+}
+
+/// Whether what follows `root` reads a tensor that `root` reads as well.
+static bool sharesTensors(Operation *root, ValueRange yields) {
+  llvm::DenseSet<Value> before, after;
+  for (Value operand : root->getOperands())
+    collectArguments(operand, nullptr, before);
+  for (Value yield : yields)
+    collectArguments(yield, root, after);
+  return llvm::any_of(after, [&](Value value) {
+    return isa<RankedTensorType>(value.getType()) && before.contains(value);
+  });
+}
+
 std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel, Operation *root,
                                          ArrayRef<int64_t> innerDims) {
   Epilogue epilogue;
@@ -49,7 +77,9 @@ std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel, Operation *root,
       return std::nullopt;
     roots.push_back(stored);
   }
-  if (llvm::equal(roots, kernel.getYields()))
+  // A tensor has one view, which the root needs with all its dimensions.
+  if (llvm::equal(roots, kernel.getYields()) &&
+      !sharesTensors(root, kernel.getYields()))
     epilogue.space =
         IterationSpace::create(roots, shape, innerDims, {}, {}, root);
   return epilogue;

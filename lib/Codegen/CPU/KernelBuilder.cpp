@@ -246,8 +246,10 @@ ArrayAttr weft::cpu::getNodes(dispatch::RegionOp region, ArrayAttr known) {
   if (known)
     for (auto name : known.getAsRange<StringAttr>())
       nodes.insert(name);
+  // Constants go by the names of initializers.
   for (Operation &op : region.getBody().front().without_terminator())
-    collectNodes(op.getLoc(), nodes);
+    if (!op.hasTrait<OpTrait::ConstantLike>())
+      collectNodes(op.getLoc(), nodes);
   SmallVector<Attribute> names(nodes.begin(), nodes.end());
   return ArrayAttr::get(region.getContext(), names);
 }

@@ -18,50 +18,14 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::host;
 
-/// The number that weft_dtype has for `type`; 0 if it has none.
-static int32_t getDtype(Type type) {
-  if (auto intType = dyn_cast<IntegerType>(type)) {
-    bool isUnsigned = intType.isUnsigned();
-    switch (intType.getWidth()) {
-    case 1:
-      return WEFT_BOOL;
-    case 2:
-      return isUnsigned ? WEFT_U2 : WEFT_I2;
-    case 4:
-      return isUnsigned ? WEFT_U4 : WEFT_I4;
-    case 8:
-      return isUnsigned ? WEFT_U8 : WEFT_I8;
-    case 16:
-      return isUnsigned ? WEFT_U16 : WEFT_I16;
-    case 32:
-      return isUnsigned ? WEFT_U32 : WEFT_I32;
-    case 64:
-      return isUnsigned ? WEFT_U64 : WEFT_I64;
-    }
-    return 0;
-  }
-  return llvm::TypeSwitch<Type, int32_t>(type)
-      .Case<Float32Type>([](Type) { return WEFT_F32; })
-      .Case<Float64Type>([](Type) { return WEFT_F64; })
-      .Case<Float16Type>([](Type) { return WEFT_F16; })
-      .Case<BFloat16Type>([](Type) { return WEFT_BF16; })
-      .Case<Float8E4M3FNType>([](Type) { return WEFT_F8E4M3FN; })
-      .Case<Float8E4M3FNUZType>([](Type) { return WEFT_F8E4M3FNUZ; })
-      .Case<Float8E5M2Type>([](Type) { return WEFT_F8E5M2; })
-      .Case<Float8E5M2FNUZType>([](Type) { return WEFT_F8E5M2FNUZ; })
-      .Case<Float8E8M0FNUType>([](Type) { return WEFT_F8E8M0FNU; })
-      .Case<Float4E2M1FNType>([](Type) { return WEFT_F4E2M1FN; })
-      .Default(0);
-}
-
 namespace {
 
 /// Emits globals. A table is built from its entries' fields, which are emitted
 /// in the initializer.
 class TableBuilder {
 public:
-  TableBuilder(ModuleOp module, bool filesByPath)
-      : module(module), filesByPath(filesByPath),
+  TableBuilder(ModuleOp module, bool filesByPath, StringRef prefix)
+      : module(module), filesByPath(filesByPath), prefix(prefix),
         b(module.getLoc(), module.getBodyRegion()),
         ptr(LLVM::LLVMPointerType::get(module.getContext())),
         i32(b.getI32Type()), i64(b.getI64Type()) {
@@ -109,6 +73,7 @@ private:
 
   ModuleOp module;
   bool filesByPath;
+  StringRef prefix;
   ImplicitLocOpBuilder b;
   LLVM::LLVMPointerType ptr;
   Type i32, i64;
@@ -212,7 +177,7 @@ TableBuilder::Constant TableBuilder::constantOf(size_t number, DataOp op) {
     auto global = LLVM::GlobalOp::create(
         b, LLVM::LLVMArrayType::get(b.getI8Type(), entry.size),
         /*isConstant=*/true, LLVM::Linkage::External,
-        ("weft_constant_" + Twine(number)).str(), Attribute(),
+        (prefix + "_constant_" + Twine(number)).str(), Attribute(),
         WEFT_BUFFER_ALIGNMENT);
     global.setVisibility_(LLVM::Visibility::Hidden);
     global->setAttr(kExternAttr, attr);
@@ -274,7 +239,7 @@ void TableBuilder::program(StringRef target, StringRef producer) {
   for (dispatch::KernelOp kernel : kernelOps)
     scratch = std::max<int64_t>(scratch, kernel.getScratchBytes());
 
-  Operation *texts[] = {string(module.getName().value_or("")), string(producer),
+  Operation *texts[] = {string(getProgramName(module)), string(producer),
                         string(target)};
   size_t counts[] = {inputs.size(), outputs.size(), symbolAttrs.size(),
                      data.size(), kernelOps.size()};
@@ -328,7 +293,7 @@ void TableBuilder::entryPoints() {
 }
 
 void TableBuilder::query() {
-  auto func = LLVM::LLVMFuncOp::create(b, "weft_program_query",
+  auto func = LLVM::LLVMFuncOp::create(b, (prefix + "_program_query").str(),
                                        LLVM::LLVMFunctionType::get(ptr, i32));
   OpBuilder::InsertionGuard guard(b);
   Block *block = func.addEntryBlock(b);
@@ -391,8 +356,8 @@ struct HostEmitTablesPass
   using HostEmitTablesPassBase::HostEmitTablesPassBase;
 
   void runOnOperation() override {
-    if (failed(
-            TableBuilder(getOperation(), filesByPath).emit(target, producer)))
+    if (failed(TableBuilder(getOperation(), filesByPath, prefix)
+                   .emit(target, producer)))
       signalPassFailure();
   }
 };

@@ -54,7 +54,15 @@ Value zeros(Lowering &lower, Type elementType, ArrayRef<OpFoldResult> shape) {
 }
 
 Value withSizes(Lowering &lower, Value value, ArrayRef<OpFoldResult> shape) {
-  return lower.reshape(value, shape);
+  if (llvm::equal(lower.sizes(value), shape))
+    return lower.retype(
+        value, Lowering::tensorType(shape, Lowering::elementOf(value)));
+  // As a reshape it would fold to the value, whose sizes are not known.
+  SmallVector<Value> dynamic;
+  SmallVector<int64_t> fixed;
+  dispatchIndexOpFoldResults(shape, dynamic, fixed);
+  auto type = RankedTensorType::get(fixed, Lowering::elementOf(value));
+  return ReshapeOp::create(lower.b, type, value, dynamic);
 }
 
 SmallVector<Value> emitFor(Lowering &lower, OpFoldResult trips,

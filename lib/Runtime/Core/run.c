@@ -154,6 +154,8 @@ static int32_t run_launch(weft_run *run, int32_t kernel, weft_task task,
   if (atomic_load_explicit(&run->failed, memory_order_acquire))
     return 1;
   run->kernel = -1;
+  if (session->observe)
+    session->observe(session->observe_user, kernel, args);
   return 0;
 }
 

@@ -35,6 +35,8 @@ static weft_status initialize(weft_session *session,
   const weft_program *program = session->model->program;
   session->run.table = &weft_run_functions;
   session->run.session = session;
+  session->observe = options->observe;
+  session->observe_user = options->observe_user;
   session->trace.on = options->profile != 0;
   session->trace.run = -1;
   session->trace.start = weft_trace_now();

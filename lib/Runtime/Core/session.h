@@ -38,6 +38,8 @@ struct weft_session {
   weft_input_slot *inputs;
   weft_output_slot *outputs;
   weft_trace trace;
+  weft_observe_fn observe;
+  void *observe_user;
 };
 
 /// Plans the arena for bound symbols.

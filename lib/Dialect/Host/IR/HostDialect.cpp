@@ -43,6 +43,12 @@ Operation *HostDialect::materializeConstant(OpBuilder &builder, Attribute value,
   return arith::ConstantOp::materialize(builder, value, type, loc);
 }
 
+StringRef weft::host::getProgramName(ModuleOp module) {
+  auto model = module->getAttrOfType<DictionaryAttr>("weft.onnx");
+  auto graph = model ? model.getAs<StringAttr>("graph") : StringAttr();
+  return graph ? graph.getValue() : module.getName().value_or("");
+}
+
 int64_t weft::host::getStaticBytes(RankedTensorType type) {
   int64_t bytes = getStorageBytes(type.getElementType());
   for (int64_t size : type.getShape()) {

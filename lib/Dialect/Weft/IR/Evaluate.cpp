@@ -311,3 +311,10 @@ weft::evaluateFunction(func::FuncOp function, ArrayRef<HostTensor> inputs) {
            << inputs.size();
   return Evaluation(/*depth=*/0).runBlock(function.getBody().front(), inputs);
 }
+
+FailureOr<SmallVector<HostTensor>>
+weft::evaluateBlock(Block &block, ArrayRef<HostTensor> arguments) {
+  assert(block.getNumArguments() == arguments.size() &&
+         "there is a tensor for each argument");
+  return Evaluation(/*depth=*/0).runBlock(block, arguments);
+}

@@ -6,6 +6,7 @@
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
@@ -38,6 +39,9 @@ constexpr int32_t computedSize = -2;
 
 /// Bytes of a tensor with a static shape, at most maxBytes.
 int64_t getStaticBytes(mlir::RankedTensorType type);
+
+/// What the program is called: the name of the model's graph; may be empty.
+llvm::StringRef getProgramName(mlir::ModuleOp module);
 
 /// Names of the attributes that a host program carries on its module.
 constexpr llvm::StringLiteral inputsAttrName = "host.inputs";

@@ -23,6 +23,11 @@ mlir::FailureOr<llvm::SmallVector<HostTensor>>
 evaluateFunction(mlir::func::FuncOp function,
                  llvm::ArrayRef<HostTensor> inputs);
 
+/// The same for the ops of one block, given its arguments; returns the operands
+/// of its terminator.
+mlir::FailureOr<llvm::SmallVector<HostTensor>>
+evaluateBlock(mlir::Block &block, llvm::ArrayRef<HostTensor> arguments);
+
 } // namespace weft
 
 #endif // WEFT_DIALECT_WEFT_IR_EVALUATE_H

@@ -1,0 +1,46 @@
+//===- KernelCheck.h - Kernels against the reference evaluator ------------===//
+
+#ifndef WEFT_VERIFY_KERNELCHECK_H
+#define WEFT_VERIFY_KERNELCHECK_H
+
+#include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "weft/Verify/Difference.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace weft {
+
+/// Compares what kernels of a compiled program compute with what the reference
+/// evaluator makes of the regions that they were generated from.
+class KernelCheck {
+public:
+  /// `dispatch` and `kernel` are the same program at those two stages. They
+  /// must outlive this object. Fails after an error if they do not belong
+  /// together. `scale` is that of getKernelTolerance().
+  static mlir::FailureOr<KernelCheck>
+  create(mlir::ModuleOp dispatch, mlir::ModuleOp kernel, double scale);
+
+  /// The ONNX nodes that the kernel called `name` computes; null if there is
+  /// no such kernel.
+  mlir::ArrayAttr getNodes(llvm::StringRef name) const;
+
+  /// Is to be called after each launch of the kernel called `name`, with the
+  /// words that its tasks got (see dispatch.kernel). After the last of its
+  /// tasks, evaluates the region on the kernel's inputs; returns how far each
+  /// result is from that. Before, returns an empty list. Fails after an error
+  /// if the evaluator finds the inputs illegal.
+  mlir::FailureOr<llvm::SmallVector<Difference>> check(llvm::StringRef name,
+                                                       void *const *words);
+
+private:
+  struct Entry {
+    dispatch::RegionOp region;
+    dispatch::KernelOp kernel;
+    size_t launches = 0; ///< of tasks, since the kernel was last checked
+  };
+  llvm::StringMap<Entry> entries;
+  double scale = 1;
+};
+
+} // namespace weft
+
+#endif // WEFT_VERIFY_KERNELCHECK_H
