@@ -20,8 +20,13 @@ static constexpr int64_t kLargestOperand = 4 * 1024 * 1024;
 /// Tensors of sizes are no longer than this.
 static constexpr int64_t kMostScalars = 64;
 
+/// What does not fit into 64 bits is just more than any limit.
 static int64_t bytesOf(RankedTensorType type) {
-  return type.getNumElements() * getStorageBytes(type.getElementType());
+  int64_t bytes = getStorageBytes(type.getElementType());
+  for (int64_t size : type.getShape())
+    if (llvm::MulOverflow(bytes, size, bytes))
+      return std::numeric_limits<int64_t>::max();
+  return bytes;
 }
 
 //===----------------------------------------------------------------------===//
