@@ -118,8 +118,8 @@ static Value truncateToBF16(Arithmetic &a, Value value, Type type) {
   Value upper = a.right(bits, 16);
   Value rounded =
       a.right(a.add(a.add(bits, a.integer(0x7fff)), a.andBits(upper, 1)), 16);
-  Value isNan = a.is(arith::CmpIPredicate::ugt, a.andBits(bits, 0x7fffffff),
-                     0x7f800000);
+  Value isNan =
+      a.is(arith::CmpIPredicate::ugt, a.andBits(bits, 0x7fffffff), 0x7f800000);
   // A quiet NaN, which keeps its sign.
   Value code = a.select(isNan, a.orBits(upper, a.integer(0x40)), rounded);
   Type narrowInt = a.shaped(a.b.getI16Type());
@@ -251,13 +251,14 @@ static TypedAttr replaceBF16(TypedAttr attr) {
 /// way back to a library.
 static void replaceBF16(Operation *root) {
   auto replaceAll = [](TypeRange types) {
-    return llvm::map_to_vector(types, [](Type type) { return replaceBF16(type); });
+    return llvm::map_to_vector(types,
+                               [](Type type) { return replaceBF16(type); });
   };
   root->walk([&](Operation *op) {
     if (auto function = dyn_cast<func::FuncOp>(op))
-      function.setType(FunctionType::get(op->getContext(),
-                                         replaceAll(function.getArgumentTypes()),
-                                         replaceAll(function.getResultTypes())));
+      function.setType(FunctionType::get(
+          op->getContext(), replaceAll(function.getArgumentTypes()),
+          replaceAll(function.getResultTypes())));
     for (Region &region : op->getRegions())
       for (BlockArgument argument : region.getArguments())
         argument.setType(replaceBF16(argument.getType()));
@@ -371,7 +372,8 @@ struct ExpandNarrowFloatsPass
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandExtF, ExpandTruncF, WidenOperands<arith::CmpFOp>,
                  WidenOperands<arith::FPToSIOp>, WidenOperands<arith::FPToUIOp>,
-                 WidenResult<arith::SIToFPOp>, WidenResult<arith::UIToFPOp>>(&getContext());
+                 WidenResult<arith::SIToFPOp>, WidenResult<arith::UIToFPOp>>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     replaceBF16(getOperation());
