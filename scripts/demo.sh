@@ -15,15 +15,13 @@ cmake --build --preset dev --target weft WeftPython WeftPythonSources >$build/bu
   { grep -E -A20 'FAILED|error:' $build/build.log | head -100; exit 1; }
 
 models=$(build/venv/bin/python -c 'import onnx, os; print(os.path.dirname(onnx.__file__))')/backend/test/data/light
-echo "demo: what ResNet-50 is"
-$build/bin/weft inspect "$models/light_resnet50.onnx"
-echo "demo: what became of its nodes: kernels, and the first of each kernel's nodes"
-$build/bin/weft compile "$models/light_resnet50.onnx" --emit=kernel -o $build/resnet50.kernel.mlir
-grep -oE 'dispatch.kernel @[a-z_0-9]+ .*nodes \[[^]]*' $build/resnet50.kernel.mlir |
-  sed -E 's/dispatch.kernel @([a-z_0-9]+) .*nodes \[/  \1: /' | cut -c1-120
-echo "demo: each model against its official output"
-PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py --only '^light/'
-echo "demo: ResNet-50 and VGG19 timed"
-for model in resnet50 vgg19; do
-  $build/bin/weft bench "$models/light_$model.onnx" --seconds 3
-done
+echo "demo: what is in a model: weft inspect light_squeezenet.onnx"
+$build/bin/weft inspect "$models/light_squeezenet.onnx"
+echo
+echo "demo: real architectures, compiled here, against ONNX's official outputs"
+PYTHONPATH=$build/python build/venv/bin/python scripts/demo.py
+echo
+echo "demo: a program of its own: weft compile, what it needs, weft bench"
+$build/bin/weft compile "$models/light_squeezenet.onnx" -o $build/squeezenet.so
+ldd $build/squeezenet.so
+$build/bin/weft bench $build/squeezenet.so --seconds 2

@@ -34,7 +34,7 @@ func::FuncOp KernelBuilder::createFunction(StringRef suffix, TypeRange types) {
 }
 
 /// Loads word number `index` of `args` as `type`.
-static Value loadWord(ImplicitLocOpBuilder &b, Value args, int64_t index,
+static Value loadWord(ImplicitLocOpBuilder &b, Value args, int32_t index,
                       Type type) {
   Value address = LLVM::GEPOp::create(b, args.getType(), b.getI64Type(), args,
                                       ArrayRef<LLVM::GEPArg>{index},
@@ -223,8 +223,10 @@ int64_t KernelBuilder::reserveScratch(int64_t bytes) {
 
 Value KernelBuilder::scratchAddress(RegionEmitter &emitter, int64_t offset) {
   ImplicitLocOpBuilder &b = emitter.builder();
+  // A constant index of the op itself has 32 bits.
+  Value at = LLVM::ConstantOp::create(b, b.getI64Type(), offset);
   return LLVM::GEPOp::create(b, scratch.getType(), b.getI8Type(), scratch,
-                             ArrayRef<LLVM::GEPArg>{offset},
+                             ArrayRef<LLVM::GEPArg>{at},
                              LLVM::GEPNoWrapFlags::inbounds);
 }
 
