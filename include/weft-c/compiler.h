@@ -84,7 +84,8 @@ weft_outcome weft_check_file(const char *path, char **message);
 /// operator, parameters, and the work of a run, "flops": arithmetic operations
 /// in total and by operator, and the bytes that the operators read and write
 /// (fusion saves some). Symbolic sizes count as one there; it is left out of
-/// models that can't be lowered. `*json` is to be freed with weft_message_free().
+/// models that can't be lowered. `*json` is to be freed with
+/// weft_message_free().
 weft_outcome weft_inspect_file(const char *path, char **json, char **message);
 
 /// Describes as JSON what Weft knows: the operators of ONNX, whether they have
