@@ -330,7 +330,11 @@ bool Grouping::canMerge(const Group &producer, const Group &consumer) const {
     if (shape != wanted.getShape())
       return false;
   }
-  return true;
+  if (consumer.kind != GroupKind::Rows)
+    return true;
+  // Each sweep but the first computes the chain again.
+  return (countSweeps(consumer) - 1) * countPerElement(producer) <=
+         kStoredElement;
 }
 
 void Grouping::mergeProducers() {

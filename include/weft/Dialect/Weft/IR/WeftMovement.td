@@ -527,7 +527,8 @@ def Weft_SizeRelationAttr
     : EnumAttr<Weft_Dialect, Weft_SizeRelation, "size_relation">;
 
 def Weft_RequireSizesOp : Op<Weft_Dialect, "require_sizes", [
-    MemoryEffects<[MemWrite]>, DeclareOpInterfaceMethods<EvaluableOpInterface>]> {
+    MemoryEffects<[MemWrite]>, DeclareOpInterfaceMethods<EvaluableOpInterface>,
+    DifferentiableOpInterface, Weft_NoGradient<"Source">]> {
   let summary = "The end of the run unless a relation between sizes holds";
   let description = [{
     Ops rely on sizes that fit together; where that can't be known before the
