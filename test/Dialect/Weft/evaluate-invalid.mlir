@@ -161,3 +161,14 @@ func.func @blocks() -> tensor<2xi32> {
 ^next:
   return %x : tensor<2xi32>
 }
+
+// -----
+
+func.func @require_sizes() {
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  weft.require_sizes below %c3, %c4 "node 'a' (Slice)"
+  // expected-error @below {{'weft.require_sizes' op equal does not hold of 3 and 4: node 'b' (Add)}}
+  weft.require_sizes equal %c3, %c4 "node 'b' (Add)"
+  return
+}
