@@ -27,7 +27,8 @@ number() { grep -oE "$1" "$2" | grep -oE '[0-9]+' | tail -1 || echo 0; }
 
 echo "test: IR and tools (lit)"
 lit=$(command -v lit-22 || echo /usr/lib/llvm-22/bin/llvm-lit)
-"$lit" -sv $build/test >$build/lit.log 2>&1 || grep -aE '^(FAIL|ERROR|XPASS|TIMEOUT|UNRESOLVED)|error:' $build/lit.log | head -60
+"$lit" -sv $build/test >$build/lit.log 2>&1 || grep -aE '^(FAIL|ERROR|XPASS|TIMEOUT|UNRESOLVED)|error:' $build/lit.log | head -60 ||
+  true
 bad=0
 for kind in Failed Unresolved 'Timed Out' 'Unexpectedly Passed'; do
   bad=$((bad + $(number "^ *$kind *: *[0-9]+" $build/lit.log)))
@@ -49,7 +50,7 @@ python_tests() {
   shift
   PYTHONPATH=$build/python WEFT_BUILD=$build WEFT_TOOL=$build/bin/weft \
     build/venv/bin/python -m pytest -q -p no:cacheprovider "$@" >"$log" 2>&1 ||
-    grep -aE '^(E  |FAILED|ERROR)' "$log" | head -40
+    grep -aE '^(E  |FAILED|ERROR)' "$log" | head -40 || true
   count "$(number '[0-9]+ passed' "$log")" \
     $(($(number '[0-9]+ failed' "$log") + $(number '[0-9]+ errors?' "$log"))) \
     "$(number '[0-9]+ skipped' "$log")"
