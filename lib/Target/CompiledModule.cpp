@@ -62,6 +62,7 @@ llvm::Expected<TargetOptions> weft::resolveTarget(TargetOptions options) {
       return makeError("'%s' is not this machine: name the processor",
                        options.triple.c_str());
     options.cpu = llvm::sys::getHostCPUName().str();
+    options.isHost = true;
     if (options.features.empty())
       options.features = getHostFeatures();
   }
@@ -139,7 +140,7 @@ weft::describeProcessor(const TargetOptions &options) {
     processor = {64, 32};
   else if (info.checkFeatures("+avx"))
     processor.vectorBytes = 32;
-  if (options.cpu.empty() || options.cpu == "native") {
+  if (resolved->isHost) {
     processor.l1Bytes = readCacheSize(1);
     processor.l2Bytes = readCacheSize(2);
     processor.cores = llvm::hardware_concurrency().compute_thread_count();

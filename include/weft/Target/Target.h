@@ -26,6 +26,7 @@ struct TargetOptions {
   std::string cpu;      ///< empty or "native": this machine's, if it can be
   std::string features; ///< such as "+avx2,-fma"; empty: the processor's
   unsigned optLevel = 3;
+  bool isHost = false; ///< found to be this machine's, by resolveTarget()
 };
 
 /// `options` with nothing left empty. Fails if there is no such target.
