@@ -105,8 +105,8 @@ static Tiling chooseTiling(Contraction &problem,
 
   // A panel's part of the depth fits the first-level cache beside a row tile;
   // the panels of a block take half of the second-level cache. Patches take
-  // more work to pack for a block the narrower it is, so theirs are wider and
-  // less deep.
+  // more work to pack the narrower a block is, so theirs are less deep, which
+  // leaves room for more columns.
   int64_t granule = problem.depthGranule(), period = problem.columnPeriod();
   int64_t depthLimit = std::max<int64_t>(
       64, target.l1Bytes * (granule > 1 ? 1 : 3) / 2 / (tiling.lanes * bytes));
