@@ -60,21 +60,28 @@ python_tests() {
 echo "test: style and documents"
 python_tests style test/Style test/Docs
 
+# Counts what a test program said in its log, $1, in a line "N passed, N failed,
+# N skipped"; without one, or if nothing passed, it counts as failed.
+count_log() {
+  local line
+  line=$(grep -aE '^[0-9]+ passed, ' "$1" | tail -1 || true)
+  if [ -n "$line" ] && [ "${line%% *}" -gt 0 ]; then
+    count $(echo "$line" | grep -oE '[0-9]+')
+  else
+    tail -20 "$1"
+    count 0 1 0
+  fi
+}
+
 # Compares the cases that "$@" prints, as $1.mlir, with the reference evaluator.
 compare_kernels() {
-  local name=$1 line
+  local name=$1
   shift
   echo "test: $name against the reference evaluator"
   "$@" >$build/$name.mlir
   $build/bin/weft-test-kernels $build/$name.mlir >$build/$name.log 2>&1 || true
   grep -aE '^FAIL' $build/$name.log | head -40 || true
-  line=$(grep -aE '^[0-9]+ passed, ' $build/$name.log | tail -1 || true)
-  if [ -n "$line" ] && [ "${line%% *}" -gt 0 ]; then
-    count $(echo "$line" | grep -oE '[0-9]+')
-  else
-    tail -20 $build/$name.log
-    count 0 1 0
-  fi
+  count_log $build/$name.log
 }
 compare_kernels kernels build/venv/bin/python test/Kernel/table.py
 compare_kernels graphs build/venv/bin/python test/Fuzz/graphs.py --count 100
@@ -82,13 +89,7 @@ compare_kernels graphs build/venv/bin/python test/Fuzz/graphs.py --count 100
 echo "test: faulty and hostile models and inputs"
 build/venv/bin/python test/Hostile/suite.py --bin $build/bin >$build/hostile.log 2>&1 || true
 grep -aE -A3 '^FAIL' $build/hostile.log | head -60 || true
-line=$(grep -aE '^[0-9]+ passed, ' $build/hostile.log | tail -1 || true)
-if [ -n "$line" ]; then
-  count $(echo "$line" | grep -oE '[0-9]+')
-else
-  tail -20 $build/hostile.log
-  count 0 1 0
-fi
+count_log $build/hostile.log
 
 echo "test: the Python package, and models of torch's exporters"
 python_tests python test/Python test/Model
@@ -96,13 +97,7 @@ python_tests python test/Python test/Model
 echo "test: ONNX's backend suite"
 PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/suite.log 2>&1 || true
 grep -aE '^FAIL|cases in' $build/suite.log | head -60 || true
-line=$(grep -aE '^[0-9]+ passed, ' $build/suite.log | tail -1 || true)
-if [ -n "$line" ]; then
-  count $(echo "$line" | grep -oE '[0-9]+')
-else
-  tail -20 $build/suite.log
-  count 0 1 0
-fi
+count_log $build/suite.log
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
