@@ -15,6 +15,7 @@ def used_codes():
     for path, pattern in (
         ("lib/Import/Model.h", r"^  \w+ = (\d{4}),"),
         ("lib/CAPI/Session.h", r"^  \w+ = (\d{4}),"),
+        ("include/weft/Runtime/Data/Status.h", r"^  \w+ = (\d{4}),"),
         ("include/weft-rt/status.h", r"X\(WEFT_\w+, (\d{4}),"),
     ):
         used |= set(re.findall(pattern, (ROOT / path).read_text(), re.MULTILINE))

@@ -1,0 +1,126 @@
+//===- Log.cpp - What a run tells others about itself ---------------------===//
+
+#include "weft/Runtime/Train/Log.h"
+#include "weft/Runtime/Data/Files.h"
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <unistd.h>
+
+using namespace weft::data;
+using namespace weft::train;
+
+//===----------------------------------------------------------------------===//
+// CSV
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view csvHeader =
+    "update,epoch,kind,loss,accuracy,rate,samples_per_second\n";
+
+static Status cannotWrite(const std::string &path, int error) {
+  return Status(Error::Log, "the log '" + path + "' can't be written: " +
+                                strerror(error) + "; choose another file");
+}
+
+/// The lines of an older run up to `update`.
+static std::string keepLines(std::string_view text, int64_t update) {
+  std::string kept;
+  while (!text.empty()) {
+    size_t end = text.find('\n');
+    // A last line without an end was cut off.
+    if (end == std::string_view::npos)
+      break;
+    int64_t number = 0;
+    auto [stop, error] =
+        std::from_chars(text.data(), text.data() + end, number);
+    if (error == std::errc() && *stop == ',' && number <= update)
+      kept += text.substr(0, end + 1);
+    text.remove_prefix(end + 1);
+  }
+  return kept;
+}
+
+Result<CsvLog> CsvLog::open(const std::string &path, int64_t update) {
+  std::string content(csvHeader);
+  if (update >= 0)
+    if (Result<MappedFile> old = MappedFile::open(path); old.ok())
+      content += keepLines(old->text(), update);
+  AtomicFile fresh(path);
+  int error = fresh.open();
+  if (!error)
+    error = fresh.write(content.data(), content.size());
+  if (!error)
+    error = fresh.commit();
+  std::FILE *file = error ? nullptr : std::fopen(path.c_str(), "abe");
+  if (!file)
+    return cannotWrite(path, error ? error : errno);
+  return CsvLog(path, file);
+}
+
+Status CsvLog::add(const Record &record) {
+  char line[256];
+  int length = std::snprintf(line, sizeof line, "%lld,%lld,%s",
+                             static_cast<long long>(record.update),
+                             static_cast<long long>(record.epoch), record.kind);
+  for (double value :
+       {record.loss, record.accuracy, record.rate, record.samplesPerSecond})
+    length += std::snprintf(line + length, sizeof line - length,
+                            std::isnan(value) ? "," : ",%.9g", value);
+  std::snprintf(line + length, sizeof line - length, "\n");
+  if (std::fputs(line, file.get()) < 0 || std::fflush(file.get()))
+    return cannotWrite(name, errno);
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Progress
+//===----------------------------------------------------------------------===//
+
+std::string weft::train::describeSeconds(double seconds) {
+  auto whole = static_cast<long long>(seconds + 0.5);
+  char text[64];
+  if (whole >= 3600)
+    std::snprintf(text, sizeof text, "%lld h %02lld min", whole / 3600,
+                  whole / 60 % 60);
+  else if (whole >= 60)
+    std::snprintf(text, sizeof text, "%lld min %02lld s", whole / 60,
+                  whole % 60);
+  else
+    std::snprintf(text, sizeof text, "%lld s", whole);
+  return text;
+}
+
+Progress::Progress(std::FILE *out) : out(out) {
+  terminal = out && isatty(fileno(out));
+  last = std::chrono::steady_clock::now();
+}
+
+void Progress::show(const State &state) {
+  auto now = std::chrono::steady_clock::now();
+  auto pause = terminal ? std::chrono::milliseconds(100)
+                        : std::chrono::milliseconds(10'000);
+  if (!out || now - last < pause)
+    return;
+  last = now;
+  std::string left;
+  if (std::isfinite(state.secondsLeft))
+    left = "  " + describeSeconds(state.secondsLeft) + " left";
+  std::fprintf(out,
+               "%sepoch %lld/%lld  batch %lld/%lld  loss %.4g"
+               "  %.0f samples/s%s%s",
+               terminal ? "\r\033[K" : "", static_cast<long long>(state.epoch),
+               static_cast<long long>(state.epochs),
+               static_cast<long long>(state.batch),
+               static_cast<long long>(state.batches), state.loss,
+               state.samplesPerSecond, left.c_str(), terminal ? "" : "\n");
+  std::fflush(out);
+  dirty = terminal;
+}
+
+void Progress::say(const std::string &line) {
+  if (!out)
+    return;
+  std::fprintf(out, "%s%s\n", dirty ? "\r\033[K" : "", line.c_str());
+  std::fflush(out);
+  dirty = false;
+}
