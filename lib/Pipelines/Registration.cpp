@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "weft/Autodiff/Autodiff.h"
 #include "weft/Codegen/CPU/Passes.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "weft/Dialect/Host/IR/HostDialect.h"
@@ -30,6 +31,7 @@ void weft::registerDialects(DialectRegistry &registry) {
                   scf::SCFDialect, tensor::TensorDialect, vector::VectorDialect,
                   WeftDialect, dispatch::DispatchDialect, host::HostDialect>();
   registerONNXDialect(registry);
+  registerGradientModels(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
 }

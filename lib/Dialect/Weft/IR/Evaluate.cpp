@@ -33,6 +33,8 @@ private:
   Results runFromElements(tensor::FromElementsOp op);
   Results runGenerate(tensor::GenerateOp op);
   Results runCast(tensor::CastOp op);
+  Results runEmpty(tensor::EmptyOp op);
+  Results runSelect(arith::SelectOp op);
   Results runSignCast(UnrealizedConversionCastOp op);
   Results runTruncate(arith::TruncFOp op);
   Results runFold(Operation *op);
@@ -85,6 +87,8 @@ Results Evaluation::run(Operation *op) {
       .Case([&](tensor::FromElementsOp from) { return runFromElements(from); })
       .Case([&](tensor::GenerateOp generate) { return runGenerate(generate); })
       .Case([&](tensor::CastOp cast) { return runCast(cast); })
+      .Case([&](tensor::EmptyOp empty) { return runEmpty(empty); })
+      .Case([&](arith::SelectOp select) { return runSelect(select); })
       .Case([&](UnrealizedConversionCastOp cast) { return runSignCast(cast); })
       .Case([&](arith::TruncFOp truncate) { return runTruncate(truncate); })
       .Default([&](Operation *other) { return runFold(other); });
@@ -195,6 +199,28 @@ Results Evaluation::runCast(tensor::CastOp op) {
     return op.emitOpError("casts ")
            << source.getType() << " to " << op.getType();
   return SmallVector<HostTensor>{source};
+}
+
+/// Zeros, though any values would do.
+Results Evaluation::runEmpty(tensor::EmptyOp op) {
+  SmallVector<int64_t> shape(op.getType().getShape());
+  auto extent = op.getDynamicSizes().begin();
+  for (int64_t &size : shape) {
+    if (ShapedType::isDynamic(size))
+      size = getInt(*extent++);
+    if (size < 0)
+      return op.emitOpError("size ") << size << " is negative";
+  }
+  return SmallVector<HostTensor>{HostTensor(op.getType().clone(shape))};
+}
+
+/// Of tensors as well, by one truth value.
+Results Evaluation::runSelect(arith::SelectOp op) {
+  if (isa<ShapedType>(op.getCondition().getType()))
+    return runFold(op);
+  Value chosen =
+      getInt(op.getCondition()) ? op.getTrueValue() : op.getFalseValue();
+  return SmallVector<HostTensor>{values.at(chosen)};
 }
 
 Results Evaluation::runGenerate(tensor::GenerateOp op) {

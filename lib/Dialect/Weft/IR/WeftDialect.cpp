@@ -2,6 +2,7 @@
 
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
 #include "Elementwise.h"
+#include "Tangent.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -28,6 +29,7 @@ void WeftDialect::initialize() {
 #define GET_OP_LIST
 #include "weft/Dialect/Weft/IR/WeftOps.cpp.inc"
       >();
+  detail::addTangentInterface(*this);
 }
 
 Operation *WeftDialect::materializeConstant(OpBuilder &builder, Attribute value,

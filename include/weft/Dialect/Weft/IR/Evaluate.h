@@ -12,10 +12,10 @@ namespace weft {
 /// what it returns. It may hold ops that implement EvaluableOpInterface,
 /// `scf.if`, `scf.for`, `scf.while`, calls of functions of the same module,
 /// `tensor.dim`, `tensor.from_elements`, `tensor.generate`, `tensor.extract`,
-/// `tensor.cast`, casts between integers that differ in signedness only, and
-/// any op that folds to a constant when its operands are constant, as those of
-/// `arith` and `math` do. Scalars are tensors of rank 0, those of `index` type
-/// of i64.
+/// `tensor.cast`, `tensor.empty`, casts between integers that differ in
+/// signedness only, and any op that folds to a constant when its operands are
+/// constant, as those of `arith` and `math` do. Scalars are tensors of rank 0,
+/// those of `index` type of i64.
 ///
 /// Fails, after an error at the op's location, for other ops and where an
 /// op's operands are illegal.
