@@ -51,6 +51,7 @@ public:
   FailureOr<OwningOpRef<func::FuncOp>> buildGradient();
 
 private:
+  RankedTensorType getConcreteType(int64_t argument);
   HostTensor makeTensor(RankedTensorType type, double low, double high);
   FailureOr<double> weigh(ArrayRef<HostTensor> inputs,
                           ArrayRef<HostTensor> weights);
@@ -66,11 +67,20 @@ static bool isFloat(Type type) {
   return isa<FloatType>(getElementTypeOrSelf(type));
 }
 
-HostTensor Check::makeTensor(RankedTensorType type, double low, double high) {
+/// An argument's type with its symbolic sizes taken from `test.shape`, or 3.
+RankedTensorType Check::getConcreteType(int64_t argument) {
+  auto type = cast<RankedTensorType>(function.getArgumentTypes()[argument]);
+  if (auto given =
+          function.getArgAttrOfType<DenseI64ArrayAttr>(argument, "test.shape"))
+    return type.clone(given.asArrayRef());
   SmallVector<int64_t> shape;
   for (int64_t size : type.getShape())
     shape.push_back(ShapedType::isDynamic(size) ? 3 : size);
-  HostTensor tensor(type.clone(shape));
+  return type.clone(shape);
+}
+
+HostTensor Check::makeTensor(RankedTensorType type, double low, double high) {
+  HostTensor tensor(type);
   for (int64_t i : llvm::seq(tensor.getNumElements())) {
     double part = std::ldexp(static_cast<double>(engine() >> 11), -53);
     tensor.setFloat(i, type.getElementType().isInteger(1)
@@ -134,13 +144,13 @@ FailureOr<double> Check::weigh(ArrayRef<HostTensor> inputs,
 /// The error along one random direction.
 FailureOr<double> Check::compare(func::FuncOp gradient) {
   Tensors inputs, directions;
-  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+  for (int64_t i : llvm::seq(function.getNumArguments())) {
     double low = 0.5, high = 2;
     if (auto range = function.getArgAttrOfType<ArrayAttr>(i, "test.range")) {
       low = cast<FloatAttr>(range[0]).getValueAsDouble();
       high = cast<FloatAttr>(range[1]).getValueAsDouble();
     }
-    auto tensor = cast<RankedTensorType>(type);
+    RankedTensorType tensor = getConcreteType(i);
     inputs.push_back(makeTensor(tensor, low, high));
     directions.push_back(makeTensor(tensor, -1, 1));
   }

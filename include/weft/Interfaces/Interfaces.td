@@ -144,12 +144,15 @@ def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
     InterfaceMethod<
       /*desc=*/[{
         Emits the gradient of each operand at the insertion point of `builder`,
-        given the gradient of each result, none of which is null. Appends one
-        entry per operand to `operandGrads`; an entry that is null means that no
-        gradient flows there, as to integers. What is emitted may use the op's
-        operands and results; the line "Saved for the gradient" of the op's
-        description says which. An operand that occurs twice gets two entries,
-        which the caller adds. Fails, after an error, where the rule is pending.
+        given the gradient of each result. An entry of `resultGrads` is null
+        exactly if that result is not a tensor of floats. Appends one entry per
+        operand to `operandGrads`, of exactly the operand's type; an entry that
+        is null means that no gradient flows there, as to integers. What is
+        emitted may use the op's operands and results; the line "Saved for the
+        gradient" of the op's description says which, so that the others need
+        not be kept. Each op that is emitted has a rule of its own. An operand
+        that occurs twice gets two entries, which the caller adds. Fails, after
+        an error, where the rule is pending.
       }],
       "::llvm::LogicalResult", "buildGradient",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGrads,

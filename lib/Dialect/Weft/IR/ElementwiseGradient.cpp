@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Elementwise.h"
+#include "Terms.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
@@ -14,58 +15,7 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::detail;
 
-namespace {
-/// A tensor in a formula. Numbers take the shape and type of what they meet.
-struct Term {
-  ImplicitLocOpBuilder *b;
-  Value value;
-
-  Term number(double constant) const;
-};
 using Pair = std::pair<Term, Term>;
-} // namespace
-
-//===----------------------------------------------------------------------===//
-// The language of formulas
-//===----------------------------------------------------------------------===//
-
-Term Term::number(double constant) const {
-  auto type = cast<RankedTensorType>(value.getType());
-  HostTensor scalar(RankedTensorType::get({}, type.getElementType()));
-  scalar.setFloat(0, constant);
-  Value splat = ConstantOp::create(*b, scalar.toAttr());
-  SmallVector<Value> sizes;
-  for (auto [dim, size] : llvm::enumerate(type.getShape()))
-    if (ShapedType::isDynamic(size))
-      sizes.push_back(tensor::DimOp::create(*b, value, dim));
-  return {b, BroadcastOp::create(*b, type, splat, sizes, ArrayRef<int64_t>())};
-}
-
-template <typename OpTy> static Term apply(Term x) {
-  return {x.b, OpTy::create(*x.b, x.value).getResult()};
-}
-template <typename OpTy> static Term apply(Term a, Term b) {
-  return {a.b, OpTy::create(*a.b, a.value, b.value).getResult()};
-}
-
-static Term operator+(Term a, Term b) { return apply<AddOp>(a, b); }
-static Term operator-(Term a, Term b) { return apply<SubOp>(a, b); }
-static Term operator*(Term a, Term b) { return apply<MulOp>(a, b); }
-static Term operator/(Term a, Term b) { return apply<DivOp>(a, b); }
-static Term operator-(Term a) { return apply<NegOp>(a); }
-static Term operator+(Term a, double b) { return a + a.number(b); }
-static Term operator-(Term a, double b) { return a - a.number(b); }
-static Term operator-(double a, Term b) { return b.number(a) - b; }
-static Term operator*(double a, Term b) { return b.number(a) * b; }
-static Term squareRoot(Term x) { return apply<SqrtOp>(x); }
-
-static Term compare(ComparePredicate how, Term a, Term b) {
-  return {a.b, CompareOp::create(*a.b, how, a.value, b.value).getResult()};
-}
-static Term choose(Term condition, Term yes, Term no) {
-  return {yes.b, SelectOp::create(*yes.b, yes.value.getType(), condition.value,
-                                  yes.value, no.value)};
-}
 
 //===----------------------------------------------------------------------===//
 // Formulas
@@ -134,9 +84,6 @@ LogicalResult
 weft::detail::buildElementwiseGradient(Operation *op, OpBuilder &builder,
                                        ValueRange resultGrads,
                                        SmallVectorImpl<Value> &operandGrads) {
-  auto isFloat = [](Value value) {
-    return isa<FloatType>(getElementTypeOrSelf(value.getType()));
-  };
   // Nothing flows to integers, nor through them.
   if (!isFloat(op->getResult(0)) || !isFloat(op->getOperands().back())) {
     operandGrads.append(op->getNumOperands(), Value());
