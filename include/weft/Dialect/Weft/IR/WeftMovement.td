@@ -110,7 +110,7 @@ def Weft_RandomUniformOp : Weft_IndexedOp<"random_uniform", [],
 //===----------------------------------------------------------------------===//
 
 def Weft_ReshapeOp : Weft_IndexedOp<"reshape", [],
-                     "Pending", ["countBytesRead", "countBytesWritten"]> {
+                     "Formula", ["countBytesRead", "countBytesWritten"]> {
   let summary = "The same elements in row-major order under another shape";
   let description = [{
     `sizes` gives the `?` sizes of the result in order. If a size is symbolic,
@@ -134,7 +134,8 @@ def Weft_ReshapeOp : Weft_IndexedOp<"reshape", [],
 }
 
 def Weft_TransposeOp
-    : Weft_IndexedOp<"transpose", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+    : Weft_IndexedOp<"transpose", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Formula"> {
   let summary = "Permuted dimensions";
   let description = [{
     Dimension `i` of the result is dimension `permutation[i]` of the input.
@@ -153,7 +154,7 @@ def Weft_TransposeOp
   let hasFolder = 1;
 }
 
-def Weft_BroadcastOp : Weft_IndexedOp<"broadcast"> {
+def Weft_BroadcastOp : Weft_IndexedOp<"broadcast", [], "Formula"> {
   let summary = "Repetition along new dimensions and along those of size one";
   let description = [{
     Dimension `i` of the input becomes dimension `dims[i]` of the result; `dims`
@@ -223,7 +224,7 @@ def Weft_SliceOp : Weft_IndexedOp<"slice", [AttrSizedOperandSegments],
 }
 
 def Weft_UpdateSliceOp : Weft_IndexedOp<"update_slice", [
-    AllTypesMatch<["dest", "result"]>]> {
+    AllTypesMatch<["dest", "result"]>], "Formula"> {
   let summary = "A tensor with a part replaced";
   let description = [{
     The result is `dest`, but `source` stands at `offsets`, with stride one. The
@@ -252,7 +253,8 @@ def Weft_UpdateSliceOp : Weft_IndexedOp<"update_slice", [
 }
 
 def Weft_ConcatOp
-    : Weft_IndexedOp<"concat", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+    : Weft_IndexedOp<"concat", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Formula"> {
   let summary = "Tensors one after the other along an axis";
   let description = [{
     Element `i` along the axis is that of the first input whose size, added to
