@@ -92,30 +92,33 @@ template <typename T> static std::string listNames(const T &named) {
 
 /// Brings `arrays` into the order of `wants` and drops what nothing wants.
 static Status match(std::vector<Array> &arrays, std::span<const Want> wants) {
-  std::vector<Array> matched;
-  for (const Want &want : wants)
-    for (Array &array : arrays)
-      if (array.name == want.name)
-        matched.push_back(array);
-  if (matched.size() == wants.size()) {
-    arrays = std::move(matched);
-    return {};
+  std::vector<Array *> matched(wants.size());
+  // Those called like labels go last: models take their labels behind what they
+  // look at.
+  std::vector<Array *> others, labels;
+  for (Array &array : arrays) {
+    auto want = std::find_if(wants.begin(), wants.end(), [&](const Want &one) {
+      return one.name == array.name;
+    });
+    if (want != wants.end())
+      matched[want - wants.begin()] = &array;
+    else
+      (isLabelName(array.name) ? labels : others).push_back(&array);
   }
-  if (matched.empty() && arrays.size() == wants.size()) {
-    // Those called like labels go last: models take their labels behind what
-    // they look at.
-    std::vector<Array> labels;
-    for (Array &array : arrays)
-      (isLabelName(array.name) ? labels : matched).push_back(std::move(array));
-    std::move(labels.begin(), labels.end(), std::back_inserter(matched));
-    arrays = std::move(matched);
-    return {};
-  }
-  return Status(Error::Mismatch,
-                "the program takes " + listNames(wants) +
-                    ", but the data set has " + listNames(arrays) +
-                    "; save arrays by the names of the program's inputs, or "
-                    "just as many, in their order");
+  others.insert(others.end(), labels.begin(), labels.end());
+  bool all =
+      std::find(matched.begin(), matched.end(), nullptr) == matched.end();
+  if (!all && arrays.size() != wants.size())
+    return Status(Error::Mismatch,
+                  "the program takes " + listNames(wants) +
+                      ", but the data set has " + listNames(arrays) +
+                      "; save arrays by the names of the program's inputs, or "
+                      "just as many, in their order");
+  std::vector<Array> result;
+  for (size_t i = 0, next = 0; i < wants.size(); ++i)
+    result.push_back(std::move(matched[i] ? *matched[i] : *others[next++]));
+  arrays = std::move(result);
+  return {};
 }
 
 /// Whether samples of these sizes can be taken as those that are wanted: they

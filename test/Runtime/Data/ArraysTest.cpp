@@ -69,12 +69,18 @@ TEST_F(ArraysTest, readsPairsOfFilesByNameOrOrder) {
   auto byOrder = open({path("labels.npy"), path("train_x.npy")}, wants);
   ASSERT_TRUE(byOrder.ok()) << byOrder.status().describe();
   EXPECT_EQ(sample<int64_t>(**byOrder, 0, 1), (std::vector<int64_t>{7}));
+
+  // One by name, the other because it is left.
+  auto both = open({path("labels.npy"), path("image.npy")}, wants);
+  ASSERT_TRUE(both.ok()) << both.status().describe();
+  EXPECT_EQ(sample<int64_t>(**both, 0, 1), (std::vector<int64_t>{7}));
 }
 
 TEST_F(ArraysTest, refusesWhatDoesNotMatch) {
-  write("d.npz", zip({{"image.npy", x}, {"b.npy", y}}, false));
-  EXPECT_ERROR(open({path("d.npz")}, wants).status(), Mismatch,
-               "takes 'image', 'label', but the data set has 'image', 'b'");
+  write("d.npz", zip({{"image.npy", x}, {"b.npy", y}, {"c.npy", y}}, false));
+  EXPECT_ERROR(
+      open({path("d.npz")}, wants).status(), Mismatch,
+      "takes 'image', 'label', but the data set has 'image', 'b', 'c'");
   write("r.npz", zip({{"image.npy", x},
                       {"label.npy", npy<int64_t>("<i8", "(2,)", {7, 8})}},
                      false));

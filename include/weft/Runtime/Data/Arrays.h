@@ -29,10 +29,10 @@ Status parseNpy(std::span<const std::byte> bytes, Array &array);
 Result<std::vector<Array>> openArrays(std::span<const std::string> paths);
 
 /// What `arrays` hold for `wants`, as a data set. An array belongs to the want
-/// of its name. Where no name fits and there are as many arrays as wants,
-/// arrays are taken in order, those that are called like labels (y, labels,
-/// targets...) after the others. Arrays that nothing wants are left out where
-/// all wants have found theirs by name.
+/// of its name. Where there are as many arrays as wants, those whose names do
+/// not fit are taken in order, the ones that are called like labels (y, labels,
+/// targets...) after the others. Where there are more, those that nothing wants
+/// are left out.
 ///
 /// Elements become those of the want where no value changes by it: integers
 /// and whole floats become integers, f64 becomes f32 by rounding. Sizes of 1
