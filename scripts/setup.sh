@@ -11,7 +11,7 @@ packages=(
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
   libprotobuf-dev protobuf-compiler
   libcli11-dev nlohmann-json3-dev libgtest-dev
-  libzstd-dev zlib1g-dev libz3-dev
+  libzstd-dev zlib1g-dev libz3-dev libpng-dev libturbojpeg0-dev
   python3 python3-venv python3-dev
 )
 

@@ -1,0 +1,281 @@
+//===- ImageFolder.cpp - A folder of images per class ---------------------===//
+
+#include "weft/Runtime/Data/ImageFolder.h"
+#include "weft/Runtime/Data/Image.h"
+#include "weft/Runtime/Data/Transform.h"
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+
+using namespace weft::data;
+namespace fs = std::filesystem;
+
+namespace {
+struct Sample {
+  std::string path;
+  int64_t label;
+};
+
+class ImageFolderSet : public DataSet {
+public:
+  ImageFolderSet(std::vector<Sample> samples, std::vector<Field> fields,
+                 const ImageFolderOptions &options)
+      : samples(std::move(samples)), described(std::move(fields)),
+        options(options) {}
+
+  /// Settles which field is what.
+  Status initialize();
+  /// Drops the samples that can't be decoded.
+  Status skipBroken(std::vector<std::string> &skipped);
+
+  int64_t size() const override { return static_cast<int64_t>(samples.size()); }
+  std::span<const Field> fields() const override { return described; }
+  Status read(int64_t index, const Visit &visit,
+              std::span<std::byte *const> out) const override;
+
+private:
+  Result<Image> decode(int64_t index) const;
+  Window place(const Image &image, int64_t index, const Visit &visit) const;
+
+  std::vector<Sample> samples;
+  std::vector<Field> described;
+  const ImageFolderOptions options;
+  size_t imageField = SIZE_MAX, labelField = SIZE_MAX;
+  int64_t channels = 0, height = 0, width = 0;
+  Normalization normalization;
+};
+} // namespace
+
+/// The classes of a folder: its folders but for hidden ones, sorted.
+static Status listClasses(const std::string &path,
+                          std::vector<std::string> &classes) {
+  std::error_code error;
+  for (fs::directory_iterator at(path, error), end; !error && at != end;
+       at.increment(error)) {
+    std::string name = at->path().filename().string();
+    std::error_code ignored;
+    if (at->is_directory(ignored) && name[0] != '.')
+      classes.push_back(name);
+  }
+  if (error)
+    return Status(Error::Read,
+                  "'" + path + "' can't be read: " + error.message());
+  if (classes.empty())
+    return Status(Error::Empty, "'" + path +
+                                    "' has no folders; put the images of each "
+                                    "class into a folder of its name");
+  std::sort(classes.begin(), classes.end());
+  return {};
+}
+
+static bool isImageName(const fs::path &path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
+}
+
+/// Adds the images of class `label`.
+static Status listImages(const fs::path &folder, int64_t label,
+                         std::vector<Sample> &samples) {
+  std::error_code error;
+  size_t before = samples.size();
+  for (fs::recursive_directory_iterator at(folder, error), end;
+       !error && at != end; at.increment(error)) {
+    std::error_code ignored;
+    if (isImageName(at->path()) && at->is_regular_file(ignored))
+      samples.push_back({at->path().string(), label});
+  }
+  if (error)
+    return Status(Error::Read, "'" + folder.string() +
+                                   "' can't be read: " + error.message());
+  if (samples.size() == before)
+    return Status(Error::Empty, "the class '" + folder.string() +
+                                    "' has no .jpg, .jpeg or .png file; "
+                                    "remove the folder, or fill it");
+  std::sort(samples.begin() + static_cast<std::ptrdiff_t>(before),
+            samples.end(),
+            [](auto &left, auto &right) { return left.path < right.path; });
+  return {};
+}
+
+Status ImageFolderSet::initialize() {
+  for (size_t i = 0; i < described.size(); ++i) {
+    Field &field = described[i];
+    bool isLabel = (field.dtype == WEFT_I64 || field.dtype == WEFT_I32) &&
+                   std::all_of(field.dims.begin(), field.dims.end(),
+                               [](int64_t size) { return size == 1; });
+    bool isImage = field.dtype == WEFT_F32 && field.dims.size() == 3;
+    size_t &role = isLabel ? labelField : imageField;
+    if (role != SIZE_MAX || (!isLabel && !isImage))
+      return Status(Error::Mismatch,
+                    "the program's input '" + field.name + "' takes " +
+                        describe(field.dtype, field.dims) +
+                        ", but a folder of images has one image, f32 "
+                        "[channels, height, width], and one label, i64");
+    role = i;
+  }
+  if (imageField == SIZE_MAX)
+    return Status(Error::Mismatch, "the program takes no image, f32 "
+                                   "[channels, height, width]");
+  std::vector<int64_t> &dims = described[imageField].dims;
+  std::string taken = describeDims(dims);
+  if (dims[0] == -1)
+    dims[0] = 3;
+  if (dims[1] == -1)
+    dims[1] = options.height;
+  if (dims[2] == -1)
+    dims[2] = options.width;
+  channels = dims[0], height = dims[1], width = dims[2];
+  if (channels != 1 && channels != 3)
+    return Status(Error::Mismatch, "the program's images are " + taken +
+                                       ", wanted 1 or 3 channels first");
+  if (height < 1 || width < 1 || height > 65536 || width > 65536)
+    return Status(Error::Option,
+                  "the program's images are " + taken +
+                      "; give the height and width that they shall have");
+  if (options.shorterSide && (options.shorterSide < std::max(height, width) ||
+                              options.shorterSide > 65536))
+    return Status(
+        Error::Option,
+        "images are scaled to " + std::to_string(options.shorterSide) +
+            " at their shorter side, from which no " + std::to_string(height) +
+            " x " + std::to_string(width) + " can be cropped; take at least " +
+            std::to_string(std::max(height, width)));
+  Result<Normalization> made =
+      Normalization::create(options.mean, options.deviation, channels);
+  if (made.ok())
+    normalization = made.take();
+  return made.status();
+}
+
+Result<Image> ImageFolderSet::decode(int64_t index) const {
+  const std::string &path = samples[index].path;
+  Result<MappedFile> file = MappedFile::open(path);
+  if (!file.ok())
+    return file.status();
+  return decodeImage(path, file->bytes(), static_cast<int>(channels));
+}
+
+/// Where the crop lies in the scaled image.
+Window ImageFolderSet::place(const Image &image, int64_t index,
+                             const Visit &visit) const {
+  double scale =
+      options.shorterSide
+          ? static_cast<double>(options.shorterSide) /
+                static_cast<double>(std::min(image.width, image.height))
+          : std::max(static_cast<double>(width) /
+                         static_cast<double>(image.width),
+                     static_cast<double>(height) /
+                         static_cast<double>(image.height));
+  auto scaled = [&](int64_t size, int64_t least) {
+    return std::max<int64_t>(std::llround(static_cast<double>(size) * scale),
+                             least);
+  };
+  Window window{.width = scaled(image.width, width),
+                .height = scaled(image.height, height),
+                .x = 0,
+                .y = 0,
+                .columns = width,
+                .rows = height};
+  window.x = (window.width - width) / 2;
+  window.y = (window.height - height) / 2;
+  if (!visit.random)
+    return window;
+  Random random(visit.seed, Random::Augment, visit.epoch, index);
+  auto x = static_cast<int64_t>(random.below(window.width - width + 1));
+  auto y = static_cast<int64_t>(random.below(window.height - height + 1));
+  if (options.randomCrop)
+    window.x = x, window.y = y;
+  window.flip = random.below(2) && options.randomFlip;
+  return window;
+}
+
+Status ImageFolderSet::read(int64_t index, const Visit &visit,
+                            std::span<std::byte *const> out) const {
+  Result<Image> image = decode(index);
+  if (!image.ok())
+    return image.status();
+  auto *pixels = reinterpret_cast<float *>(out[imageField]);
+  if (Status status = resample(*image, place(*image, index, visit), pixels);
+      !status.ok())
+    return status;
+  normalization.apply(pixels, height * width);
+  if (labelField == SIZE_MAX)
+    return {};
+  int64_t label = samples[index].label;
+  // Little-endian: the low bytes are the narrower number.
+  memcpy(out[labelField], &label, bytesOf(described[labelField].dtype));
+  return {};
+}
+
+Status ImageFolderSet::skipBroken(std::vector<std::string> &skipped) {
+  std::vector<std::string> reasons(samples.size());
+  std::atomic<int64_t> next = 0;
+  auto work = [&] {
+    for (int64_t i = next++; i < size(); i = next++)
+      if (Result<Image> image = decode(i); !image.ok())
+        reasons[i] = image.status().describe();
+  };
+  std::vector<std::thread> threads;
+  try {
+    for (int i = 1; i < options.threads; ++i)
+      threads.emplace_back(work);
+  } catch (const std::system_error &) {
+    // Those that there are do it all.
+  }
+  work();
+  for (std::thread &thread : threads)
+    thread.join();
+  std::vector<Sample> whole;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (reasons[i].empty())
+      whole.push_back(std::move(samples[i]));
+    else
+      skipped.push_back(std::move(reasons[i]));
+  }
+  samples = std::move(whole);
+  if (samples.empty())
+    return Status(Error::Empty,
+                  "none of " + std::to_string(skipped.size()) +
+                      " images can be decoded; the first: " + skipped[0]);
+  return {};
+}
+
+Result<ImageFolder>
+weft::data::openImageFolder(const std::string &path,
+                            std::span<const Want> wants,
+                            const ImageFolderOptions &options) {
+  ImageFolder result;
+  if (Status status = listClasses(path, result.classes); !status.ok())
+    return status;
+  if (!options.classes.empty() && options.classes != result.classes)
+    return {Error::Mismatch,
+            "'" + path + "' has " + std::to_string(result.classes.size()) +
+                " classes, '" + result.classes.front() + "' to '" +
+                result.classes.back() +
+                "', other ones than the data for training, which have " +
+                std::to_string(options.classes.size()) + ", '" +
+                options.classes.front() + "' to '" + options.classes.back() +
+                "'"};
+  std::vector<Sample> samples;
+  for (size_t i = 0; i < result.classes.size(); ++i)
+    if (Status status = listImages(fs::path(path) / result.classes[i],
+                                   static_cast<int64_t>(i), samples);
+        !status.ok())
+      return status;
+  auto set = std::make_unique<ImageFolderSet>(
+      std::move(samples), std::vector<Field>(wants.begin(), wants.end()),
+      options);
+  if (Status status = set->initialize(); !status.ok())
+    return status;
+  if (options.skipBroken)
+    if (Status status = set->skipBroken(result.skipped); !status.ok())
+      return status;
+  result.set = std::move(set);
+  return result;
+}
