@@ -1,11 +1,10 @@
 //===- ImageFolder.cpp - A folder of images per class ---------------------===//
 
-#include "weft/Runtime/Data/ImageFolder.h"
 #include "weft/Runtime/Data/Image.h"
+#include "weft/Runtime/Data/ImageFolder.h"
 #include "weft/Runtime/Data/Transform.h"
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -164,20 +163,16 @@ Result<Image> ImageFolderSet::decode(int64_t index) const {
 /// Where the crop lies in the scaled image.
 Window ImageFolderSet::place(const Image &image, int64_t index,
                              const Visit &visit) const {
-  double scale =
-      options.shorterSide
-          ? static_cast<double>(options.shorterSide) /
-                static_cast<double>(std::min(image.width, image.height))
-          : std::max(static_cast<double>(width) /
-                         static_cast<double>(image.width),
-                     static_cast<double>(height) /
-                         static_cast<double>(image.height));
-  auto scaled = [&](int64_t size, int64_t least) {
-    return std::max<int64_t>(std::llround(static_cast<double>(size) * scale),
-                             least);
-  };
-  Window window{.width = scaled(image.width, width),
-                .height = scaled(image.height, height),
+  // The whole image times upper / lower, the sizes rounded down.
+  int64_t upper = options.shorterSide;
+  int64_t lower = std::min(image.width, image.height);
+  if (!upper) {
+    bool wide = width * image.height >= height * image.width;
+    upper = wide ? width : height;
+    lower = wide ? image.width : image.height;
+  }
+  Window window{.width = std::max(image.width * upper / lower, width),
+                .height = std::max(image.height * upper / lower, height),
                 .x = 0,
                 .y = 0,
                 .columns = width,
