@@ -2,6 +2,7 @@
 
 #include "weft/Runtime/Data/Arrays.h"
 #include "Convert.h"
+#include "Guard.h"
 #include "Zip.h"
 #include <algorithm>
 #include <filesystem>
@@ -52,7 +53,8 @@ weft::data::openArrays(std::span<const std::string> paths) {
     auto file = std::make_shared<const MappedFile>(mapped.take());
     Status status;
     if (file->text().starts_with("PK")) {
-      status = openArchive(path, file, arrays);
+      status = guard("the archive", path,
+                     [&] { return openArchive(path, file, arrays); });
     } else {
       Array array;
       array.name = std::filesystem::path(path).stem().string();

@@ -1,6 +1,7 @@
 //===- Csv.cpp - Tables of text as arrays ---------------------------------===//
 
 #include "weft/Runtime/Data/Csv.h"
+#include "Guard.h"
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -303,8 +304,10 @@ Result<CsvTable> weft::data::readCsv(const std::string &path,
   Result<MappedFile> file = MappedFile::open(path);
   if (!file.ok())
     return file.status();
-  TableReader reader(path, options);
-  if (Status status = reader.read(file->text()); !status.ok())
-    return status;
-  return reader.finish();
+  return guard("the table", path, [&]() -> Result<CsvTable> {
+    TableReader reader(path, options);
+    if (Status status = reader.read(file->text()); !status.ok())
+      return status;
+    return reader.finish();
+  });
 }

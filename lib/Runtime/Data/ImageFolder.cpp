@@ -1,7 +1,8 @@
 //===- ImageFolder.cpp - A folder of images per class ---------------------===//
 
-#include "weft/Runtime/Data/Image.h"
 #include "weft/Runtime/Data/ImageFolder.h"
+#include "Guard.h"
+#include "weft/Runtime/Data/Image.h"
 #include "weft/Runtime/Data/Transform.h"
 #include <algorithm>
 #include <atomic>
@@ -241,10 +242,9 @@ Status ImageFolderSet::skipBroken(std::vector<std::string> &skipped) {
   return {};
 }
 
-Result<ImageFolder>
-weft::data::openImageFolder(const std::string &path,
-                            std::span<const Want> wants,
-                            const ImageFolderOptions &options) {
+static Result<ImageFolder> openFolder(const std::string &path,
+                                      std::span<const Want> wants,
+                                      const ImageFolderOptions &options) {
   ImageFolder result;
   if (Status status = listClasses(path, result.classes); !status.ok())
     return status;
@@ -273,4 +273,12 @@ weft::data::openImageFolder(const std::string &path,
       return status;
   result.set = std::move(set);
   return result;
+}
+
+Result<ImageFolder>
+weft::data::openImageFolder(const std::string &path,
+                            std::span<const Want> wants,
+                            const ImageFolderOptions &options) {
+  return guard("the folder", path,
+               [&] { return openFolder(path, wants, options); });
 }

@@ -1,6 +1,7 @@
 //===- Loader.cpp - Batches, made ahead by threads ------------------------===//
 
 #include "weft/Runtime/Data/Loader.h"
+#include "Guard.h"
 #include "weft/Runtime/Data/Files.h"
 #include <algorithm>
 #include <condition_variable>
@@ -190,7 +191,9 @@ void ThreadedLoader::fill(const Part &part,
     for (size_t i = 0; i < out.size(); ++i)
       out[i] = static_cast<std::byte *>(tensors[i].data) +
                position * (tensors[i].bytes / tensors[i].dims[0]);
-    status = set.read(part.slot->batch.samples[position], visit, out);
+    int64_t index = part.slot->batch.samples[position];
+    status = guard("sample", std::to_string(index),
+                   [&] { return set.read(index, visit, out); });
     if (!status.ok())
       break;
   }

@@ -22,29 +22,24 @@ static Status cannotWrite(const std::string &path, int error) {
                                 strerror(error) + "; choose another file");
 }
 
-/// The lines of an older run up to `update`.
-static std::string keepLines(std::string_view text, int64_t update) {
-  std::string kept;
-  while (!text.empty()) {
-    size_t end = text.find('\n');
-    // A last line without an end was cut off.
-    if (end == std::string_view::npos)
-      break;
-    int64_t number = 0;
+/// Whether a line is of a run's first updates and epochs. An epoch's line of
+/// validation is written after its last update.
+static bool isBefore(std::string_view line, int64_t updates, int64_t epochs) {
+  int64_t numbers[2] = {};
+  for (int64_t &number : numbers) {
     auto [stop, error] =
-        std::from_chars(text.data(), text.data() + end, number);
-    if (error == std::errc() && *stop == ',' && number <= update)
-      kept += text.substr(0, end + 1);
-    text.remove_prefix(end + 1);
+        std::from_chars(line.data(), line.data() + line.size(), number);
+    line.remove_prefix(stop - line.data());
+    if (error != std::errc() || !line.starts_with(','))
+      return false;
+    line.remove_prefix(1);
   }
-  return kept;
+  return line.starts_with("validation,") ? numbers[1] <= epochs
+                                         : numbers[0] <= updates;
 }
 
-Result<CsvLog> CsvLog::open(const std::string &path, int64_t update) {
-  std::string content(csvHeader);
-  if (update >= 0)
-    if (Result<MappedFile> old = MappedFile::open(path); old.ok())
-      content += keepLines(old->text(), update);
+Result<CsvLog> CsvLog::begin(const std::string &path,
+                             const std::string &content) {
   AtomicFile fresh(path);
   int error = fresh.open();
   if (!error)
@@ -55,6 +50,24 @@ Result<CsvLog> CsvLog::open(const std::string &path, int64_t update) {
   if (!file)
     return cannotWrite(path, error ? error : errno);
   return CsvLog(path, file);
+}
+
+Result<CsvLog> CsvLog::create(const std::string &path) {
+  return begin(path, std::string(csvHeader));
+}
+
+Result<CsvLog> CsvLog::resume(const std::string &path, int64_t updates,
+                              int64_t epochs) {
+  std::string content(csvHeader);
+  if (Result<MappedFile> old = MappedFile::open(path); old.ok()) {
+    std::string_view text = old->text();
+    // A last line without an end was cut off.
+    for (size_t end; (end = text.find('\n')) != std::string_view::npos;
+         text.remove_prefix(end + 1))
+      if (isBefore(text.substr(0, end), updates, epochs))
+        content += text.substr(0, end + 1);
+  }
+  return begin(path, content);
 }
 
 Status CsvLog::add(const Record &record) {

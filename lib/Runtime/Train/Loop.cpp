@@ -1,6 +1,7 @@
 //===- Loop.cpp - Epochs of updates, with checkpoints and logs ------------===//
 
 #include "weft/Runtime/Train/Loop.h"
+#include "Data/Guard.h"
 #include "Interrupt.h"
 #include <charconv>
 #include <cstring>
@@ -159,7 +160,8 @@ Status Loop::resume() {
 Status Loop::openLogs() {
   if (!options.csv.empty()) {
     Result<CsvLog> opened =
-        CsvLog::open(options.csv, options.resume ? at.update : -1);
+        options.resume ? CsvLog::resume(options.csv, at.update, at.epoch)
+                       : CsvLog::create(options.csv);
     if (!opened.ok())
       return opened.status();
     csv.emplace(opened.take());
@@ -350,6 +352,7 @@ Status Loop::endEpoch() {
   progress.say(text);
   result.last = report;
   at = {.epoch = at.epoch + 1, .update = at.update};
+  saved = -1;
   if (options.onEpoch)
     options.onEpoch(report);
   if (finished() || (options.saveEpochs && at.epoch % options.saveEpochs == 0))
@@ -411,10 +414,13 @@ void Loop::show(double loss) {
 Result<LoopResult> weft::train::train(Step &step, Loader &training,
                                       Loader *validation,
                                       const LoopOptions &options) {
-  Loop loop(step, training, validation, options);
-  if (Status status = loop.prepare(); !status.ok())
-    return status;
-  if (Status status = loop.run(); !status.ok())
-    return status;
-  return loop.result;
+  return guard("a run of", std::to_string(options.epochs) + " epochs",
+               [&]() -> Result<LoopResult> {
+                 Loop loop(step, training, validation, options);
+                 if (Status status = loop.prepare(); !status.ok())
+                   return status;
+                 if (Status status = loop.run(); !status.ok())
+                   return status;
+                 return loop.result;
+               });
 }

@@ -1,6 +1,7 @@
 //===- Safetensors.cpp - Files of named tensors ---------------------------===//
 
 #include "weft/Runtime/Train/Safetensors.h"
+#include "Data/Guard.h"
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -211,7 +212,9 @@ Result<Safetensors> Safetensors::open(const std::string &path) {
   if (!file.ok())
     return {Error::CheckpointRead, file.status().text()};
   Safetensors result(path, file.take());
-  if (Status status = result.parse(); !status.ok())
+  if (Status status =
+          guard("the header of", path, [&] { return result.parse(); });
+      !status.ok())
     return status;
   return result;
 }

@@ -118,7 +118,7 @@ TEST_F(LogTest, writesEventFiles) {
 
 TEST_F(LogTest, writesCsv) {
   {
-    auto log = CsvLog::open(path("log.csv"), -1);
+    auto log = CsvLog::create(path("log.csv"));
     ASSERT_TRUE(log.ok()) << log.status().describe();
     for (int64_t update : {10, 20, 30})
       ASSERT_TRUE(log->add({.update = update,
@@ -143,14 +143,21 @@ TEST_F(LogTest, writesCsv) {
   // A run that goes on after update 20 drops what is after it.
   std::ofstream(path("log.csv"), std::ios::app) << "40,1,tra";
   {
-    auto log = CsvLog::open(path("log.csv"), 20);
+    auto log = CsvLog::resume(path("log.csv"), 20, 0);
     ASSERT_TRUE(log.ok());
     ASSERT_TRUE(log->add({.update = 30, .epoch = 2}).ok());
   }
   EXPECT_EQ(read("log.csv"), header + "10,1,train,0.5,,0.125,100\n"
                                       "20,1,train,0.5,,0.125,100\n"
                                       "30,2,train,,,,\n");
-  EXPECT_ERROR(CsvLog::open(path("none/log.csv"), -1).status(), Log,
+  // A validation is of the past only if its epoch is.
+  write("v.csv", header + "30,1,train,1,,,\n30,1,validation,1,,,\n");
+  ASSERT_TRUE(CsvLog::resume(path("v.csv"), 30, 0).ok());
+  EXPECT_EQ(read("v.csv"), header + "30,1,train,1,,,\n");
+  write("v.csv", header + "30,1,validation,1,,,\n");
+  ASSERT_TRUE(CsvLog::resume(path("v.csv"), 30, 1).ok());
+  EXPECT_EQ(read("v.csv"), header + "30,1,validation,1,,,\n");
+  EXPECT_ERROR(CsvLog::create(path("none/log.csv")).status(), Log,
                "No such file");
 }
 

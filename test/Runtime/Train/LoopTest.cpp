@@ -176,6 +176,28 @@ TEST_F(LoopTest, goesBackToTheLastWholeCheckpoint) {
   EXPECT_EQ(second.fingerprint(), wanted);
 }
 
+// A checkpoint at an epoch's last update is of before its evaluation.
+TEST_F(LoopTest, evaluatesOnceMoreWhereThatIsLost) {
+  std::string wanted = reference();
+  options.checkpoints = path("c");
+  options.csv = path("log.csv");
+  options.saveUpdates = 12;
+  options.saveEpochs = 0;
+  FakeStep first;
+  ASSERT_TRUE(go(first).ok());
+  CheckpointFolder checkpoints(path("c"), 3);
+  ASSERT_EQ(checkpoints.list(), (std::vector<int64_t>{12, 24, 36}));
+  std::filesystem::remove(checkpoints.pathOf(24));
+  std::filesystem::remove(checkpoints.pathOf(36));
+  options.resume = true;
+  FakeStep second;
+  ASSERT_TRUE(go(second).ok());
+  EXPECT_EQ(second.evaluations, 3 * 7);
+  EXPECT_EQ(second.fingerprint(), wanted);
+  std::string csv = read("log.csv");
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 36 + 3);
+}
+
 TEST_F(LoopTest, refusesAnotherRunsCheckpoint) {
   options.checkpoints = path("c");
   FakeStep first;

@@ -1,10 +1,13 @@
 """A run that is killed at any moment goes on from its last checkpoint and comes
-to the same state, bit by bit; Ctrl-C ends it in order, twice at once.
+to the same state, bit by bit; Ctrl-C ends it in order, twice at once; and a
+terminal sees how far it is.
 
     kill.py PROGRAM    the program that loop.cpp is
 """
 
+import os
 import pathlib
+import pty
 import random
 import re
 import signal
@@ -63,6 +66,8 @@ def kill_and_resume(program: str, folder: pathlib.Path, wanted: str) -> None:
     rows = pathlib.Path(f"{folder}.csv").read_text().splitlines()[1:]
     updates = [int(row.split(",")[0]) for row in rows if ",train," in row]
     assert updates == list(range(1, 79)), updates
+    epochs = [int(row.split(",")[1]) for row in rows if ",validation," in row]
+    assert epochs == list(range(1, 7)), epochs
     print(f"killed {kills} times: the same state")
 
 
@@ -77,6 +82,25 @@ def interrupt(program: str, folder: pathlib.Path, wanted: str) -> None:
     assert re.search(r"stopped after update \d+; saved as", output), output
     assert finish([program, folder, "--resume"]) == wanted
     print("interrupted: the same state")
+
+
+def show_progress(program: str, folder: pathlib.Path) -> None:
+    """On a terminal one line is overwritten; elsewhere lines follow."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([program, folder, "--slow"], stdout=follower)
+    os.close(follower)
+    output = b""
+    try:
+        while part := os.read(leader, 4096):
+            output += part
+    except OSError:
+        pass  # the other side is closed
+    os.close(leader)
+    assert process.wait() == 0
+    line = rb"\r\x1b\[Kepoch \d/6  batch \d+/13  loss [\d.]+  \d+ samples/s  \d+ s left"
+    assert re.search(line, output), output
+    assert output.count(b"\r\n") == 6 + 1, output
+    print("progress on a terminal: shown")
 
 
 def interrupt_twice(program: str, folder: pathlib.Path) -> None:
@@ -99,6 +123,7 @@ def main() -> None:
         kill_and_resume(program, root / "killed", wanted)
         interrupt(program, root / "interrupted", wanted)
         interrupt_twice(program, root / "twice")
+        show_progress(program, root / "terminal")
 
 
 if __name__ == "__main__":

@@ -54,9 +54,12 @@ private:
 /// Writes a line per record into a CSV file.
 class CsvLog {
 public:
-  /// Goes on with a file that is there, from which lines of updates after
-  /// `update` are dropped; or, if `update` is -1, begins a new one.
-  static data::Result<CsvLog> open(const std::string &path, int64_t update);
+  /// Begins a new file.
+  static data::Result<CsvLog> create(const std::string &path);
+  /// Goes on with a file, if it is there, after so many updates and epochs:
+  /// lines of later ones are dropped.
+  static data::Result<CsvLog> resume(const std::string &path, int64_t updates,
+                                     int64_t epochs);
   CsvLog(CsvLog &&) = default;
 
   data::Status add(const Record &record);
@@ -67,6 +70,8 @@ private:
   };
   CsvLog(std::string path, std::FILE *file)
       : name(std::move(path)), file(file) {}
+  static data::Result<CsvLog> begin(const std::string &path,
+                                    const std::string &content);
 
   std::string name;
   std::unique_ptr<std::FILE, Close> file;
