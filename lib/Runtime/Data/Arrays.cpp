@@ -3,6 +3,7 @@
 #include "weft/Runtime/Data/Arrays.h"
 #include "Convert.h"
 #include "Guard.h"
+#include "Labels.h"
 #include "Zip.h"
 #include <algorithm>
 #include <filesystem>
@@ -75,7 +76,7 @@ weft::data::openArrays(std::span<const std::string> paths) {
   return arrays;
 }
 
-static bool isLabelName(std::string name) {
+bool weft::data::isLabelName(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return std::tolower(c); });
   for (const char *known :

@@ -2,6 +2,7 @@
 
 #include "weft/Runtime/Data/Csv.h"
 #include "Guard.h"
+#include "Labels.h"
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -104,6 +105,8 @@ private:
   Status choose(std::vector<std::string> header);
   Status add(const std::vector<std::string> &fields, int64_t line);
   Status findColumn(const std::string &name, size_t &column) const;
+  std::string listNames() const;
+  Status numberClasses(CsvTable &table, std::vector<int64_t> &numbers) const;
   std::string place(int64_t line, size_t column) const {
     return "'" + path + "', line " + std::to_string(line) + ", column '" +
            names[column] + "': ";
@@ -140,11 +143,15 @@ Status TableReader::findColumn(const std::string &name, size_t &column) const {
   column = found - names.begin();
   if (found != names.end())
     return {};
+  return Status(Error::Mismatch, "'" + path + "' has no column '" + name +
+                                     "', but " + listNames());
+}
+
+std::string TableReader::listNames() const {
   std::string known;
   for (const std::string &one : names)
     known += (known.empty() ? "'" : ", '") + one + "'";
-  return Status(Error::Mismatch,
-                "'" + path + "' has no column '" + name + "', but " + known);
+  return known;
 }
 
 /// Finds the columns that are wanted.
@@ -158,9 +165,17 @@ Status TableReader::choose(std::vector<std::string> header) {
       return Status(Error::Damaged, "'" + path + "' has two columns '" +
                                         names[i] +
                                         "'; give them different names");
-  if (!options.label.empty())
+  if (!options.label.empty()) {
     if (Status status = findColumn(options.label, label); !status.ok())
       return status;
+  } else if (options.findLabel) {
+    auto found = std::find_if(names.begin(), names.end(), isLabelName);
+    if (found == names.end())
+      return Status(Error::Mismatch,
+                    "'" + path + "' has no column called like a label, but " +
+                        listNames() + "; choose the label's");
+    label = found - names.begin();
+  }
   for (const std::string &name : options.columns) {
     size_t column = 0;
     if (Status status = findColumn(name, column); !status.ok())
@@ -251,6 +266,29 @@ makeArray(const std::string &name, const std::string &source, weft_dtype dtype,
   return array;
 }
 
+/// Sets the classes, and makes labels numbers among them.
+Status TableReader::numberClasses(CsvTable &table,
+                                  std::vector<int64_t> &numbers) const {
+  table.classes = options.classes;
+  if (table.classes.empty()) {
+    table.classes = labels;
+    std::sort(table.classes.begin(), table.classes.end());
+    table.classes.erase(std::unique(table.classes.begin(), table.classes.end()),
+                        table.classes.end());
+  }
+  for (size_t row = 0; row < labels.size(); ++row) {
+    auto found = std::lower_bound(table.classes.begin(), table.classes.end(),
+                                  labels[row]);
+    if (found == table.classes.end() || *found != labels[row])
+      return Status(Error::Mismatch,
+                    "'" + path + "' has the label '" + labels[row] +
+                        "' in column '" + names[label] +
+                        "', which the data for training do not have");
+    numbers[row] = found - table.classes.begin();
+  }
+  return {};
+}
+
 Result<CsvTable> TableReader::finish() {
   CsvTable table;
   auto columns = static_cast<int64_t>(chosen.size());
@@ -277,21 +315,13 @@ Result<CsvTable> TableReader::finish() {
                         return parseNumber(text, number);
                       });
   };
-  if (all(whole)) {
+  if (options.classes.empty() && all(whole)) {
     status = add(makeArray("y", source, WEFT_I64, {rows}, whole));
-  } else if (all(real)) {
+  } else if (options.classes.empty() && all(real)) {
     status = add(makeArray("y", source, WEFT_F64, {rows}, real));
   } else {
-    table.classes = labels;
-    std::sort(table.classes.begin(), table.classes.end());
-    table.classes.erase(std::unique(table.classes.begin(), table.classes.end()),
-                        table.classes.end());
-    std::transform(labels.begin(), labels.end(), whole.begin(),
-                   [&](const std::string &text) {
-                     return std::lower_bound(table.classes.begin(),
-                                             table.classes.end(), text) -
-                            table.classes.begin();
-                   });
+    if (status = numberClasses(table, whole); !status.ok())
+      return status;
     status = add(makeArray("y", source, WEFT_I64, {rows}, whole));
   }
   if (!status.ok())

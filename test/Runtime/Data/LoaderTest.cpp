@@ -20,6 +20,8 @@ public:
     ++reads;
     if (slow)
       std::this_thread::sleep_for(std::chrono::microseconds(index % 7 * 50));
+    if (index == hungry)
+      throw std::bad_alloc();
     if (index == bad)
       return Status(Error::Image, "sample " + std::to_string(index));
     float value = static_cast<float>(index);
@@ -34,7 +36,7 @@ public:
   }
 
   int64_t count;
-  int64_t bad = -1;
+  int64_t bad = -1, hungry = -1;
   bool slow = false;
   mutable std::atomic<int64_t> reads = 0;
   std::vector<Field> described = {{"x", WEFT_F32, {2}}, {"y", WEFT_I64, {}}};
@@ -163,6 +165,17 @@ TEST(LoaderTest, reportsTheFirstBadSampleWhereItIsDue) {
     ASSERT_TRUE(loader->next().ok());
     EXPECT_ERROR(loader->next().status(), Image, "sample 17");
     EXPECT_TRUE(loader->next().ok());
+  }
+}
+
+TEST(LoaderTest, reportsWhereMemoryRunsOut) {
+  FakeSet set(40);
+  set.hungry = 3;
+  for (int threads : {0, 3}) {
+    auto loader = make(set, {.batch = 8, .shuffle = false, .threads = threads});
+    loader->start(0, 0);
+    EXPECT_ERROR(loader->next().status(), Memory,
+                 "there is no memory for sample '3'");
   }
 }
 

@@ -13,7 +13,10 @@ struct CsvOptions {
   char separator = ',';
   /// The columns of numbers; empty: all but the label.
   std::vector<std::string> columns;
-  std::string label; ///< the column of labels; empty: there is none
+  std::string label;      ///< the column of labels; empty: there is none
+  bool findLabel = false; ///< but then take the first that is called like one
+  /// The texts that labels must be among, sorted; empty: whatever there are.
+  std::vector<std::string> classes;
 };
 
 struct CsvTable {
