@@ -57,7 +57,7 @@ static bool convertOne(From value, To &result) {
     } else {
       result = static_cast<To>(value);
       if constexpr (std::is_floating_point_v<From>)
-        return value == value && std::isinf(result) == std::isinf(value);
+        return !std::isnan(value) && std::isinf(result) == std::isinf(value);
       return true;
     }
   } else if constexpr (std::is_floating_point_v<To>) {
@@ -108,7 +108,7 @@ static int64_t copyAll(const std::byte *from, std::byte *to, int64_t count) {
     bool good = true;
     for (int64_t i = 0; i < count; ++i) {
       auto value = widen(load<T>(from + i * sizeof(T)));
-      good &= value == value;
+      good &= !std::isnan(value);
     }
     for (int64_t i = 0; !good && i < count; ++i)
       if (std::isnan(widen(load<T>(from + i * sizeof(T)))))

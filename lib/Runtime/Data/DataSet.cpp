@@ -29,7 +29,7 @@ int64_t weft::data::bytesOf(const Field &field) {
 
 Result<Split> weft::data::splitSamples(int64_t samples, double fraction,
                                        uint64_t seed) {
-  if (!(fraction >= 0 && fraction < 1))
+  if (std::isnan(fraction) || fraction < 0 || fraction >= 1)
     return {Error::Option, "the fraction for validation is " +
                                std::to_string(fraction) +
                                ", wanted at least 0 and less than 1"};

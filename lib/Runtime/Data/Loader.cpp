@@ -54,7 +54,7 @@ private:
   int64_t count() const { return static_cast<int64_t>(all.size()); }
   Slot &slotOf(int64_t batch) { return slots[batch % slots.size()]; }
   Status allocate(Slot &slot);
-  void open(int64_t batch);
+  void open(int64_t number);
   bool claim(Part &part);
   void fill(const Part &part, std::unique_lock<std::mutex> &lock);
   void work();

@@ -1,7 +1,6 @@
 //===- Open.cpp - Data sets of any form -----------------------------------===//
 
 #include "weft/Runtime/Data/Open.h"
-#include <algorithm>
 #include <filesystem>
 
 using namespace weft::data;

@@ -9,7 +9,7 @@ static volatile std::sig_atomic_t noted = 0;
 
 static void note(int) { noted = 1; }
 
-Interrupt::Interrupt(bool enabled) : enabled(enabled), before{} {
+Interrupt::Interrupt(bool enabled) : enabled(enabled) {
   noted = 0;
   if (!enabled)
     return;

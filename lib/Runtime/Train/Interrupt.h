@@ -20,7 +20,7 @@ public:
 
 private:
   bool enabled;
-  struct sigaction before[2];
+  struct sigaction before[2] = {};
 };
 
 } // namespace weft::train

@@ -90,7 +90,7 @@ Status CsvLog::add(const Record &record) {
 //===----------------------------------------------------------------------===//
 
 std::string weft::train::describeSeconds(double seconds) {
-  auto whole = static_cast<long long>(seconds + 0.5);
+  long long whole = std::llround(seconds);
   char text[64];
   if (whole >= 3600)
     std::snprintf(text, sizeof text, "%lld h %02lld min", whole / 3600,

@@ -43,11 +43,12 @@ double Schedule::at(int64_t update) const {
       total > warmup
           ? std::min(1.0, static_cast<double>(since) / (total - warmup))
           : 1.0;
+  int64_t passed = shape == Shape::Step ? since / every : 0;
   switch (shape) {
   case Shape::Constant:
     return rate;
   case Shape::Step:
-    return rate * std::pow(factor, static_cast<double>(since / every));
+    return rate * std::pow(factor, static_cast<double>(passed));
   case Shape::Linear:
     return rate + (last - rate) * part;
   case Shape::Cosine:

@@ -54,7 +54,7 @@ public:
   const std::string &path() const { return name; }
   std::span<const Entry> entries() const { return tensors; }
   /// Null if there is none.
-  const Entry *find(std::string_view name) const;
+  const Entry *find(std::string_view wanted) const;
   const Metadata &metadata() const { return strings; }
 
 private:
