@@ -44,9 +44,9 @@ protected:
 } // namespace
 
 TEST_F(ArraysTest, readsArchives) {
-  for (bool deflate : {false, true}) {
-    write("d.npz",
-          zip({{"label.npy", y}, {"other.npy", y}, {"image.npy", x}}, deflate));
+  for (int form : {0, 1, 2, 3}) {
+    write("d.npz", zip({{"label.npy", y}, {"other.npy", y}, {"image.npy", x}},
+                       /*deflate=*/form & 1, /*wide=*/form & 2));
     auto set = open({path("d.npz")}, wants);
     ASSERT_TRUE(set.ok()) << set.status().describe();
     EXPECT_EQ((*set)->size(), 3);
@@ -237,11 +237,13 @@ TEST_F(ArraysTest, findsDamagedArchives) {
 TEST_F(ArraysTest, survivesDamage) {
   std::string plain = zip({{"image.npy", x}, {"label.npy", y}}, false);
   std::string packed = zip({{"image.npy", x}, {"label.npy", y}}, true);
+  std::string wide = zip({{"image.npy", x}, {"label.npy", y}}, false, true);
   int opened = 0, refused = 0;
   for (uint64_t seed = 0; seed < 6000; ++seed) {
-    const std::string &from = seed % 3 == 0   ? plain
-                              : seed % 3 == 1 ? packed
-                                              : x;
+    const std::string &from = seed % 3 == 2   ? x
+                              : seed % 4 == 0 ? plain
+                              : seed % 4 == 1 ? packed
+                                              : wide;
     MemoryFile file(damage(from, seed));
     auto set =
         open({file.path()}, seed % 3 == 2 ? std::vector{wants[0]} : wants);

@@ -25,25 +25,74 @@ static std::string deflated(const std::string &content) {
   return packed;
 }
 
+/// A file's entry in the directory of an archive.
+static std::string zipEntry(const std::string &name, const std::string &common,
+                            uint64_t packed, uint64_t size, uint64_t offset,
+                            bool wide) {
+  std::string entry;
+  put<uint32_t>(entry, 0x02014b50);
+  put<uint16_t>(entry, 45);
+  entry += common;
+  put<uint32_t>(entry, wide ? 0xffffffff : packed);
+  put<uint32_t>(entry, wide ? 0xffffffff : size);
+  put<uint16_t>(entry, name.size());
+  put<uint16_t>(entry, wide ? 28 : 0);
+  put<uint16_t>(entry, 0); // comment
+  put<uint64_t>(entry, 0); // disk and attributes
+  put<uint32_t>(entry, wide ? 0xffffffff : offset);
+  entry += name;
+  if (wide) {
+    put<uint16_t>(entry, 1);
+    put<uint16_t>(entry, 24);
+    for (uint64_t value : {size, packed, offset})
+      put(entry, value);
+  }
+  return entry;
+}
+
+/// What stands behind the directory of an archive.
+static std::string zipEnd(uint64_t files, uint64_t size, uint64_t offset,
+                          bool wide) {
+  std::string end;
+  if (wide) {
+    put<uint32_t>(end, 0x06064b50);
+    put<uint64_t>(end, 44);
+    put<uint32_t>(end, 45 << 16 | 45);
+    put<uint64_t>(end, 0); // disks
+    for (uint64_t value : {files, files, size, offset})
+      put(end, value);
+    put<uint32_t>(end, 0x07064b50);
+    put<uint32_t>(end, 0);
+    put<uint64_t>(end, offset + size);
+    put<uint32_t>(end, 1);
+  }
+  put<uint32_t>(end, 0x06054b50);
+  put<uint32_t>(end, 0);
+  put<uint16_t>(end, wide ? 0xffff : files);
+  put<uint16_t>(end, wide ? 0xffff : files);
+  put<uint32_t>(end, wide ? 0xffffffff : size);
+  put<uint32_t>(end, wide ? 0xffffffff : offset);
+  put<uint16_t>(end, 0);
+  return end;
+}
+
 std::string
 weft::test::zip(const std::vector<std::pair<std::string, std::string>> &files,
-                bool deflate) {
+                bool deflate, bool wide) {
   std::string bytes, directory;
   for (const auto &[name, content] : files) {
     std::string packed = deflate ? deflated(content) : content;
     uint32_t sum = crc32(0, reinterpret_cast<const Bytef *>(content.data()),
                          content.size());
-    auto offset = static_cast<uint32_t>(bytes.size());
     std::string common;
     put<uint16_t>(common, 45);
     put<uint16_t>(common, 0);
     put<uint16_t>(common, deflate ? 8 : 0);
     put<uint32_t>(common, 0);
     put<uint32_t>(common, sum);
+    directory += zipEntry(name, common, packed.size(), content.size(),
+                          bytes.size(), wide);
     // As numpy does, sizes stand in the extra field of the file's own header.
-    std::string sizes;
-    put<uint64_t>(sizes, content.size());
-    put<uint64_t>(sizes, packed.size());
     put<uint32_t>(bytes, 0x04034b50);
     bytes += common;
     put<uint32_t>(bytes, 0xffffffff);
@@ -53,29 +102,12 @@ weft::test::zip(const std::vector<std::pair<std::string, std::string>> &files,
     bytes += name;
     put<uint16_t>(bytes, 1);
     put<uint16_t>(bytes, 16);
-    bytes += sizes + packed;
-
-    put<uint32_t>(directory, 0x02014b50);
-    put<uint16_t>(directory, 45);
-    directory += common;
-    put<uint32_t>(directory, packed.size());
-    put<uint32_t>(directory, content.size());
-    put<uint16_t>(directory, name.size());
-    put<uint32_t>(directory, 0); // extra and comment
-    put<uint64_t>(directory, 0); // disk and attributes
-    put<uint32_t>(directory, offset);
-    directory += name;
+    put<uint64_t>(bytes, content.size());
+    put<uint64_t>(bytes, packed.size());
+    bytes += packed;
   }
-  auto offset = static_cast<uint32_t>(bytes.size());
-  bytes += directory;
-  put<uint32_t>(bytes, 0x06054b50);
-  put<uint32_t>(bytes, 0);
-  put<uint16_t>(bytes, files.size());
-  put<uint16_t>(bytes, files.size());
-  put<uint32_t>(bytes, directory.size());
-  put<uint32_t>(bytes, offset);
-  put<uint16_t>(bytes, 0);
-  return bytes;
+  return bytes + directory +
+         zipEnd(files.size(), directory.size(), bytes.size(), wide);
 }
 
 std::string weft::test::damage(std::string text, uint64_t seed) {

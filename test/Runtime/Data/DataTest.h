@@ -85,9 +85,10 @@ std::string npy(const std::string &descr, const std::string &shape,
   return npy(descr, shape, bytesOf(values));
 }
 
-/// An archive as numpy.savez or, if `deflate`, numpy.savez_compressed makes it.
+/// An archive as numpy.savez or, if `deflate`, numpy.savez_compressed makes it;
+/// if `wide`, with 64-bit sizes throughout, as where it has 4 GiB.
 std::string zip(const std::vector<std::pair<std::string, std::string>> &files,
-                bool deflate);
+                bool deflate, bool wide = false);
 
 /// Flips, inserts and removes bytes of `text`, by `seed`.
 std::string damage(std::string text, uint64_t seed);
