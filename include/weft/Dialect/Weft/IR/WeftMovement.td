@@ -182,7 +182,7 @@ def Weft_BroadcastOp : Weft_IndexedOp<"broadcast", [], "Formula"> {
 }
 
 def Weft_SliceOp : Weft_IndexedOp<"slice", [AttrSizedOperandSegments],
-                     "Pending", ["countBytesRead"]> {
+                     "Formula", ["countBytesRead"]> {
   let summary = "A strided part of a tensor";
   let description = [{
     Element `i` along a dimension is the input's `offset + i * stride`. A stride
@@ -278,7 +278,7 @@ def Weft_ConcatOp
 }
 
 def Weft_PadOp : Weft_IndexedOp<"pad", [AttrSizedOperandSegments],
-                     "Pending"> {
+                     "Formula"> {
   let summary = "A tensor with one value around and between its elements";
   let description = [{
     `low` and `high` elements of `value` are put before and after each
@@ -332,7 +332,7 @@ def Weft_PadOp : Weft_IndexedOp<"pad", [AttrSizedOperandSegments],
 
 def Weft_GatherOp
     : Weft_IndexedOp<"gather", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
-                     "Pending", ["countBytesRead"]> {
+                     "Formula", ["countBytesRead"]> {
   let summary = "Slices of a tensor, chosen by an index tensor";
   let description = [{
     With the input of rank r and indices of rank q, the result has rank
@@ -358,7 +358,7 @@ def Weft_GatherOp
 
 def Weft_GatherElementsOp
     : Weft_IndexedOp<"gather_elements", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
-                     "Pending", ["countBytesRead"]> {
+                     "Formula", ["countBytesRead"]> {
   let summary = "Elements of a tensor, one index each along an axis";
   let description = [{
     `y[i0, .., in] = x[i0, .., indices[i0, .., in], .., in]` with the index in
@@ -384,7 +384,7 @@ def Weft_GatherElementsOp
 
 def Weft_GatherNDOp
     : Weft_IndexedOp<"gather_nd", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
-                     "Pending", ["countBytesRead"]> {
+                     "Formula", ["countBytesRead"]> {
   let summary = "Slices of a tensor, chosen by index vectors";
   let description = [{
     The last dimension of `indices` (static) holds index vectors into the
@@ -418,7 +418,7 @@ def Weft_ScatterKindAttr
 
 def Weft_ScatterElementsOp : Weft_LoopOp<"scatter_elements", [
     AllTypesMatch<["input", "result"]>],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "A tensor with elements updated, one index each along an axis";
   let description = [{
     For each index of `updates` in row-major order,
@@ -449,7 +449,7 @@ def Weft_ScatterElementsOp : Weft_LoopOp<"scatter_elements", [
 
 def Weft_ScatterNDOp : Weft_LoopOp<"scatter_nd", [
     AllTypesMatch<["input", "result"]>],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "A tensor with slices updated by index vectors";
   let description = [{
     The last dimension of `indices` (static, k) holds index vectors into the k
@@ -486,7 +486,7 @@ def Weft_ScatterNDOp : Weft_LoopOp<"scatter_nd", [
 //===----------------------------------------------------------------------===//
 
 def Weft_TopKOp : Weft_LoopOp<"top_k", [],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "The largest or smallest elements along an axis, sorted";
   let description = [{
     The number of elements is the size of the results along `axis`; `sizes`
