@@ -142,11 +142,12 @@ class Function:
         return self.op(f"weft.concat {names} axis {axis} : ({types}) -> {to.type}",
                        shape, values[0].element)
 
-    def pad(self, x, value, low, high):
-        shape = [s + l + h if isinstance(s, int) else (s if l + h == 0 else s + "+")
-                 for s, l, h in zip(x.shape, low, high)]
+    def pad(self, x, value, low, high, interior=None):
+        shape = [s + l + h + max(s - 1, 0) * i if isinstance(s, int) else (s if l + h + i == 0 else s + "+")
+                 for s, l, h, i in zip(x.shape, low, high, interior or [0] * len(low))]
         to = Value("", shape, x.element)
-        return self.op(f"weft.pad {x.name}, {value.name} low {list(low)} high {list(high)}"
+        between = f" interior {list(interior)}" if interior else ""
+        return self.op(f"weft.pad {x.name}, {value.name} low {list(low)} high {list(high)}{between}"
                        f" : {x.type}, {value.type} to {to.type}", shape, x.element)
 
     # Structured

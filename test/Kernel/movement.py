@@ -64,6 +64,13 @@ def parts():
         f.ret(y, f.binary("mul", y, y), f.pad(f.unary("exp", x), f.constant(1), low, high))
     f = Function("pad_empty")
     f.ret(f.pad(f.arg([0, 3]), f.constant(7), [1, 0], [2, 2]))
+    for number, (low, high, interior) in enumerate((([0, 1], [0, 1], [0, 2]), ([2, 0], [0, 3], [3, 0]),
+                                                    ([0, 16], [1, 0], [1, 1]))):
+        f = Function(f"pad_interior_{number}")
+        x = f.arg([3, 9])
+        f.ret(f.pad(x, f.arg([]), low, high, interior), f.pad(f.unary("exp", x), f.constant(1), low, high, interior))
+    f = Function("pad_interior_dynamic", sizes=[{"N": n, "M": m} for n, m in ((3, 5), (1, 17), (0, 4))])
+    f.ret(f.pad(f.arg(["N", "M"]), f.constant(0), [0, 1], [2, 0], [2, 1]))
     f = Function("update_slice")
     d, s = f.arg([8, 9]), f.arg([3, 4])
     text = f"weft.update_slice {s.name} into {d.name} [2, 5] : {s.type}, {d.type}"
@@ -122,6 +129,22 @@ def scattered():
             x, i, u = f.arg([6, 7, 3], element), f.arg([4, 2], "i64", (-6, 5)), f.arg([4, 3], element)
             f.ret(f.op(f"weft.scatter_nd {kind} {x.name}, {i.name}, {u.name} : {x.type}, {i.type}, {u.type}",
                        x.shape, element))
+    for name, x, i, u in (("wide", [9, 150], [20, 1], [20, 150]), ("planes", [9, 3, 70], [5, 2, 1], [5, 2, 3, 70]),
+                          ("whole", [70], [3, 0], [3, 70])):
+        f = Function(f"scatter_nd_{name}", exact=True)
+        x, i, u = f.arg(x), f.arg(i, "i64", (-9, 8)), f.arg(u)
+        f.ret(f.op(f"weft.scatter_nd add {x.name}, {i.name}, {u.name} : {x.type}, {i.type}, {u.type}", x.shape, "f32"))
+    for name, x, i, u in (("slices", [3, 8, 67], [3, 20, 1], [3, 20, 67]), ("elements", [5, 8], [5, 20, 1], [5, 20]),
+                          ("symbols", ["B", 8, "D"], ["B", "N", 1], ["B", "N", "D"])):
+        sizes = [{"B": b, "N": n, "D": d} for b, n, d in ((2, 5, 3), (1, 7, 130), (0, 3, 3), (3, 0, 1), (2, 2, 0))]
+        f = Function(f"scatter_nd_batch_{name}", exact=True, sizes=sizes if name == "symbols" else None)
+        x, i, u = f.arg(x), f.arg(i, "i64", (-8, 7)), f.arg(u)
+        f.ret(f.op(f"weft.scatter_nd add {x.name}, {i.name}, {u.name} batch_dims 1 : {x.type}, {i.type}, {u.type}",
+                   x.shape, "f32"))
+    f = Function("scatter_elements_planes", exact=True)
+    x, i, u = f.arg([3, 6, 130]), f.arg([3, 7, 130], "i64", (-6, 5)), f.arg([3, 7, 130])
+    f.ret(f.op(f"weft.scatter_elements add {x.name}, {i.name}, {u.name} axis 1 : {x.type}, {i.type}, {u.type}",
+               x.shape, "f32"))
     f = Function("scatter_of_computed_and_more")
     x, i, u = f.arg([16, 5]), f.arg([7, 1], "i64", (0, 15)), f.arg([7, 5])
     y, v = f.unary("tanh", x), f.unary("exp", u)

@@ -59,6 +59,8 @@ private:
 
   func::FuncOp function;
   std::mt19937_64 engine{1};
+  /// The shapes of the float results, once the function has been run.
+  SmallVector<SmallVector<int64_t>> resultShapes;
 };
 
 } // namespace
@@ -120,6 +122,9 @@ FailureOr<OwningOpRef<func::FuncOp>> Check::buildGradient() {
   // Attributes of arguments stay; those of results have nothing to be of.
   gradient->setAllResultAttrs(
       SmallVector<DictionaryAttr>(grads.size(), b.getDictionaryAttr({})));
+  for (auto [i, shape] : llvm::enumerate(resultShapes))
+    gradient->setArgAttr(function.getNumArguments() + i, "test.shape",
+                         b.getDenseI64ArrayAttr(shape));
   if (failed(verify(*gradient)))
     return failure();
   return gradient;
@@ -158,9 +163,13 @@ FailureOr<double> Check::compare(func::FuncOp gradient) {
   if (failed(results))
     return failure();
   Tensors weights, given(inputs);
-  for (const HostTensor &result : *results)
-    if (isFloat(result.getType()))
-      weights.push_back(makeTensor(result.getType(), 0.5, 1.5));
+  resultShapes.clear();
+  for (const HostTensor &result : *results) {
+    if (!isFloat(result.getType()))
+      continue;
+    weights.push_back(makeTensor(result.getType(), 0.5, 1.5));
+    resultShapes.emplace_back(result.getShape());
+  }
   llvm::append_range(given, weights);
   FailureOr<Tensors> grads = evaluateFunction(gradient, given);
   if (failed(grads))

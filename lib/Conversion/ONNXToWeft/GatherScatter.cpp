@@ -99,7 +99,8 @@ static LogicalResult lowerScatterND(Lowering &lower, onnx::Node node,
       ShapedType::isDynamic(Lowering::typeOf(indices).getShape().back()))
     return lower.unsupported(node, "the length of the indices is not known");
   results.push_back(lower.make<ScatterNDOp>(*kind, lower.operand(node, 0),
-                                            indices, lower.operand(node, 2)));
+                                            indices, lower.operand(node, 2),
+                                            /*batchDims=*/0));
   return success();
 }
 

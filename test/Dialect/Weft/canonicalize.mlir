@@ -3,10 +3,10 @@
 // CHECK-LABEL: func.func @identities(
 // CHECK-SAME:    %[[X:.+]]: tensor<2x3xf32>
 // CHECK-NOT:     weft.
-// CHECK:         return %[[X]], %[[X]], %[[X]], %[[X]], %[[X]], %[[X]]
+// CHECK:         return %[[X]], %[[X]], %[[X]], %[[X]], %[[X]], %[[X]], %[[X]], %[[X]]
 func.func @identities(%x: tensor<2x3xf32>, %v: tensor<f32>)
     -> (tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>,
-        tensor<2x3xf32>, tensor<2x3xf32>) {
+        tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>) {
   %0 = weft.reshape %x : tensor<2x3xf32> to tensor<2x3xf32>
   %1 = weft.transpose %x [0, 1] : tensor<2x3xf32>
   %2 = weft.broadcast %x dims [0, 1] : tensor<2x3xf32> to tensor<2x3xf32>
@@ -14,9 +14,26 @@ func.func @identities(%x: tensor<2x3xf32>, %v: tensor<f32>)
   %4 = weft.pad %x, %v low [0, 0] high [0, 0]
       : tensor<2x3xf32>, tensor<f32> to tensor<2x3xf32>
   %5 = weft.concat %x axis 0 : (tensor<2x3xf32>) -> tensor<2x3xf32>
-  return %0, %1, %2, %3, %4, %5
+  %6 = weft.pad %x, %v low [0, 0] high [0, 0] interior [0, 0]
+      : tensor<2x3xf32>, tensor<f32> to tensor<2x3xf32>
+  %7 = weft.update_slice %x into %3 [0, 0] : tensor<2x3xf32>, tensor<2x3xf32>
+  return %0, %1, %2, %3, %4, %5, %6, %7
       : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>,
-        tensor<2x3xf32>, tensor<2x3xf32>
+        tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>
+}
+
+// A part may be of another size than all that its type tells, and what stands
+// between elements is more than nothing.
+// CHECK-LABEL: func.func @not_identities(
+// CHECK:         weft.update_slice
+// CHECK:         weft.pad
+func.func @not_identities(%x: tensor<?xf32>, %y: tensor<?xf32>,
+                          %v: tensor<f32>, %i: index)
+    -> (tensor<?xf32>, tensor<?xf32>) {
+  %0 = weft.update_slice %x into %y [%i] : tensor<?xf32>, tensor<?xf32>
+  %1 = weft.pad %x, %v low [0] high [0] interior [1]
+      : tensor<?xf32>, tensor<f32> to tensor<?xf32>
+  return %0, %1 : tensor<?xf32>, tensor<?xf32>
 }
 
 // One symbolic size follows from the number of elements, two do not.

@@ -70,6 +70,21 @@ func.func @pad(%x: tensor<4x4xf32>, %v: tensor<f32>) -> tensor<4x6xf32> {
 
 // -----
 
+// Of the places between elements, none is read.
+// CHECK-LABEL: func.func @pad_interior(
+// CHECK:           %[[REST:.+]] = arith.remui %{{.+}}, %[[STEP:.+]] : index
+// CHECK:           %[[AT:.+]] = arith.divui %{{.+}}, %[[STEP]] : index
+// CHECK:           arith.cmpi eq, %[[REST]]
+// CHECK:           arith.cmpi ult, %[[AT]]
+// CHECK:           scf.if
+func.func @pad_interior(%x: tensor<4xf32>, %v: tensor<f32>) -> tensor<11xf32> {
+  %0 = weft.pad %x, %v low [1] high [0] interior [2]
+      : tensor<4xf32>, tensor<f32> to tensor<11xf32>
+  return %0 : tensor<11xf32>
+}
+
+// -----
+
 // Half-precision numbers are computed in f32.
 // CHECK-LABEL: func.func @half(
 // CHECK:           %[[A:.+]] = arith.extf %{{.+}} : f16 to f32

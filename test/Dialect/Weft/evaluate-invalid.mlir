@@ -61,6 +61,18 @@ func.func @pad() -> tensor<?xi32> {
 
 // -----
 
+func.func @pad_interior() -> tensor<?xi32> {
+  %x = weft.constant dense<1> : tensor<4xi32>
+  %v = weft.constant dense<0> : tensor<i32>
+  %i = arith.constant -2 : index
+  // expected-error @below {{'weft.pad' op pads by -2, which is negative}}
+  %0 = weft.pad %x, %v low [0] high [0] interior [%i]
+      : tensor<4xi32>, tensor<i32> to tensor<?xi32>
+  return %0 : tensor<?xi32>
+}
+
+// -----
+
 func.func @concat() -> tensor<?x?xi32> {
   %n = arith.constant 3 : index
   %m = arith.constant 2 : index

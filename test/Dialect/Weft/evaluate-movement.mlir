@@ -122,6 +122,22 @@ func.func @pad() -> tensor<2x?xi32> {
   return %0 : tensor<2x?xi32>
 }
 
+// Nothing lies between the elements of a single row, nor of none.
+// CHECK-LABEL: pad_interior:
+// CHECK-NEXT:  dense<{{\[}}[9, 0, 9, 9, 1, 9, 9, 2]]> : tensor<1x8xi32>
+// CHECK-NEXT:  dense<9> : tensor<3xi32>
+func.func @pad_interior() -> (tensor<1x?xi32>, tensor<3xi32>) {
+  %i = arith.constant 2 : index
+  %x = weft.iota axis 1 : tensor<1x3xi32>
+  %n = weft.iota axis 0 : tensor<0xi32>
+  %v = weft.constant dense<9> : tensor<i32>
+  %0 = weft.pad %x, %v low [0, 1] high [0, 0] interior [5, %i]
+      : tensor<1x3xi32>, tensor<i32> to tensor<1x?xi32>
+  %1 = weft.pad %n, %v low [2] high [1] interior [5]
+      : tensor<0xi32>, tensor<i32> to tensor<3xi32>
+  return %0, %1 : tensor<1x?xi32>, tensor<3xi32>
+}
+
 // No element is computed of a tensor without any.
 // CHECK-LABEL: empty:
 // CHECK-NEXT:  dense<> : tensor<0x4xi32>

@@ -239,6 +239,33 @@ func.func @pad_negative(%x: tensor<4xf32>, %v: tensor<f32>) {
 
 // -----
 
+func.func @pad_interior(%x: tensor<4x4xf32>, %v: tensor<f32>) {
+  // expected-error @below {{'weft.pad' op has 1 interior for a tensor of rank 2}}
+  %0 = weft.pad %x, %v low [0, 0] high [0, 0] interior [1]
+      : tensor<4x4xf32>, tensor<f32> to tensor<7x4xf32>
+  return
+}
+
+// -----
+
+func.func @pad_negative_interior(%x: tensor<4xf32>, %v: tensor<f32>) {
+  // expected-error @below {{'weft.pad' op pads by -1, which is negative}}
+  %0 = weft.pad %x, %v low [0] high [0] interior [-1]
+      : tensor<4xf32>, tensor<f32> to tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @pad_interior_result(%x: tensor<4xf32>, %v: tensor<f32>) {
+  // expected-error @below {{'weft.pad' op result 'tensor<8xf32>' does not have the sizes 'tensor<7xf32>'}}
+  %0 = weft.pad %x, %v low [0] high [0] interior [1]
+      : tensor<4xf32>, tensor<f32> to tensor<8xf32>
+  return
+}
+
+// -----
+
 func.func @pad_result(%x: tensor<4xf32>, %v: tensor<f32>) {
   // expected-error @below {{'weft.pad' op result 'tensor<6xf32>' does not have the sizes 'tensor<5xf32>'}}
   %0 = weft.pad %x, %v low [0] high [1] : tensor<4xf32>, tensor<f32> to tensor<6xf32>

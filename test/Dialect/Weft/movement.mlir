@@ -70,3 +70,12 @@ func.func @pad(%x: tensor<4x4xf32>, %v: tensor<f32>, %h: index)
       : tensor<4x4xf32>, tensor<f32> to tensor<4x?xf32>
   return %0 : tensor<4x?xf32>
 }
+
+// CHECK-LABEL: func.func @pad_interior(
+func.func @pad_interior(%x: tensor<4x4xf32>, %v: tensor<f32>, %i: index)
+    -> tensor<7x?xf32> {
+  // CHECK: weft.pad %{{.+}}, %{{.+}} low [0, 0] high [0, 0] interior [1, %{{.+}}] : tensor<4x4xf32>, tensor<f32> to tensor<7x?xf32>
+  %0 = weft.pad %x, %v low [0, 0] high [0, 0] interior [1, %i]
+      : tensor<4x4xf32>, tensor<f32> to tensor<7x?xf32>
+  return %0 : tensor<7x?xf32>
+}

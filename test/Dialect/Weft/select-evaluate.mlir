@@ -166,6 +166,18 @@ func.func @scatter_nd_elements() -> (tensor<2x3xf32>) {
   return %y : tensor<2x3xf32>
 }
 
+// Each batch has updates of its own.
+// CHECK: {{^}}scatter_nd_batch:
+// CHECK-NEXT: dense<{{\[\[}}0, 10, 0], [30, 3, 0]]> : tensor<2x3xi32>
+func.func @scatter_nd_batch() -> (tensor<2x3xi32>) {
+  %x = weft.constant dense<0> : tensor<2x3xi32>
+  %i = weft.constant dense<[[[1], [-2]], [[0], [1]]]> : tensor<2x2x1xi64>
+  %u = weft.constant dense<[[4, 6], [30, 3]]> : tensor<2x2xi32>
+  %y = weft.scatter_nd add %x, %i, %u batch_dims 1 : tensor<2x3xi32>,
+      tensor<2x2x1xi64>, tensor<2x2xi32>
+  return %y : tensor<2x3xi32>
+}
+
 // Equal elements keep the order of their indices.
 // CHECK: {{^}}top_k_largest:
 // CHECK-NEXT: dense<{{\[\[}}3.250000e+00, 2.750000e+00, 7.500000e-01, -5.000000e-01], [1.500000e+00, 1.000000e+00, 2.500000e-01, -0.000000e+00], [2.750000e+00, 5.000000e-01, -0.000000e+00, -2.500000e-01]]> : tensor<3x4xf32>

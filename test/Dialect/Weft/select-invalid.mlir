@@ -88,6 +88,26 @@ func.func @scatter_nd_scalar_indices(%x: tensor<3x4xf32>,
 
 // -----
 
+func.func @scatter_nd_batch_dims(%x: tensor<3x4xf32>, %i: tensor<5x1xi64>,
+                                 %u: tensor<5x4xf32>) {
+  // expected-error @below {{'weft.scatter_nd' op batch_dims 2 does not fit an input of rank 2 and indices of rank 2}}
+  %0 = weft.scatter_nd set %x, %i, %u batch_dims 2
+      : tensor<3x4xf32>, tensor<5x1xi64>, tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_nd_batch(%x: tensor<3x4xf32>, %i: tensor<5x1xi64>,
+                            %u: tensor<5xf32>) {
+  // expected-error @below {{'weft.scatter_nd' op shape [5] of the indices' batch dimensions must be [3]}}
+  %0 = weft.scatter_nd set %x, %i, %u batch_dims 1
+      : tensor<3x4xf32>, tensor<5x1xi64>, tensor<5xf32>
+  return
+}
+
+// -----
+
 func.func @scatter_nd_updates(%x: tensor<3x4xf32>,
                               %i: tensor<5x1xi64>,
                               %u: tensor<5x3xf32>) {

@@ -76,6 +76,15 @@ func.func @scatter_nd(%x: tensor<8x?xf32>, %i: tensor<4x1xi64>,
   return %0 : tensor<8x?xf32>
 }
 
+// CHECK-LABEL: func.func @scatter_nd_batch(
+func.func @scatter_nd_batch(%x: tensor<?x8x5xf32>, %i: tensor<2x4x1xi64>,
+                            %u: tensor<2x4x5xf32>) -> tensor<?x8x5xf32> {
+  // CHECK: weft.scatter_nd add %{{.+}}, %{{.+}}, %{{.+}} batch_dims 1 : tensor<?x8x5xf32>, tensor<2x4x1xi64>, tensor<2x4x5xf32>
+  %0 = weft.scatter_nd add %x, %i, %u batch_dims 1
+      : tensor<?x8x5xf32>, tensor<2x4x1xi64>, tensor<2x4x5xf32>
+  return %0 : tensor<?x8x5xf32>
+}
+
 // CHECK-LABEL: func.func @top_k(
 // CHECK-SAME:    %[[X:.+]]: tensor<3x8xf32>, %[[N:.+]]: index)
 func.func @top_k(%x: tensor<3x8xf32>, %n: index)

@@ -373,6 +373,13 @@ LogicalResult UpdateSliceOp::verify() {
   return success();
 }
 
+/// Where the source is as large as all of `dest`, it can only start at zero.
+OpFoldResult UpdateSliceOp::fold(FoldAdaptor) {
+  if (getSource().getType() == getType() && getType().hasStaticShape())
+    return getSource();
+  return {};
+}
+
 LogicalResult
 UpdateSliceOp::reifyResultShapes(OpBuilder &builder,
                                  ReifiedRankedShapedTypeDims &shapes) {
@@ -467,31 +474,39 @@ LogicalResult ConcatOp::reifyResultShapes(OpBuilder &builder,
 // PadOp
 //===----------------------------------------------------------------------===//
 
-/// The padded shape, with a symbolic size wherever one of its parts is.
+/// The padded shape, with a symbolic size wherever one of its parts is. No
+/// `interior` stands for zeros.
 static SmallVector<int64_t> getPaddedShape(ArrayRef<int64_t> shape,
                                            ArrayRef<int64_t> low,
-                                           ArrayRef<int64_t> high) {
+                                           ArrayRef<int64_t> high,
+                                           ArrayRef<int64_t> interior) {
   SmallVector<int64_t> padded;
-  for (auto [size, before, after] : llvm::zip_equal(shape, low, high))
-    padded.push_back(ShapedType::isDynamic(size) ||
-                             ShapedType::isDynamic(before) ||
-                             ShapedType::isDynamic(after)
-                         ? ShapedType::kDynamic
-                         : before + size + after);
+  for (auto [dim, size, before, after] : llvm::enumerate(shape, low, high)) {
+    int64_t between = interior.empty() ? 0 : interior[dim];
+    bool isKnown = llvm::none_of(ArrayRef{size, before, after, between},
+                                 ShapedType::isDynamic);
+    int64_t gaps = std::max<int64_t>(size - 1, 0);
+    padded.push_back(isKnown ? before + size + gaps * between + after
+                             : ShapedType::kDynamic);
+  }
   return padded;
 }
 
 void PadOp::build(OpBuilder &builder, OperationState &state, Value input,
                   Value value, ArrayRef<OpFoldResult> low,
-                  ArrayRef<OpFoldResult> high) {
-  SmallVector<Value> dynamicLow, dynamicHigh;
-  SmallVector<int64_t> staticLow, staticHigh;
+                  ArrayRef<OpFoldResult> high,
+                  ArrayRef<OpFoldResult> interior) {
+  SmallVector<Value> dynamicLow, dynamicHigh, dynamicInterior;
+  SmallVector<int64_t> staticLow, staticHigh, staticInterior;
   dispatchIndexOpFoldResults(low, dynamicLow, staticLow);
   dispatchIndexOpFoldResults(high, dynamicHigh, staticHigh);
+  dispatchIndexOpFoldResults(interior, dynamicInterior, staticInterior);
   auto type = cast<RankedTensorType>(input.getType());
   build(builder, state,
-        type.clone(getPaddedShape(type.getShape(), staticLow, staticHigh)),
-        input, value, dynamicLow, dynamicHigh, staticLow, staticHigh);
+        type.clone(getPaddedShape(type.getShape(), staticLow, staticHigh,
+                                  staticInterior)),
+        input, value, dynamicLow, dynamicHigh, dynamicInterior, staticLow,
+        staticHigh, staticInterior);
 }
 
 SmallVector<OpFoldResult> PadOp::getMixedLow() {
@@ -500,6 +515,13 @@ SmallVector<OpFoldResult> PadOp::getMixedLow() {
 
 SmallVector<OpFoldResult> PadOp::getMixedHigh() {
   return getMixedValues(getStaticHigh(), getHigh(), getContext());
+}
+
+SmallVector<OpFoldResult> PadOp::getMixedInterior() {
+  if (getStaticInterior().empty())
+    return SmallVector<OpFoldResult>(getType().getRank(),
+                                     Builder(getContext()).getIndexAttr(0));
+  return getMixedValues(getStaticInterior(), getInterior(), getContext());
 }
 
 LogicalResult PadOp::verify() {
@@ -512,14 +534,18 @@ LogicalResult PadOp::verify() {
       failed(
           verifyList(*this, "low", getStaticLow(), getLow(), from.getRank())) ||
       failed(verifyList(*this, "high", getStaticHigh(), getHigh(),
-                        from.getRank())))
+                        from.getRank())) ||
+      (!getStaticInterior().empty() &&
+       failed(verifyList(*this, "interior", getStaticInterior(), getInterior(),
+                         from.getRank()))))
     return failure();
-  for (ArrayRef<int64_t> list : {getStaticLow(), getStaticHigh()})
+  for (ArrayRef<int64_t> list :
+       {getStaticLow(), getStaticHigh(), getStaticInterior()})
     for (int64_t amount : list)
       if (!ShapedType::isDynamic(amount) && amount < 0)
         return emitOpError("pads by ") << amount << ", which is negative";
-  SmallVector<int64_t> shape =
-      getPaddedShape(from.getShape(), getStaticLow(), getStaticHigh());
+  SmallVector<int64_t> shape = getPaddedShape(
+      from.getShape(), getStaticLow(), getStaticHigh(), getStaticInterior());
   if (to.getShape() != ArrayRef<int64_t>(shape))
     return emitOpError("result ")
            << to << " does not have the sizes " << from.clone(shape);
@@ -530,19 +556,37 @@ OpFoldResult PadOp::fold(FoldAdaptor) {
   auto isZero = [](int64_t amount) { return amount == 0; };
   if (getInput().getType() == getResult().getType() &&
       llvm::all_of(getStaticLow(), isZero) &&
-      llvm::all_of(getStaticHigh(), isZero))
+      llvm::all_of(getStaticHigh(), isZero) &&
+      llvm::all_of(getStaticInterior(), isZero))
     return getInput();
   return {};
+}
+
+/// How many elements come between `size` others, `each` at a time.
+static OpFoldResult countBetween(OpBuilder &builder, Location loc,
+                                 OpFoldResult size, OpFoldResult each) {
+  if (isConstantIntValue(each, 0))
+    return each;
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value gaps = builder.createOrFold<arith::SubIOp>(
+      loc, getValue(builder, loc, size), one);
+  gaps = builder.createOrFold<arith::MaxSIOp>(loc, gaps, zero);
+  return builder.createOrFold<arith::MulIOp>(loc, gaps,
+                                             getValue(builder, loc, each));
 }
 
 LogicalResult PadOp::reifyResultShapes(OpBuilder &builder,
                                        ReifiedRankedShapedTypeDims &shapes) {
   SmallVector<OpFoldResult> sizes;
   Location loc = getLoc();
-  for (auto [dim, low, high] : llvm::enumerate(getMixedLow(), getMixedHigh())) {
-    OpFoldResult size = getSize(builder, loc, getInput(), dim);
-    size = addSizes(builder, loc, size, low);
-    sizes.push_back(addSizes(builder, loc, size, high));
+  for (auto [dim, low, high, interior] :
+       llvm::enumerate(getMixedLow(), getMixedHigh(), getMixedInterior())) {
+    OpFoldResult own = getSize(builder, loc, getInput(), dim);
+    OpFoldResult size = addSizes(builder, loc, own, low);
+    size = addSizes(builder, loc, size, high);
+    sizes.push_back(addSizes(builder, loc, size,
+                             countBetween(builder, loc, own, interior)));
   }
   shapes.push_back(followType(builder, loc, getResult().getType(), sizes));
   return success();

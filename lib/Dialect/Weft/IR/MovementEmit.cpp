@@ -1,6 +1,7 @@
 //===- MovementEmit.cpp - Elements of index maps --------------------------===//
 
 #include "Movement.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace weft;
@@ -27,11 +28,17 @@ static Value mul(ElementEmitter &emitter, Value lhs, Value rhs) {
   return emitter.builder().createOrFold<arith::MulIOp>(lhs, rhs);
 }
 
+static Value both(ElementEmitter &emitter, Value lhs, Value rhs) {
+  return lhs ? arith::AndIOp::create(emitter.builder(), lhs, rhs) : rhs;
+}
+
 /// Where `source`, put at `offsets` in a larger tensor, covers the element at
 /// `indices`: the indices within it, and the condition, null if it always does.
+/// `gaps` are what lies between its elements; none is the same as zeros.
 static std::pair<SmallVector<Value>, Value>
 findInside(ElementEmitter &emitter, Value source, RankedTensorType whole,
-           ArrayRef<OpFoldResult> offsets, ArrayRef<Value> indices) {
+           ArrayRef<OpFoldResult> offsets, ArrayRef<Value> indices,
+           ArrayRef<OpFoldResult> gaps = {}) {
   ImplicitLocOpBuilder &b = emitter.builder();
   auto part = cast<RankedTensorType>(source.getType());
   SmallVector<Value> inside;
@@ -43,11 +50,19 @@ findInside(ElementEmitter &emitter, Value source, RankedTensorType whole,
       continue;
     }
     Value shifted = sub(emitter, indices[dim], getIndex(emitter, offset));
+    if (!gaps.empty() && !isConstantIntValue(gaps[dim], 0)) {
+      Value step = add(emitter, getIndex(emitter, gaps[dim]), emitter.index(1));
+      Value rest = arith::RemUIOp::create(b, shifted, step);
+      shifted = arith::DivUIOp::create(b, shifted, step);
+      condition = both(emitter, condition,
+                       arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rest,
+                                             emitter.index(0)));
+    }
     inside.push_back(shifted);
     // Indices before the part wrap to large unsigned numbers.
-    Value holds = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, shifted,
-                                        emitter.size(source, dim));
-    condition = condition ? arith::AndIOp::create(b, condition, holds) : holds;
+    condition = both(emitter, condition,
+                     arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                           shifted, emitter.size(source, dim)));
   }
   return {inside, condition};
 }
@@ -317,8 +332,9 @@ Value ConcatOp::emitElement(ElementEmitter &emitter, ArrayRef<Value> indices) {
 }
 
 Value PadOp::emitElement(ElementEmitter &emitter, ArrayRef<Value> indices) {
-  auto [inside, condition] = findInside(
-      emitter, getInput(), getResult().getType(), getMixedLow(), indices);
+  auto [inside, condition] =
+      findInside(emitter, getInput(), getResult().getType(), getMixedLow(),
+                 indices, getMixedInterior());
   if (!condition)
     return emitter.element(getInput(), inside);
   return emitter.choose(

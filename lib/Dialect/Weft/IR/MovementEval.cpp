@@ -126,14 +126,15 @@ Results SliceOp::evaluate(Operands operands) {
                    })};
 }
 
-/// Writes `source` into `dest` with its first element at `offsets`.
+/// Writes `source` into `dest` with its first element at `offsets` and the
+/// others `steps` apart, one if there are none.
 static void insert(HostTensor &dest, const HostTensor &source,
-                   ArrayRef<int64_t> offsets) {
+                   ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps = {}) {
   SmallVector<int64_t> to(offsets.size());
   int64_t position = 0;
   forEachIndex(source.getShape(), [&](ArrayRef<int64_t> index) {
     for (size_t dim = 0; dim < index.size(); ++dim)
-      to[dim] = offsets[dim] + index[dim];
+      to[dim] = offsets[dim] + index[dim] * (steps.empty() ? 1 : steps[dim]);
     dest.copyElement(linearize(to, dest.getShape()), source, position++);
   });
 }
@@ -178,16 +179,19 @@ Results PadOp::evaluate(Operands operands) {
   Operands rest = operands.drop_front(2);
   SmallVector<int64_t> low = detail::resolveList(getStaticLow(), rest);
   SmallVector<int64_t> high = detail::resolveList(getStaticHigh(), rest);
+  SmallVector<int64_t> steps = detail::resolveList(getStaticInterior(), rest);
+  steps.resize(low.size(), 0);
   SmallVector<int64_t> shape(input.getShape());
-  for (auto [size, before, after] : llvm::zip_equal(shape, low, high)) {
-    if (before < 0 || after < 0)
-      return emitOpError("pads by ")
-             << std::min(before, after) << ", which is negative";
-    size += before + after;
+  for (auto [size, before, after, step] :
+       llvm::zip_equal(shape, low, high, steps)) {
+    if (int64_t least = std::min({before, after, step}); least < 0)
+      return emitOpError("pads by ") << least << ", which is negative";
+    size += before + std::max<int64_t>(size - 1, 0) * step + after;
+    ++step;
   }
   HostTensor result(input.getType().clone(shape));
   for (int64_t i = 0, e = result.getNumElements(); i < e; ++i)
     result.copyElement(i, value, 0);
-  insert(result, input, low);
+  insert(result, input, low, steps);
   return SmallVector<HostTensor>{result};
 }

@@ -18,20 +18,6 @@ using namespace weft::detail;
 // Parts
 //===----------------------------------------------------------------------===//
 
-/// Leaves all operands without a gradient, for a result that has none.
-static LogicalResult leaveOut(Operation *op, SmallVectorImpl<Value> &grads) {
-  grads.append(op->getNumOperands(), Value());
-  return success();
-}
-
-/// `first` are the gradients of the first operands; the others are sizes.
-static LogicalResult finish(Operation *op, ArrayRef<Value> first,
-                            SmallVectorImpl<Value> &grads) {
-  grads.append(first.begin(), first.end());
-  grads.append(op->getNumOperands() - first.size(), Value());
-  return success();
-}
-
 static Value toIndex(ImplicitLocOpBuilder &b, OpFoldResult value) {
   return getValueOrCreateConstantIndexOp(b, b.getLoc(), value);
 }
@@ -211,4 +197,96 @@ LogicalResult ConcatOp::buildGradient(OpBuilder &builder,
         b.createOrFold<arith::AddIOp>(toIndex(b, offset), toIndex(b, size)));
   }
   return success();
+}
+
+namespace {
+/// One dimension of a slice's gradient: the slice's elements lie `step` apart
+/// from `low` on, in the order of `first + i * turn` where it is negative.
+struct SliceDim {
+  OpFoldResult low, step, first, turn;
+};
+} // namespace
+
+/// A stride whose sign only the run tells is turned around if it is negative.
+static SliceDim invertSlice(ImplicitLocOpBuilder &b, OpFoldResult offset,
+                            OpFoldResult size, OpFoldResult stride) {
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  Value by = toIndex(b, stride);
+  Value last = b.createOrFold<arith::SubIOp>(toIndex(b, size), one);
+  Value end = b.createOrFold<arith::AddIOp>(
+      toIndex(b, offset), b.createOrFold<arith::MulIOp>(last, by));
+  Value isTurned =
+      b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, by, zero);
+  auto choose = [&](Value turned, Value straight) {
+    return getAsOpFoldResult(
+        b.createOrFold<arith::SelectOp>(isTurned, turned, straight));
+  };
+  SliceDim dim;
+  dim.low = settleOffset(b, choose(end, toIndex(b, offset)), size);
+  dim.step = choose(b.createOrFold<arith::SubIOp>(zero, by), by);
+  dim.first = choose(last, zero);
+  dim.turn = choose(arith::ConstantIndexOp::create(b, -1), one);
+  return dim;
+}
+
+/// Turns `grad` around, spreads it, and puts it where it came from.
+LogicalResult SliceOp::buildGradient(OpBuilder &builder, ValueRange resultGrads,
+                                     SmallVectorImpl<Value> &operandGrads) {
+  if (!isFloat(getResult()))
+    return leaveOut(*this, operandGrads);
+  ImplicitLocOpBuilder b(getLoc(), builder);
+  SmallVector<OpFoldResult> low, first, turn, between, none;
+  for (auto [offset, size, stride] :
+       llvm::zip_equal(getMixedOffsets(), getMixedSizes(), getMixedStrides())) {
+    SliceDim dim = invertSlice(b, offset, size, stride);
+    low.push_back(dim.low);
+    first.push_back(dim.first);
+    turn.push_back(dim.turn);
+    between.push_back(getAsOpFoldResult(b.createOrFold<arith::SubIOp>(
+        toIndex(b, dim.step), arith::ConstantIndexOp::create(b, 1))));
+    none.push_back(b.getIndexAttr(0));
+  }
+  auto are = [](ArrayRef<OpFoldResult> list, int64_t value) {
+    return llvm::all_of(list, [&](OpFoldResult entry) {
+      return isConstantIntValue(entry, value);
+    });
+  };
+  Value grad = resultGrads.front();
+  if (!are(turn, 1))
+    grad = SliceOp::create(b, grad, first, getMixedSizes(), turn);
+  if (!are(between, 0))
+    grad = PadOp::create(b, grad, makeNumber(b, getType().getElementType(), 0),
+                         none, none, between);
+  return finish(*this, updateSlice(b, grad, makeSplat(b, getInput(), 0), low),
+                operandGrads);
+}
+
+/// What was put around the input has one value, whose gradient is the sum of
+/// that of all its places.
+LogicalResult PadOp::buildGradient(OpBuilder &builder, ValueRange resultGrads,
+                                   SmallVectorImpl<Value> &operandGrads) {
+  if (!isFloat(getResult()))
+    return leaveOut(*this, operandGrads);
+  ImplicitLocOpBuilder b(getLoc(), builder);
+  Value grad = resultGrads.front();
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  SmallVector<OpFoldResult> strides;
+  for (OpFoldResult between : getMixedInterior())
+    strides.push_back(getAsOpFoldResult(
+        b.createOrFold<arith::AddIOp>(toIndex(b, between), one)));
+  Value inside = SliceOp::create(b, grad, getMixedLow(),
+                                 getSizesOf(b, getInput()), strides);
+
+  Type truth = b.getI1Type();
+  Value isOutside = PadOp::create(b, makeSplat(b, getInput(), truth, 0),
+                                  makeNumber(b, truth, 1), getMixedLow(),
+                                  getMixedHigh(), getMixedInterior());
+  Value outside =
+      choose({&b, isOutside}, {&b, grad}, {&b, makeSplat(b, grad, 0)}).value;
+  auto axes = llvm::to_vector(llvm::seq(getType().getRank()));
+  Value sum = axes.empty()
+                  ? outside
+                  : ReduceOp::create(b, ReduceKind::sum, outside, axes);
+  return finish(*this, {inside, sum}, operandGrads);
 }

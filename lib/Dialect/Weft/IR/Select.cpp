@@ -124,20 +124,28 @@ GatherElementsOp::reifyResultShapes(OpBuilder &builder,
 // gather_nd
 //===----------------------------------------------------------------------===//
 
-// Checks that the last dimension of `indices` holds vectors that point into at
-// most `rank` dimensions.
+// Checks that the last dimension of `indices` holds vectors that point into
+// dimensions of `input` after the first `batch`, which both share.
 static LogicalResult checkIndexVectors(const Complaint &complain,
-                                       RankedTensorType indices, int64_t rank) {
+                                       RankedTensorType input,
+                                       RankedTensorType indices,
+                                       int64_t batch) {
   if (indices.getRank() == 0)
     return complain("indices have rank 0, but their last dimension must hold "
                     "index vectors");
-  int64_t length = indices.getShape().back();
+  if (batch < 0 || batch > input.getRank() || batch >= indices.getRank())
+    return complain("batch_dims ", batch, " does not fit an input of rank ",
+                    input.getRank(), " and indices of rank ",
+                    indices.getRank());
+  int64_t length = indices.getShape().back(), rank = input.getRank() - batch;
   if (ShapedType::isDynamic(length))
     return complain("the last dimension of the indices must be static");
   if (length > rank)
     return complain("index vectors of length ", length, " point into only ",
                     rank, " dimensions");
-  return success();
+  return checkShape(complain, "the indices' batch dimensions",
+                    indices.getShape().take_front(batch),
+                    input.getShape().take_front(batch));
 }
 
 LogicalResult
@@ -150,14 +158,7 @@ GatherNDOp::inferReturnTypes(MLIRContext *, std::optional<Location> location,
   auto input = cast<RankedTensorType>(op.getInput().getType());
   auto indices = cast<RankedTensorType>(op.getIndices().getType());
   int64_t batch = op.getBatchDims();
-  if (batch < 0 || batch > input.getRank() || batch >= indices.getRank())
-    return complain("batch_dims ", batch, " does not fit an input of rank ",
-                    input.getRank(), " and indices of rank ",
-                    indices.getRank());
-  if (failed(checkIndexVectors(complain, indices, input.getRank() - batch)) ||
-      failed(checkShape(complain, "the indices' batch dimensions",
-                        indices.getShape().take_front(batch),
-                        input.getShape().take_front(batch))))
+  if (failed(checkIndexVectors(complain, input, indices, batch)))
     return failure();
   SmallVector<int64_t> shape(indices.getShape().drop_back());
   llvm::append_range(
@@ -230,11 +231,12 @@ ScatterElementsOp::reifyResultShapes(OpBuilder &builder,
 LogicalResult ScatterNDOp::verify() {
   RankedTensorType input = getInput().getType();
   RankedTensorType indices = getIndices().getType();
-  if (failed(checkIndexVectors(getOperation(), indices, input.getRank())))
+  int64_t batch = getBatchDims();
+  if (failed(checkIndexVectors(getOperation(), input, indices, batch)))
     return failure();
   SmallVector<int64_t> wanted(indices.getShape().drop_back());
-  llvm::append_range(wanted,
-                     input.getShape().drop_front(indices.getShape().back()));
+  llvm::append_range(
+      wanted, input.getShape().drop_front(batch + indices.getShape().back()));
   if (failed(checkShape(getOperation(), "the updates",
                         getUpdates().getType().getShape(), wanted)))
     return failure();

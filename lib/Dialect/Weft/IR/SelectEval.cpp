@@ -159,6 +159,7 @@ Results ScatterElementsOp::evaluate(ArrayRef<HostTensor> operands) {
 Results ScatterNDOp::evaluate(ArrayRef<HostTensor> operands) {
   HostTensor result = operands[0];
   const HostTensor &indices = operands[1], &updates = operands[2];
+  int64_t batch = getBatchDims();
   int64_t length = indices.getShape().back();
   int64_t outer = indices.getRank() - 1;
   bool valid = true;
@@ -166,10 +167,11 @@ Results ScatterNDOp::evaluate(ArrayRef<HostTensor> operands) {
   forEachIndex(updates.getShape(), [&](ArrayRef<int64_t> at) {
     int64_t vector =
         linearize(at.take_front(outer), indices.getShape().drop_back());
-    SmallVector<int64_t> to;
+    SmallVector<int64_t> to(at.take_front(batch));
     for (int64_t i = 0; i < length && valid; ++i) {
-      std::optional<int64_t> index = readIndex(
-          getOperation(), indices, vector * length + i, result.getShape()[i]);
+      std::optional<int64_t> index =
+          readIndex(getOperation(), indices, vector * length + i,
+                    result.getShape()[batch + i]);
       valid = index.has_value();
       to.push_back(index.value_or(0));
     }

@@ -19,11 +19,79 @@ static SmallVector<Value> emitSizes(ElementEmitter &emitter, Value tensor) {
 // Scatter
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// How many elements of a row one iteration copies, or updates: enough to be
+/// worth reading the indices again, and few enough to occupy all threads.
+constexpr int64_t kCopied = 1024, kUpdated = 64;
+
+/// Where an update goes: within bounds (unless there is nothing to update), and
+/// whether it was so before.
+struct CheckedPlace {
+  SmallVector<Value> at;
+  Value inRange;
+};
+
+/// A part of a row: `begin` to `end` of the last dimension, at an index of
+/// those before. A tensor of rank 0 is a row of one, with neither.
+struct RowPart {
+  LoopEmitter &emitter;
+  SmallVector<Value> outer;
+  Value begin, end;
+
+  /// Emits `body` for each index of the part.
+  void forEach(llvm::function_ref<void(ArrayRef<Value>)> body) const {
+    if (!begin)
+      return body(outer);
+    emitter.loop(begin, end, {},
+                 [&](Value i, ValueRange) -> SmallVector<Value> {
+                   SmallVector<Value> at(outer);
+                   at.push_back(i);
+                   body(at);
+                   return {};
+                 });
+  }
+};
+} // namespace
+
+// Emits `body` for parts, of at most `length` elements, of rows of the size
+// `row`, one row per index within `outer`. No `row` stands for single elements.
+static void emitRows(LoopEmitter &emitter, ArrayRef<Value> outer, Value row,
+                     int64_t length,
+                     llvm::function_ref<void(const RowPart &)> body) {
+  if (!row)
+    return emitter.parallel(outer, [&](ArrayRef<Value> at) {
+      body({emitter, SmallVector<Value>(at), {}, {}});
+    });
+  ImplicitLocOpBuilder &b = emitter.builder();
+  auto get = [&](int64_t value) { return emitter.index(value); };
+  SmallVector<Value> sizes(outer);
+  Value padded = b.createOrFold<arith::AddIOp>(row, get(length - 1));
+  sizes.push_back(b.createOrFold<arith::DivUIOp>(padded, get(length)));
+  emitter.parallel(sizes, [&](ArrayRef<Value> at) {
+    Value begin = b.createOrFold<arith::MulIOp>(at.back(), get(length));
+    Value end = b.createOrFold<arith::AddIOp>(begin, get(length));
+    end = b.createOrFold<arith::MinUIOp>(end, row);
+    body({emitter, SmallVector<Value>(at.drop_back()), begin, end});
+  });
+}
+
+// As above with all dimensions of `sizes`, the last of which are the rows.
+static void emitRows(LoopEmitter &emitter, ArrayRef<Value> sizes,
+                     int64_t length,
+                     llvm::function_ref<void(const RowPart &)> body) {
+  if (sizes.empty())
+    return emitRows(emitter, {}, Value(), length, body);
+  emitRows(emitter, sizes.drop_back(), sizes.back(), length, body);
+}
+
 // Makes the result a copy of `input`.
 static void emitCopy(LoopEmitter &emitter, Value input) {
-  emitter.parallel(emitSizes(emitter, input), [&](ArrayRef<Value> at) {
-    emitter.store(0, at, emitter.element(input, at));
-  });
+  emitRows(emitter, emitSizes(emitter, input), kCopied,
+           [&](const RowPart &part) {
+             part.forEach([&](ArrayRef<Value> at) {
+               emitter.store(0, at, emitter.element(input, at));
+             });
+           });
 }
 
 // Joins `value` with the result's element at `at`.
@@ -52,66 +120,99 @@ static void emitUpdate(LoopEmitter &emitter, ScatterKind kind, Type elementType,
   emitter.store(0, at, value);
 }
 
+// Updates collide only where they differ in nothing but the place along the
+// axis, so that alone runs in order.
 void ScatterElementsOp::emitLoops(LoopEmitter &emitter) {
   ImplicitLocOpBuilder &b = emitter.builder();
   int64_t axis = getAxis();
   emitCopy(emitter, getInput());
-  // Updates collide only where they differ in nothing but the place along the
-  // axis, so that alone runs in order.
-  SmallVector<Value> sizes = emitSizes(emitter, getIndices());
-  SmallVector<Value> rows(sizes);
+  SmallVector<Value> rows = emitSizes(emitter, getIndices());
   rows.erase(rows.begin() + axis);
-  emitter.parallel(rows, [&](ArrayRef<Value> row) {
-    Value target = emitter.size(getInput(), axis);
-    emitter.loop(emitter.index(0), sizes[axis], {},
+  auto update = [&](ArrayRef<Value> row, Value i) {
+    SmallVector<Value> at(row);
+    at.insert(at.begin() + axis, i);
+    CheckedIndex checked = emitCheckedIndex(emitter, getOperation(),
+                                            emitter.element(getIndices(), at),
+                                            emitter.size(getInput(), axis));
+    emitIf(b, checked.inRange, [&] {
+      Value value = emitter.element(getUpdates(), at);
+      at[axis] = checked.index;
+      emitUpdate(emitter, getKind(), getType().getElementType(), at, value);
+    });
+  };
+  auto forAxis = [&](llvm::function_ref<void(Value)> body) {
+    emitter.loop(emitter.index(0), emitter.size(getIndices(), axis), {},
                  [&](Value i, ValueRange) -> SmallVector<Value> {
-                   SmallVector<Value> at(row);
-                   at.insert(at.begin() + axis, i);
-                   CheckedIndex checked = emitCheckedIndex(
-                       emitter, getOperation(),
-                       emitter.element(getIndices(), at), target);
-                   emitIf(b, checked.inRange, [&] {
-                     Value value = emitter.element(getUpdates(), at);
-                     at[axis] = checked.index;
-                     emitUpdate(emitter, getKind(), getType().getElementType(),
-                                at, value);
-                   });
+                   body(i);
                    return {};
                  });
+  };
+  // The last dimension is the innermost loop, since it lies in a row.
+  if (axis + 1 == getType().getRank())
+    return emitter.parallel(rows, [&](ArrayRef<Value> row) {
+      forAxis([&](Value i) { update(row, i); });
+    });
+  emitRows(emitter, rows, kUpdated, [&](const RowPart &part) {
+    forAxis([&](Value i) {
+      part.forEach([&](ArrayRef<Value> row) { update(row, i); });
+    });
   });
 }
 
-void ScatterNDOp::emitLoops(LoopEmitter &emitter) {
+// Emits the place that the index vector number `at` points to, and whether it
+// is one.
+static CheckedPlace emitPlace(LoopEmitter &emitter, ScatterNDOp op,
+                              ArrayRef<Value> vector) {
   ImplicitLocOpBuilder &b = emitter.builder();
-  int64_t length = getIndices().getType().getShape().back();
+  int64_t batch = op.getBatchDims();
+  CheckedPlace place;
+  place.at.assign(vector.begin(), vector.begin() + batch);
+  place.inRange = arith::ConstantOp::create(b, b.getBoolAttr(true));
+  SmallVector<Value> at(vector);
+  at.emplace_back();
+  for (int64_t i : llvm::seq(op.getIndices().getType().getShape().back())) {
+    at.back() = emitter.index(i);
+    CheckedIndex checked =
+        emitCheckedIndex(emitter, op, emitter.element(op.getIndices(), at),
+                         emitter.size(op.getInput(), batch + i));
+    place.at.push_back(checked.index);
+    place.inRange = arith::AndIOp::create(b, place.inRange, checked.inRange);
+  }
+  return place;
+}
+
+// Any two index vectors of a batch may be equal, so only batches and the
+// elements of slices are free.
+void ScatterNDOp::emitLoops(LoopEmitter &emitter) {
   emitCopy(emitter, getInput());
-  SmallVector<Value> outer = emitSizes(emitter, getIndices());
-  outer.pop_back();
-  SmallVector<Value> slice =
-      llvm::to_vector(llvm::drop_begin(emitSizes(emitter, getInput()), length));
-  // Any two index vectors may be equal, so only a slice's elements are free.
-  emitter.parallel(slice, [&](ArrayRef<Value> inner) {
+  int64_t batch = getBatchDims();
+  int64_t length = getIndices().getType().getShape().back();
+  SmallVector<Value> vectors = emitSizes(emitter, getIndices());
+  vectors.pop_back();
+  SmallVector<Value> outer = emitSizes(emitter, getInput());
+  outer.erase(outer.begin() + batch, outer.begin() + batch + length);
+  Value row;
+  if (static_cast<int64_t>(outer.size()) > batch)
+    row = outer.pop_back_val();
+  auto update = [&](const RowPart &part, ArrayRef<Value> vector) {
+    CheckedPlace place = emitPlace(emitter, *this, vector);
+    emitIf(emitter.builder(), place.inRange, [&] {
+      part.forEach([&](ArrayRef<Value> at) {
+        SmallVector<Value> from(vector), to(place.at);
+        llvm::append_range(from, at.drop_front(batch));
+        llvm::append_range(to, at.drop_front(batch));
+        emitUpdate(emitter, getKind(), getType().getElementType(), to,
+                   emitter.element(getUpdates(), from));
+      });
+    });
+  };
+  emitRows(emitter, outer, row, kUpdated, [&](const RowPart &part) {
     emitter.loopNest(
-        outer, {},
-        [&](ArrayRef<Value> vector, ValueRange) -> SmallVector<Value> {
-          SmallVector<Value> at(vector), to;
-          Value inRange = arith::ConstantOp::create(b, b.getBoolAttr(true));
-          at.emplace_back();
-          for (int64_t i = 0; i < length; ++i) {
-            at.back() = emitter.index(i);
-            CheckedIndex checked = emitCheckedIndex(
-                emitter, getOperation(), emitter.element(getIndices(), at),
-                emitter.size(getInput(), i));
-            to.push_back(checked.index);
-            inRange = arith::AndIOp::create(b, inRange, checked.inRange);
-          }
-          emitIf(b, inRange, [&] {
-            at.pop_back();
-            llvm::append_range(at, inner);
-            llvm::append_range(to, inner);
-            emitUpdate(emitter, getKind(), getType().getElementType(), to,
-                       emitter.element(getUpdates(), at));
-          });
+        ArrayRef(vectors).drop_front(batch), {},
+        [&](ArrayRef<Value> rest, ValueRange) -> SmallVector<Value> {
+          SmallVector<Value> vector(ArrayRef(part.outer).take_front(batch));
+          llvm::append_range(vector, rest);
+          update(part, vector);
           return {};
         });
   });

@@ -1,6 +1,7 @@
 //===- Terms.cpp - The language that gradients are written in -------------===//
 
 #include "Terms.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace weft;
@@ -24,21 +25,46 @@ SmallVector<Value> weft::detail::getSymbolicSizes(ImplicitLocOpBuilder &b,
   return sizes;
 }
 
-Value weft::detail::makeSplat(ImplicitLocOpBuilder &b, Value like,
-                              Type elementType, double constant) {
+Value weft::detail::makeNumber(ImplicitLocOpBuilder &b, Type elementType,
+                               double constant) {
   HostTensor scalar(RankedTensorType::get({}, elementType));
   scalar.setFloat(0, constant);
-  auto type = cast<RankedTensorType>(like.getType()).clone(elementType);
-  Value number = ConstantOp::create(b, scalar.toAttr());
-  if (type.getRank() == 0)
+  return ConstantOp::create(b, scalar.toAttr());
+}
+
+Value weft::detail::makeSplat(ImplicitLocOpBuilder &b,
+                              ArrayRef<OpFoldResult> sizes, Type elementType,
+                              double constant) {
+  Value number = makeNumber(b, elementType, constant);
+  if (sizes.empty())
     return number;
-  return BroadcastOp::create(b, type, number, getSymbolicSizes(b, like),
-                             ArrayRef<int64_t>());
+  SmallVector<Value> dynamic;
+  SmallVector<int64_t> known;
+  dispatchIndexOpFoldResults(sizes, dynamic, known);
+  return BroadcastOp::create(b, RankedTensorType::get(known, elementType),
+                             number, dynamic, ArrayRef<int64_t>());
+}
+
+Value weft::detail::makeSplat(ImplicitLocOpBuilder &b, Value like,
+                              Type elementType, double constant) {
+  return makeSplat(b, getSizesOf(b, like), elementType, constant);
 }
 
 Value weft::detail::makeSplat(ImplicitLocOpBuilder &b, Value like,
                               double constant) {
   return makeSplat(b, like, getElementTypeOrSelf(like.getType()), constant);
+}
+
+LogicalResult weft::detail::leaveOut(Operation *op,
+                                     SmallVectorImpl<Value> &grads) {
+  return finish(op, {}, grads);
+}
+
+LogicalResult weft::detail::finish(Operation *op, ArrayRef<Value> first,
+                                   SmallVectorImpl<Value> &grads) {
+  grads.append(first.begin(), first.end());
+  grads.append(op->getNumOperands() - first.size(), Value());
+  return success();
 }
 
 weft::detail::Term weft::detail::Term::number(double constant) const {

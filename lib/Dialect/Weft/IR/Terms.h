@@ -62,6 +62,15 @@ llvm::SmallVector<mlir::OpFoldResult> getSizesOf(mlir::ImplicitLocOpBuilder &b,
 llvm::SmallVector<mlir::Value> getSymbolicSizes(mlir::ImplicitLocOpBuilder &b,
                                                 mlir::Value tensor);
 
+/// A single element.
+mlir::Value makeNumber(mlir::ImplicitLocOpBuilder &b, mlir::Type elementType,
+                       double constant);
+
+/// A tensor of `sizes` filled with `constant`.
+mlir::Value makeSplat(mlir::ImplicitLocOpBuilder &b,
+                      llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                      mlir::Type elementType, double constant);
+
 /// A tensor of the type and sizes of `like`, filled with `constant`.
 mlir::Value makeSplat(mlir::ImplicitLocOpBuilder &b, mlir::Value like,
                       double constant);
@@ -70,6 +79,15 @@ mlir::Value makeSplat(mlir::ImplicitLocOpBuilder &b, mlir::Value like,
 /// `constant`.
 mlir::Value makeSplat(mlir::ImplicitLocOpBuilder &b, mlir::Value like,
                       mlir::Type elementType, double constant);
+
+/// Gives no operand a gradient, for a result that has none.
+llvm::LogicalResult leaveOut(mlir::Operation *op,
+                             llvm::SmallVectorImpl<mlir::Value> &grads);
+
+/// Gives the first operands the gradients `first`, and the others none.
+llvm::LogicalResult finish(mlir::Operation *op,
+                           llvm::ArrayRef<mlir::Value> first,
+                           llvm::SmallVectorImpl<mlir::Value> &grads);
 
 } // namespace weft::detail
 

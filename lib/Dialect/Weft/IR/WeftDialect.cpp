@@ -17,6 +17,25 @@ using namespace weft;
 #define GET_ATTRDEF_CLASSES
 #include "weft/Dialect/Weft/IR/WeftAttrs.cpp.inc"
 
+// The list of a pad's elements in between is not written if there is none.
+static ParseResult
+parseInterior(OpAsmParser &parser,
+              SmallVectorImpl<OpAsmParser::UnresolvedOperand> &values,
+              DenseI64ArrayAttr &list) {
+  list = parser.getBuilder().getDenseI64ArrayAttr({});
+  if (failed(parser.parseOptionalKeyword("interior")))
+    return success();
+  return parseDynamicIndexList(parser, values, list);
+}
+
+static void printInterior(OpAsmPrinter &printer, Operation *op,
+                          OperandRange values, DenseI64ArrayAttr list) {
+  if (list.empty())
+    return;
+  printer << " interior ";
+  printDynamicIndexList(printer, op, values, list);
+}
+
 #define GET_OP_CLASSES
 #include "weft/Dialect/Weft/IR/WeftOps.cpp.inc"
 

@@ -182,7 +182,7 @@ def Weft_BroadcastOp : Weft_IndexedOp<"broadcast", [], "Formula"> {
 }
 
 def Weft_SliceOp : Weft_IndexedOp<"slice", [AttrSizedOperandSegments],
-                     "Pending", ["countBytesRead"]> {
+                     "Formula", ["countBytesRead"]> {
   let summary = "A strided part of a tensor";
   let description = [{
     Element `i` along a dimension is the input's `offset + i * stride`. A stride
@@ -250,6 +250,7 @@ def Weft_UpdateSliceOp : Weft_IndexedOp<"update_slice", [
     ::llvm::SmallVector<::mlir::OpFoldResult> getMixedOffsets();
   }];
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Weft_ConcatOp
@@ -276,11 +277,16 @@ def Weft_ConcatOp
   let hasFolder = 1;
 }
 
-def Weft_PadOp : Weft_IndexedOp<"pad", [AttrSizedOperandSegments]> {
-  let summary = "A tensor with a border of one value";
+def Weft_PadOp : Weft_IndexedOp<"pad", [AttrSizedOperandSegments],
+                     "Formula"> {
+  let summary = "A tensor with one value around and between its elements";
   let description = [{
     `low` and `high` elements of `value` are put before and after each
-    dimension. None is negative.
+    dimension, and `interior` ones between any two neighbours. None is negative.
+    No `interior` is the same as zeros.
+
+    With `n` elements along a dimension, the result has
+    `low + n + max(n - 1, 0) * interior + high`.
 
     Saved for the gradient: nothing.
 
@@ -288,25 +294,33 @@ def Weft_PadOp : Weft_IndexedOp<"pad", [AttrSizedOperandSegments]> {
 
     ```mlir
     %y = weft.pad %x, %v low [0, 1] high [0, %h] : tensor<4x4xf32>, tensor<f32> to tensor<4x?xf32>
+    %z = weft.pad %x, %v low [0, 0] high [0, 0] interior [0, 2]
+        : tensor<4x4xf32>, tensor<f32> to tensor<4x10xf32>
     ```
   }];
   let arguments = (ins Weft_Tensor:$input, Weft_Tensor:$value,
                        Variadic<Index>:$low, Variadic<Index>:$high,
+                       Variadic<Index>:$interior,
                        DenseI64ArrayAttr:$static_low,
-                       DenseI64ArrayAttr:$static_high);
+                       DenseI64ArrayAttr:$static_high,
+                       DenseI64ArrayAttr:$static_interior);
   let results = (outs Weft_Tensor:$result);
   let assemblyFormat = [{
     $input `,` $value `low` custom<DynamicIndexList>($low, $static_low)
     `high` custom<DynamicIndexList>($high, $static_high)
+    `` custom<Interior>($interior, $static_interior)
     attr-dict `:` type($input) `,` type($value) `to` type($result)
   }];
   let builders = [OpBuilder<(ins
     "::mlir::Value":$input, "::mlir::Value":$value,
     "::llvm::ArrayRef<::mlir::OpFoldResult>":$low,
-    "::llvm::ArrayRef<::mlir::OpFoldResult>":$high)>];
+    "::llvm::ArrayRef<::mlir::OpFoldResult>":$high,
+    CArg<"::llvm::ArrayRef<::mlir::OpFoldResult>", "{}">:$interior)>];
   let extraClassDeclaration = [{
     ::llvm::SmallVector<::mlir::OpFoldResult> getMixedLow();
     ::llvm::SmallVector<::mlir::OpFoldResult> getMixedHigh();
+    /// One entry per dimension, zeros where none are given.
+    ::llvm::SmallVector<::mlir::OpFoldResult> getMixedInterior();
   }];
   let hasVerifier = 1;
   let hasFolder = 1;
@@ -318,7 +332,7 @@ def Weft_PadOp : Weft_IndexedOp<"pad", [AttrSizedOperandSegments]> {
 
 def Weft_GatherOp
     : Weft_IndexedOp<"gather", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
-                     "Pending", ["countBytesRead"]> {
+                     "Formula", ["countBytesRead"]> {
   let summary = "Slices of a tensor, chosen by an index tensor";
   let description = [{
     With the input of rank r and indices of rank q, the result has rank
@@ -344,7 +358,7 @@ def Weft_GatherOp
 
 def Weft_GatherElementsOp
     : Weft_IndexedOp<"gather_elements", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
-                     "Pending", ["countBytesRead"]> {
+                     "Formula", ["countBytesRead"]> {
   let summary = "Elements of a tensor, one index each along an axis";
   let description = [{
     `y[i0, .., in] = x[i0, .., indices[i0, .., in], .., in]` with the index in
@@ -370,7 +384,7 @@ def Weft_GatherElementsOp
 
 def Weft_GatherNDOp
     : Weft_IndexedOp<"gather_nd", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
-                     "Pending", ["countBytesRead"]> {
+                     "Formula", ["countBytesRead"]> {
   let summary = "Slices of a tensor, chosen by index vectors";
   let description = [{
     The last dimension of `indices` (static) holds index vectors into the
@@ -404,7 +418,7 @@ def Weft_ScatterKindAttr
 
 def Weft_ScatterElementsOp : Weft_LoopOp<"scatter_elements", [
     AllTypesMatch<["input", "result"]>],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "A tensor with elements updated, one index each along an axis";
   let description = [{
     For each index of `updates` in row-major order,
@@ -413,8 +427,8 @@ def Weft_ScatterElementsOp : Weft_LoopOp<"scatter_elements", [
     negative index counts from the end. An index out of range is an error at run
     time.
 
-    Saved for the gradient: the indices; for `mul`, `max` and `min` the input,
-    the updates and the output as well.
+    Saved for the gradient: the indices; for `mul` the input and the updates as
+    well, for `max` and `min` also the output.
 
     Example:
 
@@ -435,30 +449,34 @@ def Weft_ScatterElementsOp : Weft_LoopOp<"scatter_elements", [
 
 def Weft_ScatterNDOp : Weft_LoopOp<"scatter_nd", [
     AllTypesMatch<["input", "result"]>],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "A tensor with slices updated by index vectors";
   let description = [{
-    The last dimension of `indices` (static, k) holds index vectors into the
-    first k dimensions of the input; `updates` has the shape
-    `indices.shape[:-1] ++ input.shape[k:]`. Updates are applied in row-major
+    The last dimension of `indices` (static, k) holds index vectors into the k
+    dimensions of the input after the first `batch_dims` (b, zero if left out),
+    which both share; `updates` has the shape
+    `indices.shape[:-1] ++ input.shape[b + k:]`. Updates are applied in row-major
     order. A negative index counts from the end. An index out of range is an
     error at run time.
 
-    Saved for the gradient: the indices; for `mul`, `max` and `min` the input,
-    the updates and the output as well.
+    Saved for the gradient: the indices; for `mul` the input and the updates as
+    well, for `max` and `min` also the output.
 
     Example:
 
     ```mlir
     %y = weft.scatter_nd set %x, %i, %u : tensor<8xf32>, tensor<4x1xi64>, tensor<4xf32>
+    %z = weft.scatter_nd add %a, %j, %v batch_dims 1
+        : tensor<2x8x5xf32>, tensor<2x4x1xi64>, tensor<2x4x5xf32>
     ```
   }];
   let arguments = (ins Weft_ScatterKindAttr:$kind, Weft_Tensor:$input,
-                       Weft_IndexTensor:$indices, Weft_Tensor:$updates);
+                       Weft_IndexTensor:$indices, Weft_Tensor:$updates,
+                       DefaultValuedAttr<I64Attr, "0">:$batch_dims);
   let results = (outs Weft_Tensor:$result);
   let assemblyFormat = [{
-    $kind $input `,` $indices `,` $updates attr-dict `:` type($input) `,`
-    type($indices) `,` type($updates)
+    $kind $input `,` $indices `,` $updates (`batch_dims` $batch_dims^)?
+    attr-dict `:` type($input) `,` type($indices) `,` type($updates)
   }];
   let hasVerifier = 1;
 }
@@ -468,7 +486,7 @@ def Weft_ScatterNDOp : Weft_LoopOp<"scatter_nd", [
 //===----------------------------------------------------------------------===//
 
 def Weft_TopKOp : Weft_LoopOp<"top_k", [],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "The largest or smallest elements along an axis, sorted";
   let description = [{
     The number of elements is the size of the results along `axis`; `sizes`

@@ -72,7 +72,7 @@ def Weft_ArgReduceOp
 }
 
 def Weft_CumulativeOp : Weft_LoopOp<"cumulative", [SameOperandsAndResultType],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "Running sums or products along an axis";
   let description = [{
     With `exclusive` an element does not count itself; with `reverse` the axis
