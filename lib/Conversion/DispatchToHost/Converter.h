@@ -42,6 +42,13 @@ struct Carried {
   unsigned numOperands = 1;
 };
 
+/// What an argument or result is for, as its attributes say.
+struct PortRole {
+  Role role = Role::data;
+  int32_t twin = -1;
+  mlir::TypedAttr initial;
+};
+
 /// Turns a function on tensors into a host program.
 class Converter {
 public:
@@ -58,12 +65,26 @@ private:
 
   /// Fills the tables of inputs and symbols and maps the arguments.
   void convertInputs();
+  PortAttr makePortAttr(llvm::StringRef name, mlir::RankedTensorType type,
+                        llvm::ArrayRef<int32_t> symbols, const PortRole &role);
   mlir::Value getSymbol(llvm::StringRef name);
   /// Decides which results of launches are written into outputs at once.
   void placeOutputs();
   mlir::Value createOutput(unsigned number, const Buffer &buffer);
   llvm::LogicalResult convertReturn(mlir::func::ReturnOp op);
   SymbolAttr makeSymbolAttr(llvm::StringRef name);
+  DataOp declareData(mlir::TypedAttr value, llvm::StringRef name);
+
+  //===--------------------------------------------------------------------===//
+  // Roles.cpp: what arguments and results are for
+  //===--------------------------------------------------------------------===//
+
+  /// Fills `inputRoles` and `outputRoles`.
+  llvm::LogicalResult readRoles();
+  llvm::LogicalResult readRole(mlir::DictionaryAttr attrs,
+                               const llvm::Twine &of, PortRole &out);
+  llvm::LogicalResult readInitial(unsigned argument);
+  llvm::LogicalResult readTwin(unsigned result);
 
   //===--------------------------------------------------------------------===//
   // DispatchToHost.cpp: straight-line code
@@ -181,13 +202,18 @@ private:
   /// The op that is being converted.
   mlir::Operation *current = nullptr;
   llvm::MapVector<mlir::StringAttr, mlir::Value> symbols;
-  llvm::SmallVector<mlir::Attribute> inputPorts, outputPorts;
+  llvm::SmallVector<PortRole> inputRoles, outputRoles;
+  llvm::SmallVector<PortAttr> inputPorts, outputPorts;
   llvm::DenseMap<mlir::Attribute, DataOp> data;
 };
 
 /// Whether two sizes are the same for sure: the same value or constant, or
 /// computed in the same way from the same values.
 bool isSameSize(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
+
+/// The name of argument or result `number`, from its attributes.
+std::string getPortName(mlir::DictionaryAttr attrs, llvm::StringRef kind,
+                        unsigned number);
 
 /// The value that is computed when `value` is seen through casts.
 mlir::Value skipCasts(mlir::Value value);

@@ -266,16 +266,10 @@ LogicalResult Converter::convertLaunch(dispatch::LaunchOp op) {
 
 LogicalResult Converter::convertConstant(Value result, TypedAttr value) {
   auto type = cast<RankedTensorType>(value.getType());
-  DataOp &declared = data[value];
-  if (!declared) {
-    std::string name;
-    if (auto loc = b.getLoc()->findInstanceOf<NameLoc>())
-      name = loc.getName().str();
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(to);
-    declared = DataOp::create(b, "data_" + std::to_string(data.size() - 1),
-                              name, value);
-  }
+  std::string name;
+  if (auto loc = b.getLoc()->findInstanceOf<NameLoc>())
+    name = loc.getName().str();
+  DataOp declared = declareData(value, name);
   Buffer &buffer = buffers[result];
   buffer.memory = ConstantOp::create(b, declared.getSymName());
   buffer.sizes = getAsIndexOpFoldResult(b.getContext(), type.getShape());

@@ -11,9 +11,8 @@ using namespace weft::host;
 Converter::Converter(ModuleOp module, func::FuncOp from)
     : module(module), from(from), b(from.getLoc(), from) {}
 
-/// The name of argument or result `number`, from its attributes.
-static std::string getPortName(DictionaryAttr attrs, StringRef kind,
-                               unsigned number) {
+std::string weft::host::getPortName(DictionaryAttr attrs, StringRef kind,
+                                    unsigned number) {
   if (attrs)
     if (auto name = attrs.getAs<StringAttr>("weft.name"))
       return name.str();
@@ -48,6 +47,27 @@ Value Converter::getSymbol(StringRef name) {
   return value;
 }
 
+DataOp Converter::declareData(TypedAttr value, StringRef name) {
+  DataOp &declared = data[value];
+  if (declared)
+    return declared;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(to);
+  return declared = DataOp::create(b, "data_" + std::to_string(data.size() - 1),
+                                   name, value);
+}
+
+PortAttr Converter::makePortAttr(StringRef name, RankedTensorType type,
+                                 ArrayRef<int32_t> symbols,
+                                 const PortRole &role) {
+  FlatSymbolRefAttr initial;
+  if (role.initial)
+    initial = FlatSymbolRefAttr::get(
+        declareData(role.initial, name).getSymNameAttr());
+  return PortAttr::get(b.getContext(), name, type, symbols, role.role,
+                       role.twin, initial, /*early=*/false);
+}
+
 void Converter::convertInputs() {
   for (BlockArgument arg : from.getArguments()) {
     unsigned number = arg.getArgNumber();
@@ -69,7 +89,7 @@ void Converter::convertInputs() {
       buffer.sizes.push_back(symbol);
       numbers.push_back(symbol.getDefiningOp<SymbolOp>().getNumber());
     }
-    inputPorts.push_back(PortAttr::get(b.getContext(), name, type, numbers));
+    inputPorts.push_back(makePortAttr(name, type, numbers, inputRoles[number]));
   }
 }
 
@@ -102,10 +122,10 @@ Value Converter::createOutput(unsigned number, const Buffer &buffer) {
     numbers.push_back(symbol ? symbol.getNumber() : computedSize);
     sizes.push_back(value);
   }
-  outputPorts[number] = PortAttr::get(
-      b.getContext(),
+  outputPorts[number] = makePortAttr(
       getPortName(from.getResultAttrDict(number), "output", number),
-      RankedTensorType::get(shape, type.getElementType()), numbers);
+      RankedTensorType::get(shape, type.getElementType()), numbers,
+      outputRoles[number]);
   return OutputOp::create(b, number, sizes);
 }
 
@@ -137,7 +157,7 @@ static LogicalResult checkBoundary(func::FuncOp func) {
 }
 
 LogicalResult Converter::convert() {
-  if (failed(checkBoundary(from)))
+  if (failed(checkBoundary(from)) || failed(readRoles()))
     return failure();
   b.setInsertionPoint(from);
   to = func::FuncOp::create(b, mainName, b.getFunctionType({}, {}));
@@ -146,15 +166,21 @@ LogicalResult Converter::convert() {
   placeOutputs();
   Block &body = from.getBody().front();
   if (failed(convertBlock(body)) ||
-      failed(convertReturn(cast<func::ReturnOp>(body.getTerminator())))) {
+      failed(convertReturn(cast<func::ReturnOp>(body.getTerminator()))) ||
+      failed(verifyRoles(inputPorts, outputPorts,
+                         [&] { return from.emitOpError(); }))) {
     to.erase();
     return failure();
   }
   SmallVector<Attribute> symbolAttrs;
   for (auto &[name, value] : symbols)
     symbolAttrs.push_back(makeSymbolAttr(name));
-  module->setAttr(inputsAttrName, b.getArrayAttr(inputPorts));
-  module->setAttr(outputsAttrName, b.getArrayAttr(outputPorts));
+  module->setAttr(
+      inputsAttrName,
+      ArrayAttr::get(b.getContext(), {inputPorts.begin(), inputPorts.end()}));
+  module->setAttr(
+      outputsAttrName,
+      ArrayAttr::get(b.getContext(), {outputPorts.begin(), outputPorts.end()}));
   module->setAttr(symbolsAttrName, b.getArrayAttr(symbolAttrs));
   from.erase();
   return success();

@@ -91,7 +91,7 @@ void *weft_run_output(weft_run *run, int32_t index, const int64_t *dims) {
   }
   if (!data)
     data = provide(run, port, &slot->memory, slot->bytes);
-  else if (!weft_tensor_is_aligned(port->dtype, data))
+  else if (port->early || !weft_tensor_is_aligned(port->dtype, data))
     data = provide(run, port, &slot->copy, slot->bytes);
   slot->data = data;
   return data;

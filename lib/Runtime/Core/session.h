@@ -21,7 +21,8 @@ typedef struct weft_input_slot {
 /// input of the next run lies in it.
 typedef struct weft_output_slot {
   weft_buffer memory, spare;
-  weft_buffer copy;      ///< where the caller's memory is not aligned
+  weft_buffer copy;      ///< where the caller's memory is not to be written to
+                         ///< before the run has succeeded, or is not aligned
   weft_tensor requested; ///< `data` is NULL if the session provides memory
   void *data;            ///< where the program writes; NULL until it asks
   int64_t dims[WEFT_MAX_RANK], bytes;
