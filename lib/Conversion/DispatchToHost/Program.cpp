@@ -9,7 +9,7 @@ using namespace weft;
 using namespace weft::host;
 
 Converter::Converter(ModuleOp module, func::FuncOp from)
-    : module(module), from(from), b(from.getLoc(), from) {}
+    : module(module), from(from), b(from.getLoc(), from), symbolTable(module) {}
 
 std::string weft::host::getPortName(DictionaryAttr attrs, StringRef kind,
                                     unsigned number) {
@@ -99,7 +99,9 @@ void Converter::placeOutputs() {
   for (auto [number, value] : llvm::enumerate(terminator->getOperands())) {
     Value source = skipCasts(value);
     auto launch = source.getDefiningOp<dispatch::LaunchOp>();
-    if (launch && launch->getBlock() == terminator->getBlock())
+    if (launch && launch->getBlock() == terminator->getBlock() &&
+        (!isStateRole(outputRoles[number].role) ||
+         isWrittenAtOnce(cast<OpResult>(source), number)))
       placedInOutput.try_emplace(source, number);
   }
 }
@@ -129,19 +131,24 @@ Value Converter::createOutput(unsigned number, const Buffer &buffer) {
   return OutputOp::create(b, number, sizes);
 }
 
+void Converter::copyToOutput(unsigned number, Value value) {
+  auto it = placedInOutput.find(skipCasts(value));
+  if (it != placedInOutput.end() && it->second == number)
+    return;
+  Buffer &buffer = buffers[value];
+  Value output = createOutput(number, buffer);
+  CopyOp::create(
+      b, buffer.memory, output,
+      createBytes(cast<RankedTensorType>(value.getType()).getElementType(),
+                  buffer.sizes));
+}
+
 LogicalResult Converter::convertReturn(func::ReturnOp op) {
   b.setLoc(op.getLoc());
-  for (auto [number, value] : llvm::enumerate(op.getOperands())) {
-    auto it = placedInOutput.find(skipCasts(value));
-    if (it != placedInOutput.end() && it->second == number)
-      continue;
-    Buffer &buffer = buffers[value];
-    Value output = createOutput(number, buffer);
-    CopyOp::create(
-        b, buffer.memory, output,
-        createBytes(cast<RankedTensorType>(value.getType()).getElementType(),
-                    buffer.sizes));
-  }
+  for (auto [number, value] : llvm::enumerate(op.getOperands()))
+    if (!isStateRole(outputRoles[number].role))
+      copyToOutput(number, value);
+  copyStates(op);
   func::ReturnOp::create(b);
   return success();
 }
@@ -163,6 +170,7 @@ LogicalResult Converter::convert() {
   to = func::FuncOp::create(b, mainName, b.getFunctionType({}, {}));
   b.setInsertionPointToStart(to.addEntryBlock());
   convertInputs();
+  sinkStates();
   placeOutputs();
   Block &body = from.getBody().front();
   if (failed(convertBlock(body)) ||

@@ -23,7 +23,7 @@ LogicalResult Converter::readRole(DictionaryAttr attrs, const Twine &of,
   return success();
 }
 
-static bool isState(Role role) {
+bool weft::host::isStateRole(Role role) {
   return role == Role::parameter || role == Role::state;
 }
 
@@ -33,7 +33,7 @@ LogicalResult Converter::readInitial(unsigned argument) {
   if (!given)
     return success();
   std::string name = getPortName(attrs, "input", argument);
-  if (!isState(inputRoles[argument].role))
+  if (!isStateRole(inputRoles[argument].role))
     return from.emitOpError()
            << "argument '" << name << "' has '" << kInitialAttr
            << "', but is neither a parameter nor state";
@@ -54,7 +54,7 @@ LogicalResult Converter::readTwin(unsigned result) {
   DictionaryAttr attrs = from.getResultAttrDict(result);
   std::string name = getPortName(attrs, "output", result);
   Attribute given = attrs ? attrs.get(kTwinAttr) : Attribute();
-  if (isState(outputRoles[result].role) != static_cast<bool>(given))
+  if (isStateRole(outputRoles[result].role) != static_cast<bool>(given))
     return from.emitOpError()
            << "result '" << name << "' is "
            << (given ? "neither a parameter nor state, but has"
@@ -93,11 +93,11 @@ LogicalResult Converter::readRoles() {
         failed(readTwin(i)))
       return failure();
   for (auto [i, argument] : llvm::enumerate(inputRoles))
-    if (isState(argument.role) != (argument.twin >= 0))
+    if (isStateRole(argument.role) != (argument.twin >= 0))
       return from.emitOpError()
              << "argument '" << getPortName(from.getArgAttrDict(i), "input", i)
              << "' is "
-             << (isState(argument.role)
+             << (isStateRole(argument.role)
                      ? "a parameter or state, but no result is its new value"
                      : "neither a parameter nor state, but a result is its "
                        "new value");
