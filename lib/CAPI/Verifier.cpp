@@ -115,6 +115,12 @@ extern "C" weft_outcome weft_verifier_match(weft_verifier *verifier,
   return session.finish(failed(match()), message);
 }
 
+extern "C" void weft_verifier_announce(weft_verifier *verifier,
+                                       const weft_kernel *kernel,
+                                       void *const *words) {
+  verifier->check->announce(kernel->name, words);
+}
+
 extern "C" weft_outcome
 weft_verifier_check(weft_verifier *verifier, const weft_kernel *kernel,
                     void *const *words, int32_t *num_results, int32_t *result,
