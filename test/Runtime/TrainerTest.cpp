@@ -209,6 +209,36 @@ TEST_F(TrainerTest, aFaultLeavesTheState) {
   EXPECT_EQ(weft_trainer_steps(trainer), 9);
 }
 
+// Of a state, the same memory may be given twice, but at one address.
+TEST_F(TrainerTest, aStateLiesInPlaceOrElsewhere) {
+  start();
+  weft_session *session = weft_trainer_session(trainer);
+  float rate = 1, w[6] = {1, 2, 3}, v[3] = {}, loss = 0;
+  int64_t seed = 0, steps = 0, noise = 0;
+  weft_tensor inputs[] = {
+      tensorOf(x, WEFT_F32, {3}),    tensorOf(w, WEFT_F32, {3}),
+      tensorOf(&rate, WEFT_F32, {}), tensorOf(v, WEFT_F32, {3}),
+      tensorOf(&seed, WEFT_I64, {}), tensorOf(&steps, WEFT_I64, {})};
+  weft_tensor places[] = {
+      tensorOf(&loss, WEFT_F32, {}), tensorOf(v, WEFT_F32, {3}),
+      tensorOf(w, WEFT_F32, {3}), tensorOf(&noise, WEFT_I64, {}),
+      tensorOf(&steps, WEFT_I64, {})};
+  ASSERT_EQ(weft_session_run(session, 6, inputs, 5, places), WEFT_OK)
+      << weft_last_error();
+  EXPECT_EQ(w[2], 0);
+  places[2].data = w + 1;
+  EXPECT_EQ(weft_session_run(session, 6, inputs, 5, places),
+            WEFT_ERROR_OVERLAP);
+  EXPECT_STREQ(weft_last_error(), "WFT5212: the memory of output \"w'\" "
+                                  "overlaps that of input \"w\"");
+  places[2].data = w + 3;
+  EXPECT_EQ(weft_session_run(session, 6, inputs, 5, places), WEFT_OK);
+  places[2].data = v;
+  EXPECT_EQ(weft_session_run(session, 6, inputs, 5, places),
+            WEFT_ERROR_OVERLAP);
+  EXPECT_EQ(steps, 2);
+}
+
 TEST_F(TrainerTest, countsReferences) {
   start();
   weft_trainer_retain(trainer);
