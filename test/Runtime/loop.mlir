@@ -1,6 +1,9 @@
 // RUN: weft compile %s --start-at=tensor --emit=host -o %t.host
 // RUN: FileCheck %s --input-file %t.host
 // RUN: weft-test-program %s --from=tensor --input=f32[2]1,2 --input=f32[6x2]0.5 | FileCheck %s --check-prefix=VALUES
+// RUN: weft verify %s --start-at=tensor --random | FileCheck %s --check-prefix=VERIFY
+// VERIFY-NOT: WRONG
+// VERIFY: launches agree with the reference evaluator
 
 // A loop that collects rows, which are sums so far: it has one buffer for them,
 // the output's copy is the only one, and each step writes a row. An inner loop

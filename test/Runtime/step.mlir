@@ -4,6 +4,9 @@
 //
 // RUN: weft compile %s --start-at=tensor --emit=host -o %t.host
 // RUN: FileCheck %s --input-file %t.host
+// RUN: weft verify %s --start-at=tensor --random | FileCheck %s --check-prefix=VERIFY
+// VERIFY-NOT: WRONG
+// VERIFY: launches agree with the reference evaluator
 
 // States are written last, each in place of its old value; what the caller gets
 // before the last kernel that can fault is marked.
