@@ -163,6 +163,12 @@ weft_outcome weft_verifier_create(const char *path,
 weft_outcome weft_verifier_match(weft_verifier *verifier,
                                  const weft_program *program, char **message);
 
+/// Is to be called before each launch of `kernel`, of a program that matches,
+/// with the words of weft_observe_fn (weft-rt/weft.h): keeps what the kernel
+/// will write over.
+void weft_verifier_announce(weft_verifier *verifier, const weft_kernel *kernel,
+                            void *const *words);
+
 /// Is to be called after each launch of `kernel`, of a program that matches,
 /// with the words of weft_observe_fn (weft-rt/weft.h). After the last of the
 /// kernel's tasks, compares its results with what the reference evaluator makes

@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 /// Version of everything in this header.
-#define WEFT_PROGRAM_ABI 2
+#define WEFT_PROGRAM_ABI 3
 
 /// Alignment in bytes of every buffer that a program plans and of what the
 /// runtime provides. Inputs and outputs in the caller's memory are aligned to
@@ -76,12 +76,38 @@ typedef struct weft_dim {
   int32_t symbol;
 } weft_dim;
 
+/// What a port is for. All ports of a program that is only run are data. A
+/// program that is a step of training takes its state as inputs and gives the
+/// new state as outputs (see train.h).
+typedef enum weft_role {
+  WEFT_ROLE_DATA = 0,      ///< of the model: what it is given, and its results
+  WEFT_ROLE_PARAMETER = 1, ///< state that is trained
+  WEFT_ROLE_STATE = 2,     ///< state of the optimizer and of statistics
+  WEFT_ROLE_RATE = 3,      ///< an input, scalar f32: the learning rate
+  WEFT_ROLE_SEED = 4,      ///< an input, scalar i64: where random numbers start
+  WEFT_ROLE_LOSS = 5,      ///< an output, scalar f32
+  WEFT_ROLE_METRIC = 6,    ///< an output, a scalar
+} weft_role;
+
 /// An input or output of a program.
+///
+/// Each input that is a parameter or state has a twin among the outputs, its
+/// new value, of the same role, type and fixed sizes. Both may be given the
+/// same memory (at exactly the same address): the program then updates it in
+/// place.
 typedef struct weft_port {
   const char *name;
   weft_dtype dtype;
   int32_t rank;
   const weft_dim *dims;
+  weft_role role;
+  int32_t twin;    ///< of parameters and state: the output that is the input's
+                   ///< new value, and the other way round; else -1
+  int32_t initial; ///< of an input that has a twin: the constant that it starts
+                   ///< from, or -1 for zeros; else -1
+  int32_t early;   ///< of an output: not 0 if the program may write to it while
+                   ///< it can still fail, so that the runtime lets it write
+                   ///< elsewhere and copies after a success; else 0
 } weft_port;
 
 /// A symbolic size, bound by the first input dimension that mentions it.

@@ -36,6 +36,7 @@
   X(WEFT_ERROR_OUTPUT_MEMORY, 5209, "an output has too little memory")         \
   X(WEFT_ERROR_OUTPUT_SIZE, 5210, "an output came out with another size")      \
   X(WEFT_ERROR_OVERFLOW, 5211, "a size does not fit into 64 bits")             \
+  X(WEFT_ERROR_OVERLAP, 5212, "an output shares memory with another tensor")   \
   /* Running. */                                                               \
   X(WEFT_ERROR_FAULT_INDEX, 5301, "an index is out of range")                  \
   X(WEFT_ERROR_FAULT_DIVISION, 5302, "an integer was divided by zero")         \

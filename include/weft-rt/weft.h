@@ -98,12 +98,13 @@ typedef void (*weft_parallel_body)(void *context, int64_t part);
 typedef void (*weft_parallel_for_fn)(void *user, int64_t parts,
                                      weft_parallel_body body, void *context);
 
-/// Told of each launch that succeeded, by the thread that runs the program. A
-/// kernel that has several tasks is launched as often, with the same `words`:
-/// the addresses of the kernel's inputs, the addresses of
-/// its results, its scalars, and the sizes of both that the compiler did not
-/// know. What they point at is valid during the call. `user` is what the
-/// session was given.
+/// Told of a launch by the thread that runs the program: before it, or after
+/// one that succeeded. A kernel that has several tasks is launched as often,
+/// with the same `words`: the addresses of the kernel's inputs, the addresses
+/// of its results, its scalars, and the sizes of both that the compiler did not
+/// know. An input and a result at the same address are one tensor that the
+/// kernel changes. What they point at is valid during the call. `user` is what
+/// the session was given.
 typedef void (*weft_observe_fn)(void *user, int32_t kernel, void *const *words);
 
 /// How a session runs. Fill it with weft_session_options_init() first.
@@ -117,7 +118,8 @@ typedef struct weft_session_options {
   /// Runs parallel loops instead of threads of the session's own, if not NULL.
   weft_parallel_for_fn parallel_for;
   void *parallel_for_user;
-  /// Called after each launch, if not NULL.
+  /// Called before and after each launch, if not NULL.
+  weft_observe_fn announce;
   weft_observe_fn observe;
   void *observe_user;
   /// Non-zero: time every launch (see weft_session_write_trace).
@@ -153,11 +155,13 @@ WEFT_API void weft_session_release(weft_session *session);
 /// An output whose `data` is NULL gets memory of the session's, which stays
 /// valid until the next run or the last release; it may be an input of the next
 /// run. Otherwise `data` is memory of the caller's, `bytes` long, that overlaps
-/// no input and no other output. `dtype`, `rank` and `dims` of outputs are
-/// written, not read, and so are `data` and `bytes` of the session's memory.
+/// no input and no other output, except that an output which is the new value
+/// of a state (weft_port) may have the address of that input. `dtype`, `rank`
+/// and `dims` of outputs are written, not read, and so are `data` and `bytes`
+/// of the session's memory.
 ///
-/// If the run fails, memory of the caller's for outputs holds nothing of use
-/// (it may have been written to in part), and outputs in the session's memory
+/// If the run fails, memory of the caller's for outputs is as it was, unless it
+/// was the caller's parallel loop that failed. Outputs in the session's memory
 /// are dropped: their `data` is NULL. The session can run again.
 WEFT_API weft_status weft_session_run(weft_session *session, int32_t num_inputs,
                                       const weft_tensor *inputs,

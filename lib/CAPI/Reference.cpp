@@ -77,7 +77,12 @@ FailureOr<weft_port> Ports::describePort(CompileSession &session, Type type,
   }
   return weft_port{names.emplace_back(name).c_str(),
                    static_cast<weft_dtype>(getDtype(tensor.getElementType())),
-                   static_cast<int32_t>(tensor.getRank()), sizes.data()};
+                   static_cast<int32_t>(tensor.getRank()),
+                   sizes.data(),
+                   WEFT_ROLE_DATA,
+                   -1,
+                   -1,
+                   0};
 }
 
 LogicalResult Ports::describe(CompileSession &session, func::FuncOp function) {

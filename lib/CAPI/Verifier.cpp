@@ -51,7 +51,9 @@ static bool isSamePort(const weft_port &port, host::PortAttr attr) {
   RankedTensorType type = attr.getType();
   if (port.name != attr.getName() ||
       static_cast<int32_t>(port.dtype) != getDtype(type.getElementType()) ||
-      port.rank != type.getRank())
+      port.rank != type.getRank() ||
+      port.role != static_cast<weft_role>(attr.getRole()) ||
+      port.twin != attr.getTwin())
     return false;
   for (auto [i, size] : llvm::enumerate(type.getShape()))
     if (port.dims[i].symbol != attr.getSymbols()[i] ||
@@ -111,6 +113,12 @@ extern "C" weft_outcome weft_verifier_match(weft_verifier *verifier,
     return success();
   };
   return session.finish(failed(match()), message);
+}
+
+extern "C" void weft_verifier_announce(weft_verifier *verifier,
+                                       const weft_kernel *kernel,
+                                       void *const *words) {
+  verifier->check->announce(kernel->name, words);
 }
 
 extern "C" weft_outcome

@@ -37,6 +37,7 @@ static void addPassesToDispatch(OpPassManager &pm) {
   // Ops that are computed together become one region.
   pm.addNestedPass<func::FuncOp>(createFormDispatchesPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createChooseInPlacePass());
 }
 
 static void addPassesToKernel(OpPassManager &pm) {
@@ -50,6 +51,7 @@ static void addPassesToHost(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(createConvertDispatchToHostPass());
   pm.addPass(createCSEPass());
+  pm.addPass(host::createMarkEarlyPass());
   pm.addPass(host::createPlanArenaPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -73,6 +73,26 @@ private:
 
 } // namespace
 
+void KernelCheck::announce(StringRef name, void *const *words) {
+  auto it = entries.find(name);
+  if (it == entries.end() || it->second.launches != 0)
+    return;
+  Entry &entry = it->second;
+  dispatch::RegionOp region = entry.region;
+  entry.kept.assign(region.getInputs().size(), {});
+  Words reader(region, words);
+  for (size_t i = 0; i < region.getScalars().size(); ++i)
+    reader.takeNumber();
+  llvm::SmallDenseSet<int64_t> inPlace;
+  for (unsigned i : llvm::seq(region.getNumResults()))
+    inPlace.insert(region.getInPlaceInput(i));
+  for (auto [i, type] : llvm::enumerate(region.getInputs().getTypes())) {
+    HostTensor input = reader.takeTensor(type);
+    if (inPlace.contains(i))
+      llvm::append_range(entry.kept[i], input.getBytes());
+  }
+}
+
 FailureOr<SmallVector<Difference>> KernelCheck::check(StringRef name,
                                                       void *const *words) {
   auto it = entries.find(name);
@@ -88,8 +108,12 @@ FailureOr<SmallVector<Difference>> KernelCheck::check(StringRef name,
   for (size_t i = 0; i < region.getScalars().size(); ++i)
     scalars.push_back(
         HostTensor::fromIndex(region.getContext(), reader.takeNumber()));
-  for (Type type : region.getInputs().getTypes())
-    arguments.push_back(reader.takeTensor(type));
+  for (auto [i, type] : llvm::enumerate(region.getInputs().getTypes())) {
+    HostTensor input = reader.takeTensor(type);
+    bool isKept = i < entry.kept.size() && !entry.kept[i].empty();
+    arguments.push_back(
+        isKept ? HostTensor::borrow(input.getType(), entry.kept[i]) : input);
+  }
   llvm::append_range(arguments, scalars);
   FailureOr<SmallVector<HostTensor>> wanted =
       evaluateBlock(region.getBody().front(), arguments);

@@ -152,7 +152,7 @@ protected:
   }
 
   weft_dim dims[2] = {{0, 0}, {1, -1}};
-  weft_port port = {"x", WEFT_I64, 2, dims};
+  weft_port port = {"x", WEFT_I64, 2, dims, WEFT_ROLE_DATA, -1, -1, 0};
   weft_symbol symbol = {"N", 0, INT64_MAX};
   weft_program program = fixture_program;
 };

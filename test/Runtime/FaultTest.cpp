@@ -86,6 +86,62 @@ TEST_F(FaultTest, dropsOutputsOfTheSessionOnly) {
   outputs[0] = nowhere();
 }
 
+// "first" is written by the kernel that faults, and marked so.
+TEST_F(FaultTest, leavesMemoryOfTheCallerAsItWas) {
+  Inputs bad(20, 2, 1);
+  Aligned<float> y(60, -3);
+  Aligned<int64_t> first(20, -4), some(2, -5);
+  Aligned<unsigned char> codes(8, 6);
+  outputs[0] = tensorOf(y.data(), WEFT_F32, {20, 3});
+  outputs[1] = tensorOf(first.data(), WEFT_I64, {20});
+  outputs[2] = tensorOf(some.data(), WEFT_I64, {2});
+  outputs[3] = tensorOf(codes.data(), WEFT_U8, {8});
+  EXPECT_EQ(run(bad), WEFT_ERROR_FAULT_INDEX);
+  for (int i = 0; i < 60; ++i)
+    EXPECT_EQ(y[i], -3);
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(first[i], -4);
+  EXPECT_EQ(some[0], -5);
+  EXPECT_EQ(codes[7], 6);
+  Inputs good(20);
+  ASSERT_EQ(run(good), WEFT_OK) << weft_last_error();
+  EXPECT_EQ(outputs[1].data, first.data());
+  expectOutputs(good);
+  outputs.assign(4, nowhere());
+}
+
+// What can be known of outputs is checked before the program runs.
+TEST_F(FaultTest, writesNothingIfALaterOutputDoesNotFit) {
+  Inputs good(20);
+  Aligned<float> y(60, -3);
+  Aligned<unsigned char> codes(7);
+  outputs[0] = tensorOf(y.data(), WEFT_F32, {20, 3});
+  outputs[3] = tensorOf(codes.data(), WEFT_U8, {7});
+  EXPECT_EQ(run(good), WEFT_ERROR_OUTPUT_MEMORY);
+  EXPECT_STREQ(weft_last_error(),
+               "WFT5209: output \"codes\" has 7 bytes of memory, wanted 8");
+  for (int i = 0; i < 60; ++i)
+    EXPECT_EQ(y[i], -3);
+  outputs.assign(4, nowhere());
+}
+
+TEST_F(FaultTest, outputsMustNotOverlap) {
+  Inputs good(20);
+  outputs[0] = good.tensors[0];
+  EXPECT_EQ(run(good), WEFT_ERROR_OVERLAP);
+  EXPECT_STREQ(weft_last_error(), "WFT5212: the memory of output \"y\" "
+                                  "overlaps that of input \"x\"");
+  Aligned<int64_t> both(60);
+  outputs[0] = tensorOf(both.data(), WEFT_F32, {20, 3});
+  outputs[1] = tensorOf(&both[29], WEFT_I64, {20});
+  EXPECT_EQ(run(good), WEFT_ERROR_OVERLAP);
+  EXPECT_STREQ(weft_last_error(), "WFT5212: the memory of output \"first\" "
+                                  "overlaps that of output \"y\"");
+  outputs[1] = tensorOf(&both[30], WEFT_I64, {20});
+  EXPECT_EQ(run(good), WEFT_OK) << weft_last_error();
+  outputs.assign(4, nowhere());
+}
+
 // A place says more than the kernel that is running.
 TEST_F(FaultTest, namesThePlace) {
   weft_program program = fixture_program;

@@ -107,10 +107,10 @@ TEST_F(ModelTest, refusesProgramsOfAnotherABI) {
   EXPECT_EQ(
       expectNotOpened(WEFT_TEST_FOLDER "/weft-other-abi.so", WEFT_ERROR_ABI),
       "WFT5103: \"" WEFT_TEST_FOLDER "/weft-other-abi.so\" holds a program of "
-      "another ABI than version 2");
+      "another ABI than version 3");
   program.abi = 99;
   expectRefused(program, WEFT_ERROR_ABI,
-                "the program has ABI version 99, wanted 2");
+                "the program has ABI version 99, wanted 3");
 }
 
 TEST_F(ModelTest, refusesMissingArguments) {
@@ -164,7 +164,7 @@ TEST_F(ModelTest, refusesBrokenLists) {
 
 TEST_F(ModelTest, refusesBrokenPorts) {
   weft_dim dim = {4, -1};
-  weft_port port = {"p", WEFT_F32, 1, &dim};
+  weft_port port = {"p", WEFT_F32, 1, &dim, WEFT_ROLE_DATA, -1, -1, 0};
   program.outputs = &port;
   program.num_outputs = 1;
   port.name = nullptr;

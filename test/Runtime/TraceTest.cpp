@@ -53,13 +53,19 @@ TEST_F(TraceTest, timesLaunches) {
 
 TEST_F(TraceTest, tellsOfLaunches) {
   struct Seen {
-    std::vector<int32_t> kernels;
+    std::vector<int32_t> announced, kernels;
     std::vector<const void *> firstWords;
     float twice = 0;
   } seen;
   weft_session_options options;
   weft_session_options_init(&options);
   options.observe_user = &seen;
+  options.announce = [](void *user, int32_t kernel, void *const *) {
+    auto *seen = static_cast<Seen *>(user);
+    // What is announced has not been seen.
+    EXPECT_EQ(seen->announced.size(), seen->kernels.size());
+    seen->announced.push_back(kernel);
+  };
   options.observe = [](void *user, int32_t kernel, void *const *words) {
     auto *seen = static_cast<Seen *>(user);
     seen->kernels.push_back(kernel);
@@ -74,11 +80,13 @@ TEST_F(TraceTest, tellsOfLaunches) {
   EXPECT_EQ(seen.firstWords[0], inputs.x.data());
   EXPECT_NE(seen.firstWords[1], inputs.x.data());
   EXPECT_EQ(seen.twice, 2 * inputs.x[4]);
+  EXPECT_EQ(seen.announced, seen.kernels);
   // A launch that failed is none.
   Inputs faulty(10, 2, WEFT_FAULT_DIVISION_BY_ZERO);
   seen = {};
   EXPECT_NE(run(faulty), WEFT_OK);
   EXPECT_TRUE(seen.kernels.empty());
+  EXPECT_EQ(seen.announced, std::vector<int32_t>{0});
 }
 
 TEST_F(TraceTest, keepsThousandsOfLaunches) {

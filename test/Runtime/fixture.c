@@ -13,16 +13,17 @@ static const weft_dim some_dims[] = {{0, -2}};
 static const weft_dim codes_dims[] = {{8, -1}};
 
 static const weft_port inputs[] = {
-    {"x", WEFT_F32, 2, x_dims},
-    {"bias", WEFT_F32, 1, bias_dims},
-    {"pair", WEFT_I64, 2, pair_dims},
-    {"mode", WEFT_I64, 0, NULL},
+    {"x", WEFT_F32, 2, x_dims, WEFT_ROLE_DATA, -1, -1, 0},
+    {"bias", WEFT_F32, 1, bias_dims, WEFT_ROLE_DATA, -1, -1, 0},
+    {"pair", WEFT_I64, 2, pair_dims, WEFT_ROLE_DATA, -1, -1, 0},
+    {"mode", WEFT_I64, 0, NULL, WEFT_ROLE_DATA, -1, -1, 0},
 };
+// "first" is written while the run can still fail.
 static const weft_port outputs[] = {
-    {"y", WEFT_F32, 2, x_dims},
-    {"first", WEFT_I64, 1, first_dims},
-    {"some", WEFT_I64, 1, some_dims},
-    {"codes", WEFT_U8, 1, codes_dims},
+    {"y", WEFT_F32, 2, x_dims, WEFT_ROLE_DATA, -1, -1, 0},
+    {"first", WEFT_I64, 1, first_dims, WEFT_ROLE_DATA, -1, -1, 1},
+    {"some", WEFT_I64, 1, some_dims, WEFT_ROLE_DATA, -1, -1, 0},
+    {"codes", WEFT_U8, 1, codes_dims, WEFT_ROLE_DATA, -1, -1, 0},
 };
 static const weft_symbol symbols[] = {{"N", 0, 1000000}, {"M", 0, 64}};
 

@@ -33,6 +33,7 @@ public:
   bool report() const;
 
 private:
+  static void announce(void *user, int32_t kernel, void *const *words);
   static void observe(void *user, int32_t kernel, void *const *words);
   void checkLaunch(int32_t kernel, void *const *words);
   void print(int32_t kernel) const;
@@ -104,6 +105,13 @@ void Verification::checkLaunch(int32_t kernel, void *const *words) {
   stopped = flags.firstBad;
 }
 
+void Verification::announce(void *user, int32_t kernel, void *const *words) {
+  auto *self = static_cast<Verification *>(user);
+  if (!self->stopped)
+    weft_verifier_announce(self->verifier.get(),
+                           &self->model.program().kernels[kernel], words);
+}
+
 void Verification::observe(void *user, int32_t kernel, void *const *words) {
   // Exceptions must not pass through the program.
   auto *self = static_cast<Verification *>(user);
@@ -116,6 +124,7 @@ void Verification::run() {
   weft_session_options options;
   weft_session_options_init(&options);
   options.threads = flags.threads;
+  options.announce = announce;
   options.observe = observe;
   options.observe_user = this;
   Session session = createSession(model, options);

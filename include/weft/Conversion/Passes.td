@@ -33,6 +33,20 @@ def FormDispatchesPass : Pass<"dispatch-form", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::weft::dispatch::DispatchDialect"];
 }
 
+def ChooseInPlacePass : Pass<"dispatch-in-place", "::mlir::func::FuncOp"> {
+  let summary = "Choose results that are made in the memory of an operand";
+  let description = [{
+    Sets `in_place` of regions: for the new value of a state (`weft.twin`), if
+    the region reads the old one element by element; and for a region that does
+    nothing but replace some elements of a tensor which a loop carries, or which
+    a kernel has made, and which is not needed afterwards.
+
+    Requires: regions, in an order in which they can run.
+    Ensures: nothing else is changed.
+  }];
+  let dependentDialects = ["::weft::dispatch::DispatchDialect"];
+}
+
 def ConvertDispatchToHostPass
     : Pass<"convert-dispatch-to-host", "::mlir::ModuleOp"> {
   let summary = "Turn launches on tensors into a program on buffers";
@@ -41,7 +55,11 @@ def ConvertDispatchToHostPass
     buffers, a launch gets memory for its results, sizes become arithmetic on
     the symbols of the inputs. A result that the program returns is written
     straight into the output. Memory whose size depends on symbols alone becomes
-    `host.alloc`, other memory `host.allocate`. The module's attribute
+    `host.alloc`, other memory `host.allocate`. What a kernel makes in place is
+    made in the memory of that operand if nothing else needs it, in loops as
+    well; else the operand is copied first. New values of states are written
+    after all else, in the order of the program: at once where the old value is
+    not read any more, else by copies at the end. The module's attribute
     `weft.dim_ranges`, a dictionary of `array<i64: min, max>`, limits symbols.
 
     Requires: `dispatch.launch`, constants, sizes and `scf` are all that `@main`

@@ -7,6 +7,7 @@
 #include "mlir/Pass/Pass.h"
 
 namespace weft {
+#define GEN_PASS_DECL_CHOOSEINPLACEPASS
 #define GEN_PASS_DECL_FORMDISPATCHESPASS
 #include "weft/Conversion/Passes.h.inc"
 } // namespace weft

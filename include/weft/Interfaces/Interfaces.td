@@ -81,6 +81,32 @@ def LoopOpInterface : OpInterface<"LoopOpInterface"> {
     "void", "emitLoops", (ins "::weft::LoopEmitter &":$emitter)>];
 }
 
+def UpdateOpInterface : OpInterface<"UpdateOpInterface"> {
+  let cppNamespace = "::weft";
+  let description = [{
+    An op whose one result is an operand, of the same type, in which elements
+    are replaced by those of another operand, each by one. If nothing needs the
+    old tensor, its memory can become the result's, and no other element is
+    touched.
+  }];
+  let methods = [
+    InterfaceMethod<
+      /*desc=*/[{ Returns the operand that is updated. }],
+      "::mlir::OpOperand &", "getUpdated">,
+    InterfaceMethod<
+      /*desc=*/[{ Returns the operand that holds the new elements. }],
+      "::mlir::OpOperand &", "getUpdates">,
+    InterfaceMethod<
+      /*desc=*/[{
+        Emits the indices in the result of the element of `getUpdates()` at
+        `indices`. They are within the result's bounds.
+      }],
+      "::llvm::SmallVector<::mlir::Value>", "emitTarget",
+      (ins "::weft::ElementEmitter &":$emitter,
+           "::llvm::ArrayRef<::mlir::Value>":$indices)>
+  ];
+}
+
 def CostOpInterface : OpInterface<"CostOpInterface"> {
   let cppNamespace = "::weft";
   let description = [{

@@ -23,6 +23,11 @@ public:
   /// no such kernel.
   mlir::ArrayAttr getNodes(llvm::StringRef name) const;
 
+  /// Is to be called before each launch of the kernel called `name`, with the
+  /// words that its tasks will get. Before the first of its tasks, keeps what
+  /// the kernel will write over.
+  void announce(llvm::StringRef name, void *const *words);
+
   /// Is to be called after each launch of the kernel called `name`, with the
   /// words that its tasks got (see dispatch.kernel). After the last of its
   /// tasks, evaluates the region on the kernel's inputs; returns how far each
@@ -36,6 +41,8 @@ private:
     dispatch::RegionOp region;
     dispatch::KernelOp kernel;
     size_t launches = 0; ///< of tasks, since the kernel was last checked
+    /// By input: its bytes, if a result is made in their place.
+    llvm::SmallVector<std::vector<char>> kept = {};
   };
   llvm::StringMap<Entry> entries;
   double scale = 1;

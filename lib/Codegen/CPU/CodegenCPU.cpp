@@ -49,6 +49,7 @@ struct RegionInfo : llvm::DenseMapInfo<Operation *> {
     auto one = cast<dispatch::RegionOp>(const_cast<Operation *>(lhs));
     auto two = cast<dispatch::RegionOp>(const_cast<Operation *>(rhs));
     return one.getResultTypes() == two.getResultTypes() &&
+           one.getInPlace() == two.getInPlace() &&
            OperationEquivalence::isRegionEquivalentTo(
                &one.getBody(), &two.getBody(),
                OperationEquivalence::IgnoreLocations);
@@ -79,8 +80,9 @@ dispatch::KernelOp GenerateCPUKernels::getKernel(dispatch::RegionOp region) {
   std::string name = chooseName(region);
   name += "_" + std::to_string(names[name]++);
   KernelBuilder builder(region, name, getOperation(), target);
-  if (!emitLoopKernel(builder) && !emitContractionKernel(builder) &&
-      !emitWindowKernel(builder) && !emitRowKernel(builder))
+  if (!emitUpdateKernel(builder) && !emitLoopKernel(builder) &&
+      !emitContractionKernel(builder) && !emitWindowKernel(builder) &&
+      !emitRowKernel(builder))
     emitElementKernel(builder);
   return kernel = builder.finish();
 }

@@ -68,53 +68,94 @@ struct Nest {
 static void storeElements(RegionEmitter &e, KernelBuilder &kernel,
                           const Group &group, const Nest &nest,
                           ArrayRef<Value> indices) {
-  for (auto [number, view] : llvm::zip(group.results, nest.views))
-    e.store(view, indices, e.element(kernel.getYields()[number], indices));
+  // All is read before anything is written, which may be in place.
+  SmallVector<Value> elements;
+  for (unsigned number : group.results)
+    elements.push_back(e.element(kernel.getYields()[number], indices));
+  for (auto [view, element] : llvm::zip_equal(nest.views, elements))
+    e.store(view, indices, element);
 }
 
-static void emitGroup(KernelBuilder &kernel, const Group &group) {
+namespace {
+/// Loops over `sizes`, and what is done at each index.
+struct Loops {
+  SmallVector<Value> sizes;
+  std::function<void(ArrayRef<Value>)> body;
+};
+} // namespace
+
+/// Adds a task that runs the loops which `make` gives in each function.
+static void addLoops(KernelBuilder &kernel,
+                     llvm::function_ref<Loops(RegionEmitter &)> make) {
   kernel.addTask(
       [&](RegionEmitter &e) {
-        Nest nest(e, kernel, group);
+        Loops loops = make(e);
         // One loop is cut into pieces, several into groups of rows.
-        if (nest.sizes.size() == 1)
-          return e.ceilDiv(nest.sizes[0], e.index(kGrain));
-        Value rows = nest.sizes.empty()
+        if (loops.sizes.size() == 1)
+          return e.ceilDiv(loops.sizes[0], e.index(kGrain));
+        Value rows = loops.sizes.empty()
                          ? e.index(1)
-                         : e.product(ValueRange(nest.sizes).drop_back());
-        return e.ceilDiv(rows, rowsPerIteration(e, nest.sizes));
+                         : e.product(ValueRange(loops.sizes).drop_back());
+        return e.ceilDiv(rows, rowsPerIteration(e, loops.sizes));
       },
       [&](RegionEmitter &e, Value begin, Value end) {
-        Nest nest(e, kernel, group);
-        if (nest.sizes.size() == 1) {
+        Loops loops = make(e);
+        if (loops.sizes.size() == 1) {
           Value grain = e.index(kGrain);
-          Value last = e.min(e.mul(end, grain), nest.sizes[0]);
+          Value last = e.min(e.mul(end, grain), loops.sizes[0]);
           e.loop(e.mul(begin, grain), last, {}, [&](Value i, ValueRange) {
-            storeElements(e, kernel, group, nest, i);
+            loops.body(i);
             return SmallVector<Value>();
           });
           return;
         }
-        ValueRange outer = ValueRange(nest.sizes);
+        ValueRange outer = ValueRange(loops.sizes);
         if (!outer.empty())
           outer = outer.drop_back();
-        Value step = rowsPerIteration(e, nest.sizes);
+        Value step = rowsPerIteration(e, loops.sizes);
         Value last = e.min(e.mul(end, step), e.product(outer));
         e.loop(e.mul(begin, step), last, {}, [&](Value row, ValueRange) {
           SmallVector<Value> indices = e.delinearize(row, outer);
-          if (nest.sizes.empty()) {
-            storeElements(e, kernel, group, nest, {});
+          if (loops.sizes.empty()) {
+            loops.body({});
             return SmallVector<Value>();
           }
-          e.loop(e.index(0), nest.sizes.back(), {}, [&](Value i, ValueRange) {
+          e.loop(e.index(0), loops.sizes.back(), {}, [&](Value i, ValueRange) {
             indices.push_back(i);
-            storeElements(e, kernel, group, nest, indices);
+            loops.body(indices);
             indices.pop_back();
             return SmallVector<Value>();
           });
           return SmallVector<Value>();
         });
       });
+}
+
+static void emitGroup(KernelBuilder &kernel, const Group &group) {
+  addLoops(kernel, [&](RegionEmitter &e) {
+    auto nest = std::make_shared<Nest>(e, kernel, group);
+    return Loops{nest->sizes, [&, nest](ArrayRef<Value> indices) {
+                   storeElements(e, kernel, group, *nest, indices);
+                 }};
+  });
+}
+
+bool weft::cpu::emitUpdateKernel(KernelBuilder &kernel) {
+  if (kernel.getYields().size() != 1 ||
+      kernel.getRegion().getInPlaceInput(0) < 0)
+    return false;
+  auto op = kernel.getYields()[0].getDefiningOp<UpdateOpInterface>();
+  if (!op || !isa<BlockArgument>(op.getUpdated().get()))
+    return false;
+  addLoops(kernel, [&](RegionEmitter &e) {
+    Value updates = op.getUpdates().get();
+    return Loops{e.sizes(updates), [&, updates](ArrayRef<Value> indices) {
+                   Value element = e.element(updates, indices);
+                   e.store(kernel.resultView(e, 0), op.emitTarget(e, indices),
+                           element);
+                 }};
+  });
+  return true;
 }
 
 void weft::cpu::emitElementKernel(KernelBuilder &kernel) {

@@ -114,6 +114,10 @@ void Epilogue::store(RegionEmitter &e, KernelBuilder &kernel,
   SmallVector<Value> position(indices);
   if (space)
     position = space->joinIndices(e, indices, sizes);
+  // All is read before anything is written, which may be in place.
+  SmallVector<Value> elements;
+  for (Value yield : kernel.getYields())
+    elements.push_back(e.element(skipTranspose(yield), position));
   for (auto [number, yield] : llvm::enumerate(kernel.getYields())) {
     MemoryView view = kernel.resultView(e, number);
     SmallVector<Value> target = position;
@@ -122,6 +126,6 @@ void Epilogue::store(RegionEmitter &e, KernelBuilder &kernel,
         target[dim] = position[source];
     if (space)
       view = space->joinFull(e, view);
-    e.store(view, target, e.element(skipTranspose(yield), position));
+    e.store(view, target, elements[number]);
   }
 }

@@ -84,8 +84,13 @@ void KernelBuilder::bindOperands(RegionEmitter &emitter, ValueRange words) {
     SmallVector<Value> strides = emitter.rowMajorStrides(sizes);
     return MemoryView{pointer, type.getElementType(), sizes, strides};
   };
+  // What is made in place is found where it is made.
+  SmallVector<Value> inputPointers(pointers.take_front(numInputs));
+  for (unsigned number : llvm::seq(region.getNumResults()))
+    if (int64_t input = region.getInPlaceInput(number); input >= 0)
+      inputPointers[input] = pointers[numInputs + number];
   for (BlockArgument input : block.getArguments().take_front(numInputs)) {
-    MemoryView view = makeView(pointers[input.getArgNumber()],
+    MemoryView view = makeView(inputPointers[input.getArgNumber()],
                                cast<RankedTensorType>(input.getType()));
     for (auto [dim, size] : llvm::enumerate(view.sizes))
       emitter.bindSize(input, dim, size);
@@ -141,6 +146,7 @@ void KernelBuilder::bindFaults(RegionEmitter &emitter, Value run) {
                                                 Fault fault, Value found,
                                                 Value wanted) {
     ImplicitLocOpBuilder &b = emitter.builder();
+    canFault = true;
     Value bad =
         arith::XOrIOp::create(b, condition, emitter.constant(b.getI1Type(), 1));
     auto ifOp = scf::IfOp::create(b, bad, /*withElseRegion=*/false);
@@ -259,5 +265,6 @@ ArrayAttr weft::cpu::getNodes(dispatch::RegionOp region, ArrayAttr known) {
 dispatch::KernelOp KernelBuilder::finish() {
   return dispatch::KernelOp::create(
       moduleBuilder, region.getLoc(), name, moduleBuilder.getArrayAttr(tasks),
-      moduleBuilder.getArrayAttr(counts), scratchBytes, getNodes(region));
+      moduleBuilder.getArrayAttr(counts), scratchBytes, getNodes(region),
+      region.getInPlaceAttr(), canFault);
 }

@@ -65,6 +65,7 @@ private:
   mlir::OpBuilder moduleBuilder;
   llvm::SmallVector<mlir::Attribute> tasks, counts;
   int64_t scratchBytes = 0;
+  bool canFault = false;
   mlir::Value scratch;                       // of the body being emitted
   llvm::SmallVector<MemoryView> resultViews; // likewise
 };

@@ -11,6 +11,8 @@ namespace weft::cpu {
 // whether it is. They are asked in this order; the last takes every region
 // whose ops have rules for single elements.
 
+/// An op that replaces some elements of a tensor, in the tensor's memory.
+bool emitUpdateKernel(KernelBuilder &kernel);
 /// An op with loops of its own: scatter, sort, cumulative sums.
 bool emitLoopKernel(KernelBuilder &kernel);
 /// A contraction or convolution with what follows it element by element.

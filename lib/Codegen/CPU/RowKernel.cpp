@@ -323,23 +323,26 @@ static void emitRow(RowEmitter &row, KernelBuilder &kernel) {
         .Case<ReduceOp, ArgReduceOp, SoftmaxOp, NormalizeOp>(
             [&](auto rowOp) { row.emit(rowOp); });
   }
-  SmallVector<unsigned> full;
+  SmallVector<unsigned> full, outer;
+  for (auto [number, value] : llvm::enumerate(kernel.getYields()))
+    (row.plan.outerValues.contains(value) ? outer : full).push_back(number);
+  // All is read before anything is written, which may be in place.
   RegionEmitter &e = row.e;
-  for (auto [number, value] : llvm::enumerate(kernel.getYields())) {
-    if (!row.plan.outerValues.contains(value)) {
-      full.push_back(number);
-      continue;
-    }
-    MemoryView view = row.space.joinOuter(e, kernel.resultView(e, number));
-    e.store(view, row.outer, e.element(value, row.outer));
-  }
+  auto store = [&](ArrayRef<unsigned> results, ArrayRef<Value> indices,
+                   auto join) {
+    SmallVector<Value> elements;
+    for (unsigned number : results)
+      elements.push_back(e.element(kernel.getYields()[number], indices));
+    for (auto [number, element] : llvm::zip_equal(results, elements))
+      e.store(join(kernel.resultView(e, number)), indices, element);
+  };
+  store(outer, row.outer,
+        [&](const MemoryView &view) { return row.space.joinOuter(e, view); });
   if (full.empty())
     return;
   row.sweep({}, [&](ArrayRef<Value> indices, ValueRange) {
-    for (unsigned number : full) {
-      MemoryView view = row.space.joinFull(e, kernel.resultView(e, number));
-      e.store(view, indices, e.element(kernel.getYields()[number], indices));
-    }
+    store(full, indices,
+          [&](const MemoryView &view) { return row.space.joinFull(e, view); });
     return SmallVector<Value>();
   });
 }

@@ -3,7 +3,8 @@
 // A tensor that leaves a branch does so as an address and sizes. A tensor that
 // a loop carries has two buffers, if its sizes stay the same: one holds the
 // current value, and the next one is written into the other, by its kernel or
-// by a copy. They are swapped by swapping the addresses.
+// by a copy. They are swapped by swapping the addresses. One that is changed in
+// place, or not at all, has one buffer.
 //
 //===----------------------------------------------------------------------===//
 
@@ -130,31 +131,42 @@ static bool isOwnMemory(Value value) {
          isa<dispatch::LaunchOp, tensor::FromElementsOp, tensor::EmptyOp>(op);
 }
 
-SmallVector<Carried> Converter::carry(ValueRange inits, TypeRange types,
+Value Converter::takeMemory(OpOperand &init) {
+  Buffer buffer = buffers.at(init.get());
+  if (isOwnMemory(init.get()) || takenOver.contains(&init))
+    return buffer.memory;
+  Type elementType =
+      cast<RankedTensorType>(init.get().getType()).getElementType();
+  Value memory = createMemory(elementType, buffer.sizes);
+  CopyOp::create(b, buffer.memory, memory,
+                 createBytes(elementType, buffer.sizes));
+  return memory;
+}
+
+SmallVector<Carried> Converter::carry(MutableArrayRef<OpOperand> inits,
                                       const llvm::BitVector &changing,
+                                      const InPlacePlan &plan,
                                       SmallVectorImpl<Value> &operands) {
   SmallVector<Carried> carried;
-  for (auto [number, init, type] : llvm::enumerate(inits, types)) {
+  for (auto [number, init] : llvm::enumerate(inits)) {
     Carried &entry = carried.emplace_back();
-    entry.type = type;
+    entry.type = init.get().getType();
     entry.firstOperand = operands.size();
-    auto tensor = dyn_cast<RankedTensorType>(type);
+    auto tensor = dyn_cast<RankedTensorType>(entry.type);
     if (!tensor || changing.test(number)) {
       entry.kind = tensor ? Carried::AnyBuffer : Carried::Scalar;
-      addPassed(init, operands);
+      addPassed(init.get(), operands);
+    } else if (plan.chosen.test(number)) {
+      entry.kind = Carried::InPlace;
+      const Buffer &buffer = buffers.at(init.get());
+      entry.sizes = buffer.sizes;
+      entry.memory =
+          plan.steps[number].empty() ? buffer.memory : takeMemory(init);
     } else {
       entry.kind = Carried::TwoBuffers;
-      Buffer buffer = buffers.at(init);
-      entry.sizes = buffer.sizes;
-      Type elementType = tensor.getElementType();
-      Value current = buffer.memory;
-      if (!isOwnMemory(init)) {
-        current = createMemory(elementType, entry.sizes);
-        CopyOp::create(b, buffer.memory, current,
-                       createBytes(elementType, entry.sizes));
-      }
-      operands.push_back(current);
-      operands.push_back(createMemory(elementType, entry.sizes));
+      entry.sizes = buffers.at(init.get()).sizes;
+      operands.push_back(takeMemory(init));
+      operands.push_back(createMemory(tensor.getElementType(), entry.sizes));
     }
     entry.numOperands = operands.size() - entry.firstOperand;
   }
@@ -165,6 +177,10 @@ void Converter::mapCarried(ArrayRef<Carried> carried, ValueRange values,
                            ValueRange operands) {
   for (auto [entry, value] : llvm::zip_equal(carried, values)) {
     ValueRange own = operands.slice(entry.firstOperand, entry.numOperands);
+    if (entry.kind == Carried::InPlace) {
+      buffers[value] = {entry.memory, entry.sizes};
+      continue;
+    }
     if (entry.kind == Carried::TwoBuffers) {
       buffers[value] = {own.front(), entry.sizes};
       continue;
@@ -195,7 +211,7 @@ void Converter::placeYields(Block &block, ArrayRef<Carried> carried,
     fresh.erase(skipCasts(value));
   }
   for (auto [entry, value] : llvm::zip_equal(carried, yielded)) {
-    if (entry.kind == Carried::Scalar)
+    if (entry.kind == Carried::Scalar || entry.kind == Carried::InPlace)
       continue;
     Value source = skipCasts(value);
     auto launch = source.getDefiningOp<dispatch::LaunchOp>();
@@ -261,7 +277,13 @@ Converter::yieldCarried(Operation *loop, ArrayRef<Carried> carried,
                         return isSameSize(std::get<0>(pair), std::get<1>(pair));
                       }))
       changing.set(number);
-    yieldTwoBuffers(entry, value, operands, yields);
+    if (entry.kind == Carried::TwoBuffers)
+      yieldTwoBuffers(entry, value, operands, yields);
+    else if (Value memory = buffers.at(value).memory; memory != entry.memory)
+      CopyOp::create(
+          b, memory, entry.memory,
+          createBytes(cast<RankedTensorType>(entry.type).getElementType(),
+                      entry.sizes));
   }
   return yields;
 }
@@ -302,9 +324,12 @@ LogicalResult Converter::convertFor(scf::ForOp op) {
 }
 
 LogicalResult Converter::tryFor(scf::ForOp op, llvm::BitVector &changing) {
+  SmallVector<Value> args(op.getRegionIterArgs());
+  ValueRange yielded = op.getYieldedValues();
+  InPlacePlan plan = planInPlace(args, yielded, changing);
   SmallVector<Value> inits;
   SmallVector<Carried> carried =
-      carry(op.getInitArgs(), op.getInitArgs().getTypes(), changing, inits);
+      carry(op.getInitArgsMutable(), changing, plan, inits);
   auto loop = scf::ForOp::create(b, scalars.lookup(op.getLowerBound()),
                                  scalars.lookup(op.getUpperBound()),
                                  scalars.lookup(op.getStep()), inits);
@@ -317,10 +342,9 @@ LogicalResult Converter::tryFor(scf::ForOp op, llvm::BitVector &changing) {
   b.setInsertionPointToStart(body);
   scalars.map(op.getInductionVar(), loop.getInductionVar());
   SmallVector<Value> operands(loop.getRegionIterArgs());
-  SmallVector<Value> args(op.getRegionIterArgs());
   mapCarried(carried, args, operands);
-  ValueRange yielded = op.getBody()->getTerminator()->getOperands();
   placeYields(*op.getBody(), carried, yielded, operands);
+  placeInPlace(plan, carried);
   if (failed(convertBlock(*op.getBody())))
     return failure();
   b.setLoc(op.getLoc());
@@ -363,8 +387,33 @@ LogicalResult Converter::convertBefore(scf::WhileOp op, scf::WhileOp loop,
   return success();
 }
 
+/// For each value that the loop carries, the argument of the second region that
+/// is the same value; null if there is none.
+static SmallVector<Value> findAfterArgs(scf::WhileOp op) {
+  SmallVector<Value> args(op.getInits().size());
+  for (auto [arg, before] : llvm::zip_equal(args, op.getBeforeArguments()))
+    for (auto [value, given] :
+         llvm::zip_equal(op.getAfterArguments(), op.getConditionOp().getArgs()))
+      if (given == before)
+        arg = value;
+  return args;
+}
+
+/// Whether `condition` passes `value` on once, and nothing else its address.
+static bool isPassedOnce(Value value, scf::ConditionOp condition) {
+  unsigned count = 0;
+  for (Operation *user : value.getUsers()) {
+    if (user == condition)
+      ++count;
+    else if (!isa<dispatch::LaunchOp, tensor::DimOp, tensor::ExtractOp>(user))
+      return false;
+  }
+  return count == 1;
+}
+
 LogicalResult Converter::convertAfter(scf::WhileOp op, scf::WhileOp loop,
                                       ArrayRef<Carried> carried,
+                                      const InPlacePlan &plan,
                                       ArrayRef<Buffer> forwarded,
                                       llvm::BitVector &changing) {
   OpBuilder::InsertionGuard guard(b);
@@ -376,12 +425,10 @@ LogicalResult Converter::convertAfter(scf::WhileOp op, scf::WhileOp loop,
        llvm::zip_equal(op.getAfterArguments(), forwarded))
     mapPassed(loop, value, passed, source);
   SmallVector<Value> operands(loop.getInits().size());
-  SmallVector<Value> args(carried.size());
+  SmallVector<Value> args = findAfterArgs(op);
   for (auto [number, entry] : llvm::enumerate(carried)) {
-    for (auto [value, given] :
-         llvm::zip_equal(op.getAfterArguments(), op.getConditionOp().getArgs()))
-      if (given == op.getBeforeArguments()[number])
-        args[number] = value;
+    if (entry.kind == Carried::InPlace && args[number])
+      buffers[args[number]].memory = entry.memory;
     if (entry.kind != Carried::TwoBuffers)
       continue;
     operands[entry.firstOperand] = passed[0];
@@ -393,6 +440,7 @@ LogicalResult Converter::convertAfter(scf::WhileOp op, scf::WhileOp loop,
   }
   ValueRange yielded = op.getYieldOp().getOperands();
   placeYields(*op.getAfterBody(), carried, yielded, operands);
+  placeInPlace(plan, carried);
   if (failed(convertBlock(*op.getAfterBody())))
     return failure();
   b.setLoc(op.getLoc());
@@ -402,9 +450,15 @@ LogicalResult Converter::convertAfter(scf::WhileOp op, scf::WhileOp loop,
 }
 
 LogicalResult Converter::tryWhile(scf::WhileOp op, llvm::BitVector &changing) {
+  // What the condition looks at must not have other names afterwards.
+  SmallVector<Value> args = findAfterArgs(op);
+  for (auto [arg, before] : llvm::zip_equal(args, op.getBeforeArguments()))
+    if (!isPassedOnce(before, op.getConditionOp()))
+      arg = Value();
+  InPlacePlan plan = planInPlace(args, op.getYieldOp().getOperands(), changing);
   SmallVector<Value> inits;
   SmallVector<Carried> carried =
-      carry(op.getInits(), op.getInits().getTypes(), changing, inits);
+      carry(op.getInitsMutable(), changing, plan, inits);
   SmallVector<Type> types;
   for (Type type : op.getResultTypes())
     addPassedTypes(type, types);
@@ -414,7 +468,7 @@ LogicalResult Converter::tryWhile(scf::WhileOp op, llvm::BitVector &changing) {
   auto loop = scf::WhileOp::create(b, types, inits);
   SmallVector<Buffer> forwarded;
   if (failed(convertBefore(op, loop, carried, forwarded)) ||
-      failed(convertAfter(op, loop, carried, forwarded, changing)))
+      failed(convertAfter(op, loop, carried, plan, forwarded, changing)))
     return failure();
   ValueRange passed = loop.getResults();
   for (auto [result, source] : llvm::zip_equal(op.getResults(), forwarded))

@@ -224,6 +224,19 @@ void Converter::convertRequire(RequireSizesOp op) {
 // Ops
 //===----------------------------------------------------------------------===//
 
+Value Converter::chooseMemory(OpResult result, const Buffer &buffer) {
+  if (Value memory = placedInMemory.lookup(result))
+    return memory;
+  if (auto it = placedInOutput.find(result); it != placedInOutput.end())
+    return createOutput(it->second, buffer);
+  bool isFresh = fresh.contains(result);
+  OpOperand *place = findPlace(result);
+  if (place && !isFresh && canTakeOver(*place))
+    return buffers.at(place->get()).memory;
+  Type elementType = cast<RankedTensorType>(result.getType()).getElementType();
+  return createMemory(elementType, buffer.sizes, isFresh);
+}
+
 LogicalResult Converter::convertLaunch(dispatch::LaunchOp op) {
   SmallVector<Value> reads, writes, words;
   for (Value input : op.getInputs())
@@ -233,7 +246,7 @@ LogicalResult Converter::convertLaunch(dispatch::LaunchOp op) {
     resultSizes.push_back(scalars.lookup(size));
 
   ValueRange left = resultSizes;
-  for (Value result : op.getResults()) {
+  for (OpResult result : op.getResults()) {
     auto type = cast<RankedTensorType>(result.getType());
     // Loops may be converted more than once.
     Buffer &buffer = buffers[result] = {};
@@ -245,14 +258,17 @@ LogicalResult Converter::convertLaunch(dispatch::LaunchOp op) {
       buffer.sizes.push_back(getAsOpFoldResult(left.front()));
       left = left.drop_front();
     }
-    if (Value memory = placedInMemory.lookup(result))
-      buffer.memory = memory;
-    else if (auto it = placedInOutput.find(result); it != placedInOutput.end())
-      buffer.memory = createOutput(it->second, buffer);
-    else
-      buffer.memory = createMemory(type.getElementType(), buffer.sizes,
-                                   fresh.contains(result));
+    buffer.memory = chooseMemory(result, buffer);
     writes.push_back(buffer.memory);
+    OpOperand *place = findPlace(result);
+    if (!place)
+      continue;
+    // The kernel finds this operand where it makes the result.
+    Value &source = reads[place->getOperandNumber()];
+    if (source != buffer.memory)
+      CopyOp::create(b, source, buffer.memory,
+                     createBytes(type.getElementType(), buffer.sizes));
+    source = buffer.memory;
   }
 
   for (Value scalar : op.getScalars())
@@ -266,16 +282,10 @@ LogicalResult Converter::convertLaunch(dispatch::LaunchOp op) {
 
 LogicalResult Converter::convertConstant(Value result, TypedAttr value) {
   auto type = cast<RankedTensorType>(value.getType());
-  DataOp &declared = data[value];
-  if (!declared) {
-    std::string name;
-    if (auto loc = b.getLoc()->findInstanceOf<NameLoc>())
-      name = loc.getName().str();
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(to);
-    declared = DataOp::create(b, "data_" + std::to_string(data.size() - 1),
-                              name, value);
-  }
+  std::string name;
+  if (auto loc = b.getLoc()->findInstanceOf<NameLoc>())
+    name = loc.getName().str();
+  DataOp declared = declareData(value, name);
   Buffer &buffer = buffers[result];
   buffer.memory = ConstantOp::create(b, declared.getSymName());
   buffer.sizes = getAsIndexOpFoldResult(b.getContext(), type.getShape());

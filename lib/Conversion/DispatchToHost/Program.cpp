@@ -9,11 +9,10 @@ using namespace weft;
 using namespace weft::host;
 
 Converter::Converter(ModuleOp module, func::FuncOp from)
-    : module(module), from(from), b(from.getLoc(), from) {}
+    : module(module), from(from), b(from.getLoc(), from), symbolTable(module) {}
 
-/// The name of argument or result `number`, from its attributes.
-static std::string getPortName(DictionaryAttr attrs, StringRef kind,
-                               unsigned number) {
+std::string weft::host::getPortName(DictionaryAttr attrs, StringRef kind,
+                                    unsigned number) {
   if (attrs)
     if (auto name = attrs.getAs<StringAttr>("weft.name"))
       return name.str();
@@ -48,6 +47,27 @@ Value Converter::getSymbol(StringRef name) {
   return value;
 }
 
+DataOp Converter::declareData(TypedAttr value, StringRef name) {
+  DataOp &declared = data[value];
+  if (declared)
+    return declared;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(to);
+  return declared = DataOp::create(b, "data_" + std::to_string(data.size() - 1),
+                                   name, value);
+}
+
+PortAttr Converter::makePortAttr(StringRef name, RankedTensorType type,
+                                 ArrayRef<int32_t> symbols,
+                                 const PortRole &role) {
+  FlatSymbolRefAttr initial;
+  if (role.initial)
+    initial = FlatSymbolRefAttr::get(
+        declareData(role.initial, name).getSymNameAttr());
+  return PortAttr::get(b.getContext(), name, type, symbols, role.role,
+                       role.twin, initial, /*early=*/false);
+}
+
 void Converter::convertInputs() {
   for (BlockArgument arg : from.getArguments()) {
     unsigned number = arg.getArgNumber();
@@ -69,7 +89,7 @@ void Converter::convertInputs() {
       buffer.sizes.push_back(symbol);
       numbers.push_back(symbol.getDefiningOp<SymbolOp>().getNumber());
     }
-    inputPorts.push_back(PortAttr::get(b.getContext(), name, type, numbers));
+    inputPorts.push_back(makePortAttr(name, type, numbers, inputRoles[number]));
   }
 }
 
@@ -79,7 +99,9 @@ void Converter::placeOutputs() {
   for (auto [number, value] : llvm::enumerate(terminator->getOperands())) {
     Value source = skipCasts(value);
     auto launch = source.getDefiningOp<dispatch::LaunchOp>();
-    if (launch && launch->getBlock() == terminator->getBlock())
+    if (launch && launch->getBlock() == terminator->getBlock() &&
+        (!isStateRole(outputRoles[number].role) ||
+         isWrittenAtOnce(cast<OpResult>(source), number)))
       placedInOutput.try_emplace(source, number);
   }
 }
@@ -102,26 +124,31 @@ Value Converter::createOutput(unsigned number, const Buffer &buffer) {
     numbers.push_back(symbol ? symbol.getNumber() : computedSize);
     sizes.push_back(value);
   }
-  outputPorts[number] = PortAttr::get(
-      b.getContext(),
+  outputPorts[number] = makePortAttr(
       getPortName(from.getResultAttrDict(number), "output", number),
-      RankedTensorType::get(shape, type.getElementType()), numbers);
+      RankedTensorType::get(shape, type.getElementType()), numbers,
+      outputRoles[number]);
   return OutputOp::create(b, number, sizes);
+}
+
+void Converter::copyToOutput(unsigned number, Value value) {
+  auto it = placedInOutput.find(skipCasts(value));
+  if (it != placedInOutput.end() && it->second == number)
+    return;
+  Buffer &buffer = buffers[value];
+  Value output = createOutput(number, buffer);
+  CopyOp::create(
+      b, buffer.memory, output,
+      createBytes(cast<RankedTensorType>(value.getType()).getElementType(),
+                  buffer.sizes));
 }
 
 LogicalResult Converter::convertReturn(func::ReturnOp op) {
   b.setLoc(op.getLoc());
-  for (auto [number, value] : llvm::enumerate(op.getOperands())) {
-    auto it = placedInOutput.find(skipCasts(value));
-    if (it != placedInOutput.end() && it->second == number)
-      continue;
-    Buffer &buffer = buffers[value];
-    Value output = createOutput(number, buffer);
-    CopyOp::create(
-        b, buffer.memory, output,
-        createBytes(cast<RankedTensorType>(value.getType()).getElementType(),
-                    buffer.sizes));
-  }
+  for (auto [number, value] : llvm::enumerate(op.getOperands()))
+    if (!isStateRole(outputRoles[number].role))
+      copyToOutput(number, value);
+  copyStates(op);
   func::ReturnOp::create(b);
   return success();
 }
@@ -137,24 +164,31 @@ static LogicalResult checkBoundary(func::FuncOp func) {
 }
 
 LogicalResult Converter::convert() {
-  if (failed(checkBoundary(from)))
+  if (failed(checkBoundary(from)) || failed(readRoles()))
     return failure();
   b.setInsertionPoint(from);
   to = func::FuncOp::create(b, mainName, b.getFunctionType({}, {}));
   b.setInsertionPointToStart(to.addEntryBlock());
   convertInputs();
+  sinkStates();
   placeOutputs();
   Block &body = from.getBody().front();
   if (failed(convertBlock(body)) ||
-      failed(convertReturn(cast<func::ReturnOp>(body.getTerminator())))) {
+      failed(convertReturn(cast<func::ReturnOp>(body.getTerminator()))) ||
+      failed(verifyRoles(inputPorts, outputPorts,
+                         [&] { return from.emitOpError(); }))) {
     to.erase();
     return failure();
   }
   SmallVector<Attribute> symbolAttrs;
   for (auto &[name, value] : symbols)
     symbolAttrs.push_back(makeSymbolAttr(name));
-  module->setAttr(inputsAttrName, b.getArrayAttr(inputPorts));
-  module->setAttr(outputsAttrName, b.getArrayAttr(outputPorts));
+  module->setAttr(
+      inputsAttrName,
+      ArrayAttr::get(b.getContext(), {inputPorts.begin(), inputPorts.end()}));
+  module->setAttr(
+      outputsAttrName,
+      ArrayAttr::get(b.getContext(), {outputPorts.begin(), outputPorts.end()}));
   module->setAttr(symbolsAttrName, b.getArrayAttr(symbolAttrs));
   from.erase();
   return success();

@@ -59,6 +59,8 @@ private:
   /// A global array with `count` entries of `types`; null if that is zero.
   Operation *table(StringRef name, ArrayRef<Type> types, size_t count,
                    llvm::function_ref<Fields(size_t)> entry);
+  /// The number of the `host.data` of this name; -1 if there is no name.
+  int64_t findConstant(FlatSymbolRefAttr name);
   Operation *ports(StringRef name, ArrayAttr attrs);
   Operation *symbols(ArrayAttr attrs);
   Constant constantOf(size_t number, DataOp op);
@@ -69,6 +71,7 @@ private:
   /// the front of the run (weft-rt/entry.h), so that nothing is to be linked.
   void entryPoints();
   void query();
+  LogicalResult checkPort(PortAttr port);
   LogicalResult check();
 
   ModuleOp module;
@@ -127,6 +130,13 @@ Operation *TableBuilder::table(StringRef name, ArrayRef<Type> types,
 // Tables
 //===----------------------------------------------------------------------===//
 
+int64_t TableBuilder::findConstant(FlatSymbolRefAttr name) {
+  for (auto [number, op] : llvm::enumerate(module.getOps<DataOp>()))
+    if (name && op.getSymName() == name.getValue())
+      return number;
+  return -1;
+}
+
 Operation *TableBuilder::ports(StringRef name, ArrayAttr attrs) {
   SmallVector<Operation *> dims, names;
   for (auto [number, port] : llvm::enumerate(attrs.getAsRange<PortAttr>())) {
@@ -141,11 +151,18 @@ Operation *TableBuilder::ports(StringRef name, ArrayAttr attrs) {
                                          constant(i32, port.getSymbols()[dim])};
                          }));
   }
-  return table(name, {ptr, i32, i32, ptr}, attrs.size(), [&](size_t number) {
-    RankedTensorType type = cast<PortAttr>(attrs[number]).getType();
+  SmallVector<Type> types{ptr, i32, i32, ptr, i32, i32, i32, i32};
+  return table(name, types, attrs.size(), [&](size_t number) {
+    auto port = cast<PortAttr>(attrs[number]);
+    RankedTensorType type = port.getType();
     return Fields{addressOf(names[number]),
                   constant(i32, getDtype(type.getElementType())),
-                  constant(i32, type.getRank()), addressOf(dims[number])};
+                  constant(i32, type.getRank()),
+                  addressOf(dims[number]),
+                  constant(i32, static_cast<int32_t>(port.getRole())),
+                  constant(i32, port.getTwin()),
+                  constant(i32, findConstant(port.getInitial())),
+                  constant(i32, port.getEarly())};
   });
 }
 
@@ -306,6 +323,27 @@ void TableBuilder::query() {
   LLVM::ReturnOp::create(b, LLVM::SelectOp::create(b, isOurs, program, none));
 }
 
+LogicalResult TableBuilder::checkPort(PortAttr port) {
+  RankedTensorType type = port.getType();
+  if (type.getRank() > WEFT_MAX_RANK)
+    return module.emitError("'")
+           << port.getName() << "' has rank " << type.getRank()
+           << ", but a program can pass at most rank " << WEFT_MAX_RANK;
+  if (getDtype(type.getElementType()) == 0)
+    return module.emitError("'")
+           << port.getName() << "' has elements of type "
+           << type.getElementType() << ", which a program can't pass";
+  FlatSymbolRefAttr initial = port.getInitial();
+  if (!initial)
+    return success();
+  auto data = module.lookupSymbol<DataOp>(initial.getAttr());
+  if (!data || cast<TypedAttr>(data.getValue()).getType() != type)
+    return module.emitError("'")
+           << port.getName() << "' starts from " << initial
+           << ", which is no 'host.data' of type " << type;
+  return success();
+}
+
 LogicalResult TableBuilder::check() {
   for (StringRef name : {inputsAttrName, outputsAttrName, symbolsAttrName})
     if (!module->getAttrOfType<ArrayAttr>(name))
@@ -313,24 +351,31 @@ LogicalResult TableBuilder::check() {
   for (StringRef name : {"weft_run", "weft_arena_bytes"})
     if (!module.lookupSymbol<LLVM::LLVMFuncOp>(name))
       return module.emitError("there is no LLVM function '") << name << "'";
-  for (StringRef name : {inputsAttrName, outputsAttrName})
-    for (auto port :
-         module->getAttrOfType<ArrayAttr>(name).getAsRange<PortAttr>()) {
-      if (port.getType().getRank() > WEFT_MAX_RANK)
-        return module.emitError("'")
-               << port.getName() << "' has rank " << port.getType().getRank()
-               << ", but a program can pass at most rank " << WEFT_MAX_RANK;
-      if (getDtype(port.getType().getElementType()) == 0)
-        return module.emitError("'")
-               << port.getName() << "' has elements of type "
-               << port.getType().getElementType()
-               << ", which a program can't pass";
-    }
+  auto getPorts = [&](StringRef name) {
+    return llvm::to_vector(
+        module->getAttrOfType<ArrayAttr>(name).getAsRange<PortAttr>());
+  };
+  SmallVector<PortAttr> inputs = getPorts(inputsAttrName);
+  SmallVector<PortAttr> outputs = getPorts(outputsAttrName);
+  for (PortAttr port : llvm::concat<PortAttr>(inputs, outputs))
+    if (failed(checkPort(port)))
+      return failure();
+  if (failed(verifyRoles(inputs, outputs, [&] { return module.emitError(); })))
+    return failure();
   for (DataOp data : module.getOps<DataOp>())
     if (!isa<ExternAttr, DenseElementsAttr>(data.getValue()))
       return data.emitOpError("value is neither dense nor '#weft.extern'");
   return success();
 }
+
+// The numbers in the tables are those of the runtime.
+static_assert(static_cast<int>(Role::data) == WEFT_ROLE_DATA &&
+              static_cast<int>(Role::parameter) == WEFT_ROLE_PARAMETER &&
+              static_cast<int>(Role::state) == WEFT_ROLE_STATE &&
+              static_cast<int>(Role::rate) == WEFT_ROLE_RATE &&
+              static_cast<int>(Role::seed) == WEFT_ROLE_SEED &&
+              static_cast<int>(Role::loss) == WEFT_ROLE_LOSS &&
+              static_cast<int>(Role::metric) == WEFT_ROLE_METRIC);
 
 LogicalResult TableBuilder::emit(StringRef target, StringRef producer) {
   if (failed(check()))

@@ -338,8 +338,13 @@ void FunctionLowering::lowerOp(Operation &op) {
       .Case([&](StoreOp op) { lowerStore(op); })
       .Case([&](RequireOp op) { lowerRequire(op); })
       .Case([&](CopyOp op) {
-        LLVM::MemcpyOp::create(b, op->getOperand(1), op->getOperand(0),
-                               toI64(op.getBytes()), /*isVolatile=*/false);
+        // Of what is in its place already, no byte.
+        Value from = op->getOperand(0), to = op->getOperand(1);
+        Value isSame =
+            LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, from, to);
+        Value bytes = arith::SelectOp::create(b, isSame, constant(64, 0),
+                                              toI64(op.getBytes()));
+        LLVM::MemcpyOp::create(b, to, from, bytes, /*isVolatile=*/false);
       });
   op.erase();
 }

@@ -34,6 +34,13 @@ static FailureOr<Elements> sequenceOperand(Lowering &lower, onnx::Node node,
                                  "only");
 }
 
+/// The tensor of slices that stands for operand 0; null if it is another
+/// sequence.
+static Value slicesOperand(Lowering &lower, onnx::Node node) {
+  Value slices = lower.operand(node, 0);
+  return slices && isa<RankedTensorType>(slices.getType()) ? slices : Value();
+}
+
 /// Makes `elements` the node's result `index`.
 static void yieldSequence(Lowering &lower, onnx::Node node, unsigned index,
                           Elements elements) {
@@ -123,7 +130,7 @@ static Value stack(Lowering &lower, ArrayRef<Value> elements, int64_t axis) {
 
 static LogicalResult lowerAt(Lowering &lower, onnx::Node node,
                              SmallVectorImpl<Value> &results) {
-  if (Value slices = lower.operand(node, 0)) {
+  if (Value slices = slicesOperand(lower, node)) {
     Value position = lower.reshape(lower.operand(node, 1), {});
     results.push_back(lower.make<GatherOp>(slices, position, 0));
     return success();
@@ -156,7 +163,7 @@ static LogicalResult lowerAt(Lowering &lower, onnx::Node node,
 
 static LogicalResult lowerLength(Lowering &lower, onnx::Node node,
                                  SmallVectorImpl<Value> &results) {
-  if (Value slices = lower.operand(node, 0)) {
+  if (Value slices = slicesOperand(lower, node)) {
     results.push_back(lower.sizeTensor(lower.size(slices, 0)));
     return success();
   }

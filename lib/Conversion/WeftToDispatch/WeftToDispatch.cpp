@@ -125,8 +125,9 @@ void RegionBuilder::findResults() {
       bool isUsed = llvm::any_of(result.getUsers(), [&](Operation *user) {
         return grouping.getGroup(user) != &group;
       });
-      // Ops with loops of their own store all of their results.
-      if (isUsed || group.kind == GroupKind::Loops)
+      // Ops with loops of their own store all of their results, but nothing of
+      // what they read.
+      if (isUsed || isa<LoopOpInterface>(op))
         results.push_back(result);
     }
   }

@@ -6,8 +6,10 @@
 #include "session.h"
 
 /// Readies the outputs for a run that wants them in `outputs`. What the session
-/// gave out before and `inputs` still use is put aside.
-void weft_outputs_begin(weft_session *session, const weft_tensor *inputs,
+/// gave out before and `inputs` still use is put aside. Outputs whose sizes
+/// follow from those of the inputs get their memory. False after
+/// weft_run_fail().
+bool weft_outputs_begin(weft_session *session, const weft_tensor *inputs,
                         const weft_tensor *outputs);
 
 /// weft_rt_output: settles the sizes and finds the memory.

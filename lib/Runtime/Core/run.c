@@ -142,6 +142,8 @@ static int32_t run_launch(weft_run *run, int32_t kernel, weft_task task,
   if (atomic_load_explicit(&run->failed, memory_order_acquire))
     return 1;
   weft_session *session = run->session;
+  if (session->announce)
+    session->announce(session->observe_user, kernel, args);
   bool timed = session->trace.on;
   int64_t begin = timed ? weft_trace_now() : 0;
   run->kernel = kernel;

@@ -35,6 +35,7 @@ static weft_status initialize(weft_session *session,
   const weft_program *program = session->model->program;
   session->run.table = &weft_run_functions;
   session->run.session = session;
+  session->announce = options->announce;
   session->observe = options->observe;
   session->observe_user = options->observe_user;
   session->trace.on = options->profile != 0;
@@ -153,10 +154,13 @@ static weft_status align_inputs(weft_session *session,
   return WEFT_OK;
 }
 
-static weft_status run_program(weft_session *session, weft_tensor *outputs) {
+static weft_status run_program(weft_session *session, const weft_tensor *inputs,
+                               weft_tensor *outputs) {
   weft_run *run = &session->run;
   atomic_store(&run->failed, false);
   run->kernel = -1;
+  if (!weft_outputs_begin(session, inputs, outputs))
+    return weft_run_report(run);
   ++session->trace.run;
   int32_t result = session->model->program->run(run);
   weft_run_free_blocks(run);
@@ -189,10 +193,8 @@ static weft_status run_session(weft_session *session, int32_t num_inputs,
                        (long long)bytes);
   if (!status)
     status = align_inputs(session, inputs);
-  if (!status) {
-    weft_outputs_begin(session, inputs, outputs);
-    status = run_program(session, outputs);
-  }
+  if (!status)
+    status = run_program(session, inputs, outputs);
   if (status)
     weft_outputs_drop(session, outputs);
   return status;

@@ -21,9 +21,11 @@ typedef struct weft_input_slot {
 /// input of the next run lies in it.
 typedef struct weft_output_slot {
   weft_buffer memory, spare;
-  weft_buffer copy;      ///< where the caller's memory is not aligned
+  weft_buffer copy;      ///< where the caller's memory is not to be written to
+                         ///< before the run has succeeded, or is not aligned
   weft_tensor requested; ///< `data` is NULL if the session provides memory
-  void *data;            ///< where the program writes; NULL until it asks
+  void *prepared;        ///< where the program is to write, once known
+  void *data;            ///< the same, but NULL until it asks
   int64_t dims[WEFT_MAX_RANK], bytes;
 } weft_output_slot;
 
@@ -38,7 +40,7 @@ struct weft_session {
   weft_input_slot *inputs;
   weft_output_slot *outputs;
   weft_trace trace;
-  weft_observe_fn observe;
+  weft_observe_fn announce, observe;
   void *observe_user;
 };
 

@@ -1,6 +1,7 @@
 //===- validate.c - Programs that contradict themselves -------------------===//
 
 #include "validate.h"
+#include "roles.h"
 #include "status.h"
 #include <stdbool.h>
 
@@ -145,5 +146,7 @@ weft_status weft_program_validate(const weft_program *program) {
     status = check_constants(program);
   if (!status)
     status = check_kernels(program);
+  if (!status)
+    status = weft_roles_validate(program);
   return status;
 }

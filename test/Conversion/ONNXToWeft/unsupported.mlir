@@ -28,3 +28,18 @@ func.func @axis_out_of_range(%x: tensor<2x3xf32>) -> tensor<*xf32> {
   %y = onnx.Softmax(%x) {axis = 2 : i64, weft.outputs = ["y"]} : (tensor<2x3xf32>) -> tensor<*xf32>
   return %y : tensor<*xf32>
 }
+
+// -----
+
+// A sequence that is an input has no length to ask for.
+// expected-error@+1 {{WFT2003: 3 nodes can't be compiled}}
+module {
+  // expected-note@+1 {{'x' (input): an input of the model can't have the type !onnx.seq<tensor<?xf32>>}}
+  func.func @main(%x: !onnx.seq<tensor<?xf32>> {weft.name = "x"}, %i: tensor<i64>) -> (tensor<i64>, tensor<*xf32>) {
+    // expected-note@+1 {{'n' (SequenceLength): a sequence whose length is known at run time only}}
+    %n = onnx.SequenceLength(%x) {weft.outputs = ["n"]} : (!onnx.seq<tensor<?xf32>>) -> tensor<i64>
+    // expected-note@+1 {{'y' (SequenceAt): a sequence whose length is known at run time only}}
+    %y = onnx.SequenceAt(%x, %i) {weft.outputs = ["y"]} : (!onnx.seq<tensor<?xf32>>, tensor<i64>) -> tensor<*xf32>
+    return %n, %y : tensor<i64>, tensor<*xf32>
+  }
+}

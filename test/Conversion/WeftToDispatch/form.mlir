@@ -53,3 +53,16 @@ func.func @views(%x: tensor<4x4xf32>) -> tensor<2x8xf32> {
   %2 = weft.reshape %1 : tensor<16xf32> to tensor<2x8xf32>
   return %2 : tensor<2x8xf32>
 }
+
+// What a scatter reads is computed within it, and is no result of the region.
+// CHECK-LABEL: func.func @before_scatter(
+//       CHECK:   %[[Y:.+]] = dispatch.region ins(%{{.+}}) -> tensor<8xf32>
+//       CHECK:     weft.neg
+//       CHECK:     %[[S:.+]] = weft.scatter_nd
+//       CHECK:     dispatch.yield %[[S]] : tensor<8xf32>
+//       CHECK:   return %[[Y]]
+func.func @before_scatter(%x: tensor<8xf32>, %i: tensor<4x1xi64>, %u: tensor<4xf32>) -> tensor<8xf32> {
+  %0 = weft.neg %u : tensor<4xf32>
+  %1 = weft.scatter_nd add %x, %i, %0 : tensor<8xf32>, tensor<4x1xi64>, tensor<4xf32>
+  return %1 : tensor<8xf32>
+}

@@ -84,3 +84,18 @@ module attributes {a = #host.port<"x", tensor<?xf32>, [-1]>} {}
 
 // expected-error @below {{symbol 'N' has the range 4 to 3, which is empty or negative}}
 module attributes {a = #host.symbol<"N", 4, 3>} {}
+
+// -----
+
+// expected-error @below {{port 'w' is state, but has no twin}}
+#port = #host.port<"w", tensor<8xf32>, [-1], role = state>
+
+// -----
+
+// expected-error @below {{port 'w' is no state, but has a twin}}
+#port = #host.port<"w", tensor<8xf32>, [-1], twin = 1>
+
+// -----
+
+// expected-error @below {{port 'w' is no state, but starts from @data}}
+#port = #host.port<"w", tensor<8xf32>, [-1], initial = @data>

@@ -1,13 +1,17 @@
 // RUN: weft-opt %s | weft-opt | FileCheck %s
 // RUN: weft-opt %s --mlir-print-op-generic | weft-opt | FileCheck %s
 
-// CHECK: host.inputs = [#host.port<"x", tensor<?x8xf32>, [0, -1]>, #host.port<"s", tensor<i64>, []>]
-// CHECK-SAME: host.outputs = [#host.port<"y", tensor<?x8xf32>, [-2, -1]>]
+// CHECK: host.inputs = [#host.port<"x", tensor<?x8xf32>, [0, -1]>, #host.port<"s", tensor<i64>, []>,
+// CHECK-SAME: #host.port<"w", tensor<8xf32>, [-1], role = parameter, twin = 1, initial = @data_0>]
+// CHECK-SAME: host.outputs = [#host.port<"y", tensor<?x8xf32>, [-2, -1]>,
+// CHECK-SAME: #host.port<"w.new", tensor<8xf32>, [-1], role = parameter, twin = 2, early = true>]
 // CHECK-SAME: host.symbols = [#host.symbol<"N", 1, 64>]
 module attributes {
     host.inputs = [#host.port<"x", tensor<?x8xf32>, [0, -1]>,
-                   #host.port<"s", tensor<i64>, []>],
-    host.outputs = [#host.port<"y", tensor<?x8xf32>, [-2, -1]>],
+                   #host.port<"s", tensor<i64>, []>,
+                   #host.port<"w", tensor<8xf32>, [-1], role = parameter, twin = 1, initial = @data_0>],
+    host.outputs = [#host.port<"y", tensor<?x8xf32>, [-2, -1]>,
+                    #host.port<"w.new", tensor<8xf32>, [-1], role = parameter, twin = 2, early = true>],
     host.symbols = [#host.symbol<"N", 1, 64>]} {
 
 // CHECK: host.data @data_0 "weight" dense<1.000000e+00> : tensor<8xf32>

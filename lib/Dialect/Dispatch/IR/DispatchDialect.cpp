@@ -70,6 +70,36 @@ YieldOp RegionOp::getYield() {
   return cast<YieldOp>(getBody().front().getTerminator());
 }
 
+/// Checks that results are made in the memory of inputs of their types, each of
+/// its own.
+static LogicalResult verifyInPlace(RegionOp op) {
+  if (!op.getInPlace())
+    return success();
+  ArrayRef<int64_t> numbers = *op.getInPlace();
+  if (numbers.size() != op.getNumResults())
+    return op.emitOpError("has ")
+           << op.getNumResults() << " results, but says of " << numbers.size()
+           << " whether they are made in place";
+  llvm::SmallDenseSet<int64_t> taken;
+  for (auto [result, number] : llvm::zip_equal(op.getResults(), numbers)) {
+    if (number == -1)
+      continue;
+    unsigned index = result.getResultNumber();
+    if (number < 0 || number >= static_cast<int64_t>(op.getInputs().size()))
+      return op.emitOpError("result ") << index << " is made in place of input "
+                                       << number << ", which does not exist";
+    if (op.getInputs()[number].getType() != result.getType())
+      return op.emitOpError("result ")
+             << index << " of type " << result.getType()
+             << " is made in place of an input of type "
+             << op.getInputs()[number].getType();
+    if (!taken.insert(number).second)
+      return op.emitOpError("input ")
+             << number << " is the place of two results";
+  }
+  return success();
+}
+
 LogicalResult RegionOp::verify() {
   Block &block = getBody().front();
   size_t wanted = getInputs().size() + getScalars().size();
@@ -90,5 +120,5 @@ LogicalResult RegionOp::verify() {
     return emitOpError("has ")
            << getResultSizes().size() << " result sizes, but its results have "
            << dynamic << " symbolic sizes";
-  return success();
+  return verifyInPlace(*this);
 }

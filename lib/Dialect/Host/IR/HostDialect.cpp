@@ -13,6 +13,7 @@ using namespace weft;
 using namespace weft::host;
 
 #include "weft/Dialect/Host/IR/HostDialect.cpp.inc"
+#include "weft/Dialect/Host/IR/HostEnums.cpp.inc"
 
 #define GET_TYPEDEF_CLASSES
 #include "weft/Dialect/Host/IR/HostTypes.cpp.inc"
@@ -66,7 +67,9 @@ int64_t weft::host::getStaticBytes(RankedTensorType type) {
 
 LogicalResult PortAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                StringRef name, RankedTensorType type,
-                               ArrayRef<int32_t> symbols) {
+                               ArrayRef<int32_t> symbols, Role role,
+                               int32_t twin, FlatSymbolRefAttr initial,
+                               bool early) {
   if (static_cast<int64_t>(symbols.size()) != type.getRank())
     return emitError() << "port '" << name << "' has " << symbols.size()
                        << " symbols, but its rank is " << type.getRank();
@@ -80,6 +83,14 @@ LogicalResult PortAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                          << (ShapedType::isStatic(size) ? "a fixed" : "no")
                          << " size";
   }
+  bool isState = role == Role::parameter || role == Role::state;
+  if (isState != (twin >= 0))
+    return emitError() << "port '" << name << "' is "
+                       << (isState ? "state, but has no twin"
+                                   : "no state, but has a twin");
+  if (!isState && initial)
+    return emitError() << "port '" << name << "' is no state, but starts from "
+                       << initial;
   return success();
 }
 

@@ -24,8 +24,7 @@ Lifetimes::Lifetimes(func::FuncOp func) {
       number(&op);
 }
 
-/// Adds to `aliases` the values that `use` turns into the same address.
-static void addAliases(OpOperand &use, SmallVectorImpl<Value> &aliases) {
+void weft::host::addAliases(OpOperand &use, SmallVectorImpl<Value> &aliases) {
   unsigned number = use.getOperandNumber();
   Operation *op = use.getOwner();
   Operation *parent = op->getParentOp();

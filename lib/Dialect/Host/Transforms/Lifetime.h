@@ -9,6 +9,11 @@
 
 namespace weft::host {
 
+/// Adds to `aliases` the values that `use` turns into the same address: through
+/// branches, loops and selects.
+void addAliases(mlir::OpOperand &use,
+                llvm::SmallVectorImpl<mlir::Value> &aliases);
+
 /// The first and the last op, both inclusive, that need a buffer.
 struct Lifetime {
   int64_t first;

@@ -307,6 +307,32 @@ Value UpdateSliceOp::emitElement(ElementEmitter &emitter,
       [&] { return emitter.element(getDest(), indices); });
 }
 
+OpOperand &UpdateSliceOp::getUpdated() { return getDestMutable(); }
+
+OpOperand &UpdateSliceOp::getUpdates() { return getSourceMutable(); }
+
+SmallVector<Value> UpdateSliceOp::emitTarget(ElementEmitter &emitter,
+                                             ArrayRef<Value> indices) {
+  ImplicitLocOpBuilder &b = emitter.builder();
+  SmallVector<Value> target;
+  for (auto [dim, index, offset] :
+       llvm::enumerate(indices, getMixedOffsets())) {
+    Value at = add(emitter, index, getIndex(emitter, offset));
+    bool isChecked = !isa<Value>(offset) &&
+                     !getSource().getType().isDynamicDim(dim) &&
+                     !getDest().getType().isDynamicDim(dim);
+    // The verifier has not seen sizes and offsets that are data.
+    if (!isChecked) {
+      Value last = arith::SubIOp::create(b, emitter.size(getDest(), dim),
+                                         emitter.index(1));
+      at = arith::MaxSIOp::create(b, at, emitter.index(0));
+      at = arith::MinSIOp::create(b, at, last);
+    }
+    target.push_back(at);
+  }
+  return target;
+}
+
 /// Chooses among `inputs`, the first of which starts at `offset` along the
 /// axis.
 static Value emitConcat(ElementEmitter &emitter, ValueRange inputs,

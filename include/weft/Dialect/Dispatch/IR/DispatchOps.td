@@ -35,6 +35,10 @@ def Dispatch_RegionOp : Dispatch_Op<"region", [
     in order; inside the region they are not visible. The locations of the ops
     in the body name the ONNX nodes that the kernel computes.
 
+    `in_place` has a number for each result: of the input in whose memory the
+    result is made, or -1. The kernel finds that input in the result's memory,
+    and reads none of its elements after it has written there.
+
     Example:
 
     ```mlir
@@ -49,17 +53,29 @@ def Dispatch_RegionOp : Dispatch_Op<"region", [
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$inputs,
                        Variadic<Index>:$scalars,
-                       Variadic<Index>:$result_sizes);
+                       Variadic<Index>:$result_sizes,
+                       OptionalAttr<DenseI64ArrayAttr>:$in_place);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     (`ins` `(` $inputs^ `:` type($inputs) `)`)? (`scalars` `(` $scalars^ `)`)?
-    (`sizes` `(` $result_sizes^ `)`)? `->` type($results) attr-dict-with-keyword
-    $body
+    (`sizes` `(` $result_sizes^ `)`)? (`in_place` $in_place^)? `->`
+    type($results) attr-dict-with-keyword $body
   }];
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$results,
+                                 "::mlir::ValueRange":$inputs,
+                                 "::mlir::ValueRange":$scalars,
+                                 "::mlir::ValueRange":$resultSizes), [{
+    build($_builder, $_state, results, inputs, scalars, resultSizes,
+          ::mlir::DenseI64ArrayAttr());
+  }]>];
   let extraClassDeclaration = [{
     /// The op that ends the body.
     YieldOp getYield();
+    /// The input in whose memory result `number` is made, or -1.
+    int64_t getInPlaceInput(unsigned number) {
+      return getInPlace() ? (*getInPlace())[number] : -1;
+    }
   }];
   let hasVerifier = 1;
 }
@@ -92,7 +108,8 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [Symbol]> {
     (weft-rt/program.h), to be launched one after the other; `counts` are
     functions that take the same `args` pointer and return the number of
     iterations (i64) of each. `scratch_bytes` is what each thread needs.
-    `nodes` are the names of the ONNX nodes that the kernel computes.
+    `nodes` are the names of the ONNX nodes that the kernel computes. `in_place`
+    is that of the region, and `can_fault` is set if a task may report a fault.
 
     The `args` of a launch are, in this order, one machine word each: the
     addresses of the inputs, the addresses of the results, the scalars, the `?`
@@ -109,10 +126,18 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [Symbol]> {
                        TypedArrayAttrBase<FlatSymbolRefAttr, "functions">:$tasks,
                        TypedArrayAttrBase<FlatSymbolRefAttr, "functions">:$counts,
                        I64Attr:$scratch_bytes,
-                       StrArrayAttr:$nodes);
+                       StrArrayAttr:$nodes,
+                       OptionalAttr<DenseI64ArrayAttr>:$in_place,
+                       UnitAttr:$can_fault);
   let assemblyFormat = [{
     $sym_name `tasks` $tasks `counts` $counts `scratch` $scratch_bytes `nodes`
-    $nodes attr-dict
+    $nodes (`in_place` $in_place^)? (`can_fault` $can_fault^)? attr-dict
+  }];
+  let extraClassDeclaration = [{
+    /// The input in whose memory result `number` is made, or -1.
+    int64_t getInPlaceInput(unsigned number) {
+      return getInPlace() ? (*getInPlace())[number] : -1;
+    }
   }];
 }
 

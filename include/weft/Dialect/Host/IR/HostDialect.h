@@ -16,6 +16,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "weft/Dialect/Host/IR/HostDialect.h.inc"
+#include "weft/Dialect/Host/IR/HostEnums.h.inc"
 
 #define GET_TYPEDEF_CLASSES
 #include "weft/Dialect/Host/IR/HostTypes.h.inc"
@@ -39,6 +40,13 @@ constexpr int32_t computedSize = -2;
 
 /// Bytes of a tensor with a static shape, at most maxBytes.
 int64_t getStaticBytes(mlir::RankedTensorType type);
+
+/// Checks what the tables of inputs and outputs say of roles: each role where
+/// it may be, twins of one type that name each other, one rate, seed and loss
+/// at most. What is wrong goes to `emitError`.
+llvm::LogicalResult
+verifyRoles(llvm::ArrayRef<PortAttr> inputs, llvm::ArrayRef<PortAttr> outputs,
+            llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
 
 /// What the program is called: the name of the model's graph; may be empty.
 llvm::StringRef getProgramName(mlir::ModuleOp module);

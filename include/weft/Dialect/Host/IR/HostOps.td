@@ -6,6 +6,7 @@
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
@@ -44,6 +45,20 @@ def Host_BufferType : TypeDef<Host_Dialect, "Buffer"> {
   }];
 }
 
+// The values are those of `weft_role` (weft-rt/program.h).
+def Host_Role : I32EnumAttr<"Role", "what a port is for", [
+    I32EnumAttrCase<"data", 0>, I32EnumAttrCase<"parameter", 1>,
+    I32EnumAttrCase<"state", 2>, I32EnumAttrCase<"rate", 3>,
+    I32EnumAttrCase<"seed", 4>, I32EnumAttrCase<"loss", 5>,
+    I32EnumAttrCase<"metric", 6>]> {
+  let cppNamespace = "::weft::host";
+  let genSpecializedAttr = 0;
+}
+
+def Host_RoleParameter : EnumParameter<Host_Role> {
+  let defaultValue = "::weft::host::Role::data";
+}
+
 def Host_PortAttr : AttrDef<Host_Dialect, "Port"> {
   let mnemonic = "port";
   let summary = "An input or output of the program";
@@ -51,17 +66,45 @@ def Host_PortAttr : AttrDef<Host_Dialect, "Port"> {
     `symbols` has one number per dimension: that of a `host.symbols` entry, -1
     for a fixed size, or -2 for a size that only the run settles.
 
+    `role` is what the port is for (`weft_role`). A parameter or state has a
+    `twin`: of an input the number of the output that is its new value, of an
+    output that of the input. Such an input starts from the `host.data` that
+    `initial` names, or from zeros. `early` is set on an output that the program
+    may write to while it can still fail.
+
     Example:
 
     ```mlir
     #host.port<"x", tensor<?x8xf32>, [0, -1]>
+    #host.port<"w", tensor<8xf32>, [-1], role = parameter, twin = 1, initial = @data_0>
     ```
   }];
   let parameters = (ins StringRefParameter<"">:$name,
                         "::mlir::RankedTensorType":$type,
-                        OptionalArrayRefParameter<"int32_t">:$symbols);
-  let assemblyFormat = "`<` $name `,` $type `,` `[` (`]`) : ($symbols^ `]`)? `>`";
+                        OptionalArrayRefParameter<"int32_t">:$symbols,
+                        Host_RoleParameter:$role,
+                        DefaultValuedParameter<"int32_t", "-1">:$twin,
+                        OptionalParameter<"::mlir::FlatSymbolRefAttr">:$initial,
+                        DefaultValuedParameter<"bool", "false">:$early);
+  let builders = [
+    AttrBuilder<(ins "::llvm::StringRef":$name,
+                     "::mlir::RankedTensorType":$type,
+                     "::llvm::ArrayRef<int32_t>":$symbols), [{
+      return $_get($_ctxt, name, type, symbols, Role::data, -1,
+                   ::mlir::FlatSymbolRefAttr(), false);
+    }]>
+  ];
+  let assemblyFormat = [{
+    `<` $name `,` $type `,` `[` (`]`) : ($symbols^ `]`)?
+    (`,` struct($role, $twin, $initial, $early)^)? `>`
+  }];
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Whether the port is a parameter or state, which has a twin.
+    bool isState() const {
+      return getRole() == Role::parameter || getRole() == Role::state;
+    }
+  }];
 }
 
 def Host_SymbolAttr : AttrDef<Host_Dialect, "Symbol"> {

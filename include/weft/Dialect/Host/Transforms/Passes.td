@@ -5,6 +5,23 @@
 
 include "mlir/Pass/PassBase.td"
 
+def MarkEarlyPass : Pass<"host-mark-early", "::mlir::ModuleOp"> {
+  let summary = "Mark outputs that are written while the run can still fail";
+  let description = [{
+    Sets `early` of each output of `@main` that is written by a kernel which can
+    fault, or before something that can fail: such a kernel, a `host.require`, a
+    `host.allocate`, or an output whose sizes only the run settles. The runtime
+    gives the program other memory for these, and copies after a success, so
+    that no run leaves outputs written in part.
+
+    Requires: a host program, with the tables of its ports.
+    Ensures: nothing but the table of outputs is changed.
+  }];
+  let statistics = [
+    Statistic<"numEarly", "early", "Number of outputs that are marked">
+  ];
+}
+
 def PlanArenaPass : Pass<"host-plan-arena", "::mlir::ModuleOp"> {
   let summary = "Give each planned buffer its place in one arena";
   let description = [{

@@ -27,6 +27,16 @@
 #include "weft/Dialect/Weft/IR/WeftOps.h.inc"
 
 namespace weft {
+/// Attributes of the arguments and results of `@main`. `weft.role`, a string,
+/// is what an argument or result is for (the names of `weft_role` in
+/// weft-rt/program.h; absent: data). A result that is the new value of an
+/// argument that is a parameter or state has its number, an i64, as
+/// `weft.twin`; the argument has as `weft.initial` the tensor that it starts
+/// from (dense or `#weft.extern`; absent: zeros).
+inline constexpr llvm::StringLiteral kRoleAttr = "weft.role";
+inline constexpr llvm::StringLiteral kTwinAttr = "weft.twin";
+inline constexpr llvm::StringLiteral kInitialAttr = "weft.initial";
+
 /// Whether `relation` holds of two numbers.
 bool holds(SizeRelation relation, int64_t found, int64_t wanted);
 } // namespace weft

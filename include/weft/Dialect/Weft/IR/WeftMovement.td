@@ -224,7 +224,8 @@ def Weft_SliceOp : Weft_IndexedOp<"slice", [AttrSizedOperandSegments],
 }
 
 def Weft_UpdateSliceOp : Weft_IndexedOp<"update_slice", [
-    AllTypesMatch<["dest", "result"]>], "Formula"> {
+    AllTypesMatch<["dest", "result"]>,
+    DeclareOpInterfaceMethods<UpdateOpInterface>], "Formula"> {
   let summary = "A tensor with a part replaced";
   let description = [{
     The result is `dest`, but `source` stands at `offsets`, with stride one. The

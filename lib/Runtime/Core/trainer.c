@@ -1,0 +1,268 @@
+//===- trainer.c - Steps of training, and the state between them ----------===//
+
+#include "memory.h"
+#include "model.h"
+#include "session.h"
+#include "status.h"
+#include "tensor.h"
+#include "weft-rt/train.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct weft_trainer {
+  atomic_int references;
+  atomic_bool busy;
+  weft_session *session;
+  const weft_program *program;
+  int32_t num_states;
+  int32_t *states;      ///< the input of each state
+  weft_tensor *inputs;  ///< of the program; those that are state are complete
+  weft_tensor *outputs; ///< of the program
+  float rate;
+  int64_t seed;
+};
+
+static bool is_state(const weft_port *port) { return port->twin >= 0; }
+
+static bool enter(weft_trainer *trainer) {
+  return !atomic_exchange_explicit(&trainer->busy, true, memory_order_acquire);
+}
+
+static void leave(weft_trainer *trainer) {
+  atomic_store_explicit(&trainer->busy, false, memory_order_release);
+}
+
+//===----------------------------------------------------------------------===//
+// The state
+//===----------------------------------------------------------------------===//
+
+static void destroy(weft_trainer *trainer) {
+  for (int32_t i = 0; i < trainer->num_states; ++i)
+    free(trainer->inputs[trainer->states[i]].data);
+  free(trainer->states);
+  free(trainer->inputs);
+  free(trainer->outputs);
+  weft_session_release(trainer->session);
+  free(trainer);
+}
+
+// The tensor that `port`, whose sizes are fixed, stands for, without memory.
+static weft_tensor describe(const weft_port *port) {
+  weft_tensor tensor = {.dtype = port->dtype, .rank = port->rank};
+  for (int32_t axis = 0; axis < port->rank; ++axis)
+    tensor.dims[axis] = port->dims[axis].size;
+  return tensor;
+}
+
+// Gives the next state, which is `input`, memory and its initial value.
+static weft_status add_state(weft_trainer *trainer, int32_t input) {
+  const weft_port *port = &trainer->program->inputs[input];
+  weft_tensor *state = &trainer->inputs[input];
+  *state = describe(port);
+  if (!weft_tensor_size(port->dtype, port->rank, state->dims, &state->bytes))
+    return weft_fail(WEFT_ERROR_OVERFLOW,
+                     "the bytes of state \"%s\" do not fit into 64 bits",
+                     port->name);
+  state->data = weft_memory_allocate(state->bytes);
+  if (!state->data)
+    return weft_fail(WEFT_ERROR_MEMORY,
+                     "no memory for the %lld bytes of state \"%s\"",
+                     (long long)state->bytes, port->name);
+  trainer->states[trainer->num_states++] = input;
+  if (!state->bytes)
+    return WEFT_OK;
+  if (port->initial < 0)
+    memset(state->data, 0, (size_t)state->bytes);
+  else
+    memcpy(state->data, trainer->session->model->constants.data[port->initial],
+           (size_t)state->bytes);
+  return WEFT_OK;
+}
+
+static weft_status initialize(weft_trainer *trainer, weft_model *model,
+                              const weft_session_options *options) {
+  const weft_program *program = model->program;
+  trainer->program = program;
+  weft_status status = weft_session_create(model, options, &trainer->session);
+  if (status)
+    return status;
+  size_t inputs = (size_t)program->num_inputs + 1;
+  trainer->states = calloc(inputs, sizeof(*trainer->states));
+  trainer->inputs = calloc(inputs, sizeof(*trainer->inputs));
+  trainer->outputs =
+      calloc((size_t)program->num_outputs + 1, sizeof(*trainer->outputs));
+  if (!trainer->states || !trainer->inputs || !trainer->outputs)
+    return weft_fail(WEFT_ERROR_MEMORY, "no memory for a trainer");
+  for (int32_t i = 0; !status && i < program->num_inputs; ++i)
+    if (is_state(&program->inputs[i]))
+      status = add_state(trainer, i);
+  if (!status && !trainer->num_states)
+    status = weft_fail(WEFT_ERROR_ARGUMENT,
+                       "program \"%s\" has no parameters and no state; it was "
+                       "not compiled for training",
+                       program->name);
+  return status;
+}
+
+weft_status weft_trainer_create(weft_model *model,
+                                const weft_session_options *options,
+                                weft_trainer **out) {
+  if (!out)
+    return weft_fail(WEFT_ERROR_ARGUMENT, "there is no place for the trainer");
+  *out = NULL;
+  if (!model)
+    return weft_fail(WEFT_ERROR_ARGUMENT, "there is no model to train");
+  weft_trainer *trainer = calloc(1, sizeof(*trainer));
+  if (!trainer)
+    return weft_fail(WEFT_ERROR_MEMORY, "no memory for a trainer");
+  atomic_init(&trainer->references, 1);
+  weft_status status = initialize(trainer, model, options);
+  if (status) {
+    destroy(trainer);
+    return status;
+  }
+  *out = trainer;
+  return WEFT_OK;
+}
+
+void weft_trainer_retain(weft_trainer *trainer) {
+  atomic_fetch_add_explicit(&trainer->references, 1, memory_order_relaxed);
+}
+
+void weft_trainer_release(weft_trainer *trainer) {
+  if (trainer && atomic_fetch_sub(&trainer->references, 1) == 1)
+    destroy(trainer);
+}
+
+int32_t weft_trainer_num_states(const weft_trainer *trainer) {
+  return trainer->num_states;
+}
+
+int32_t weft_trainer_find_state(const weft_trainer *trainer, const char *name) {
+  for (int32_t i = 0; i < trainer->num_states; ++i)
+    if (strcmp(trainer->program->inputs[trainer->states[i]].name, name) == 0)
+      return i;
+  return -1;
+}
+
+const weft_port *weft_trainer_state_port(const weft_trainer *trainer,
+                                         int32_t number) {
+  if (number < 0 || number >= trainer->num_states)
+    return NULL;
+  return &trainer->program->inputs[trainer->states[number]];
+}
+
+weft_status weft_trainer_state(const weft_trainer *trainer, int32_t number,
+                               weft_tensor *out) {
+  if (!out)
+    return weft_fail(WEFT_ERROR_ARGUMENT, "there is no place for the state");
+  *out = (weft_tensor){0};
+  if (number < 0 || number >= trainer->num_states)
+    return weft_fail(WEFT_ERROR_ARGUMENT, "state %d of %d does not exist",
+                     number, trainer->num_states);
+  *out = trainer->inputs[trainer->states[number]];
+  return WEFT_OK;
+}
+
+int64_t weft_trainer_steps(const weft_trainer *trainer) {
+  int32_t number = weft_trainer_find_state(trainer, WEFT_STEP_NAME);
+  if (number < 0)
+    return 0;
+  const weft_tensor *steps = &trainer->inputs[trainer->states[number]];
+  if (steps->dtype != WEFT_I64 || steps->rank != 0)
+    return 0;
+  return *(const int64_t *)steps->data;
+}
+
+weft_session *weft_trainer_session(const weft_trainer *trainer) {
+  return trainer->session;
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+// The number of ports that the caller of a step provides.
+static int32_t count_ports(const weft_port *ports, int32_t count) {
+  int32_t result = 0;
+  for (int32_t i = 0; i < count; ++i)
+    result += !is_state(&ports[i]) && ports[i].role != WEFT_ROLE_RATE &&
+              ports[i].role != WEFT_ROLE_SEED;
+  return result;
+}
+
+static weft_status check_counts(const weft_program *program, int32_t num_inputs,
+                                const weft_tensor *inputs, int32_t num_outputs,
+                                const weft_tensor *outputs) {
+  int32_t wanted = count_ports(program->inputs, program->num_inputs);
+  if (num_inputs != wanted)
+    return weft_fail(WEFT_ERROR_INPUT_COUNT, "got %d inputs of data, wanted %d",
+                     num_inputs, wanted);
+  wanted = count_ports(program->outputs, program->num_outputs);
+  if (num_outputs != wanted)
+    return weft_fail(WEFT_ERROR_OUTPUT_COUNT,
+                     "got %d outputs other than state, wanted %d", num_outputs,
+                     wanted);
+  if ((num_inputs && !inputs) || (num_outputs && !outputs))
+    return weft_fail(WEFT_ERROR_ARGUMENT,
+                     "the list of inputs or outputs is NULL");
+  return WEFT_OK;
+}
+
+static void set_inputs(weft_trainer *trainer, const weft_tensor *inputs) {
+  const weft_program *program = trainer->program;
+  for (int32_t i = 0; i < program->num_inputs; ++i) {
+    const weft_port *port = &program->inputs[i];
+    weft_tensor *input = &trainer->inputs[i];
+    if (is_state(port))
+      continue;
+    if (port->role != WEFT_ROLE_RATE && port->role != WEFT_ROLE_SEED) {
+      *input = *inputs++;
+      continue;
+    }
+    bool is_rate = port->role == WEFT_ROLE_RATE;
+    *input = describe(port);
+    input->data = is_rate ? (void *)&trainer->rate : (void *)&trainer->seed;
+    input->bytes = weft_dtype_bytes(port->dtype);
+  }
+}
+
+// A state's new value goes where the old one is.
+static void set_outputs(weft_trainer *trainer, const weft_tensor *outputs) {
+  const weft_program *program = trainer->program;
+  for (int32_t i = 0; i < program->num_outputs; ++i) {
+    const weft_port *port = &program->outputs[i];
+    trainer->outputs[i] =
+        is_state(port) ? trainer->inputs[port->twin] : *outputs++;
+  }
+}
+
+static void get_outputs(const weft_trainer *trainer, weft_tensor *outputs) {
+  const weft_program *program = trainer->program;
+  for (int32_t i = 0; i < program->num_outputs; ++i)
+    if (!is_state(&program->outputs[i]))
+      *outputs++ = trainer->outputs[i];
+}
+
+weft_status weft_step(weft_trainer *trainer, int32_t num_inputs,
+                      const weft_tensor *inputs, float rate, int64_t seed,
+                      int32_t num_outputs, weft_tensor *outputs) {
+  const weft_program *program = trainer->program;
+  weft_status status =
+      check_counts(program, num_inputs, inputs, num_outputs, outputs);
+  if (status)
+    return status;
+  if (!enter(trainer))
+    return weft_fail(WEFT_ERROR_BUSY, "the trainer is already in a step");
+  trainer->rate = rate;
+  trainer->seed = seed;
+  set_inputs(trainer, inputs);
+  set_outputs(trainer, outputs);
+  status =
+      weft_session_run(trainer->session, program->num_inputs, trainer->inputs,
+                       program->num_outputs, trainer->outputs);
+  get_outputs(trainer, outputs);
+  leave(trainer);
+  return status;
+}
