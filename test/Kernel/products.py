@@ -1,6 +1,6 @@
 """Contractions and convolutions, with what is fused before and after."""
 
-from function import FLOATS, Function
+from function import FLOATS, Function, Value
 
 SIZES = (1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 97)
 
@@ -201,6 +201,33 @@ def convolutions():
     f.ret(f.conv(x, f.arg([8, 4, 3, 3]), **pad), f.conv(x, f.arg([4, 1, 3, 3]), groups=4, **pad))
 
 
+def filter_gradients():
+    for name, (x, w, arguments) in CONVOLUTIONS.items():
+        f = Function(f"conv_filter_{name}")
+        windows = {key: value for key, value in arguments.items() if key != "groups"}
+        result = f.window_of(Value("", x, "f32"), w, **windows)[0]
+        f.ret(f.conv_filter(f.arg(x), f.arg(result), w, **arguments))
+    pad = {"low": [1, 1], "high": [1, 1]}
+    for element in ("f64", "f16", "bf16"):
+        f = Function(f"conv_filter_{element}")
+        f.ret(f.conv_filter(f.arg([2, 5, 9, 9], element), f.arg([2, 7, 9, 9], element),
+                            [7, 5, 3, 3], **pad))
+    f = Function("conv_filter_widened")
+    f.ret(f.conv_filter(f.arg([2, 5, 9, 9], "f16"), f.arg([2, 7, 9, 9]), [7, 5, 3, 3],
+                        element="f32", **pad))
+    for outputs in (1, 6, 7, 13, 64):
+        f = Function(f"conv_filter_outputs_{outputs}")
+        f.ret(f.conv_filter(f.arg([2, 8, 7, 7]), f.arg([2, outputs, 7, 7]), [outputs, 8, 3, 3], **pad))
+    f = Function("conv_filter_scaled")
+    y = f.conv_filter(f.arg([2, 3, 9, 9]), f.arg([2, 7, 9, 9]), [7, 3, 3, 3], **pad)
+    f.ret(f.binary("mul", y, f.arg([7, 3, 3, 3])))
+    f = Function("conv_filter_dynamic_batch", sizes=[{"N": n} for n in (1, 3, 0, 7)])
+    f.ret(f.conv_filter(f.arg(["N", 6, 9, 9]), f.arg(["N", 8, 9, 9]), [8, 6, 3, 3], **pad),
+          f.conv_filter(f.arg(["N", 6, 5, 5]), f.arg(["N", 6, 5, 5]), [6, 1, 3, 3], groups=6, **pad))
+    f = Function("conv_filter_dynamic_image", sizes=[{"H": h, "W": w} for h, w in ((9, 11), (3, 3), (16, 5))])
+    f.ret(f.conv_filter(f.arg([2, 4, "H", "W"]), f.arg([2, 8, "H", "W"]), [8, 4, 3, 3], **pad))
+
+
 def fused_convolutions():
     pad = {"low": [1, 1], "high": [1, 1]}
 
@@ -299,5 +326,6 @@ def add_cases():
     contractions()
     fused_products()
     convolutions()
+    filter_gradients()
     fused_convolutions()
     pooling()

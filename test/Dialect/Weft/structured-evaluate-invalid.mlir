@@ -43,3 +43,16 @@ func.func @det_oblong() -> tensor<f32> {
   %y, %l = weft.det %x : tensor<?x3xf32>
   return %y : tensor<f32>
 }
+
+// -----
+
+func.func @conv_filter_gradient() -> tensor<1x1x2xf32> {
+  %x = weft.constant dense<1.0> : tensor<1x1x4xf32>
+  %n = arith.constant 5 : index
+  %y = weft.iota axis 2 sizes(%n) : tensor<1x1x?xf32>
+  // expected-error @below {{gradient has size 5 in dimension 2, but the convolution gives 3}}
+  %w = weft.conv_filter %x, %y strides [1] low [0] high [0]
+      input_dilation [1] filter_dilation [1] groups 1
+      : tensor<1x1x4xf32>, tensor<1x1x?xf32> -> tensor<1x1x2xf32>
+  return %w : tensor<1x1x2xf32>
+}

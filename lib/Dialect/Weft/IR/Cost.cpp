@@ -128,6 +128,12 @@ double ConvOp::countFlops(const OpShapes &shapes) {
          countElements(ArrayRef(shapes.operands[1]).drop_front());
 }
 
+double ConvFilterOp::countFlops(const OpShapes &shapes) {
+  // Each result of the convolution is multiplied with what its taps meet.
+  return 2 * countElements(shapes.operands[1]) *
+         countElements(ArrayRef(shapes.results[0]).drop_front());
+}
+
 /// Elimination takes two thirds of n^3.
 double DetOp::countFlops(const OpShapes &shapes) {
   return countElements(shapes.operands[0]) *

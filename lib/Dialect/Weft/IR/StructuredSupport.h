@@ -76,8 +76,17 @@ struct WindowDim {
                                    mlir::OpFoldResult size) const;
 };
 
-/// How the `taps` of a convolution's filter lie along a spatial dimension.
-WindowDim getConvDim(ConvOp op, int64_t dim, int64_t taps);
+/// How the `taps` of a convolution's filter lie along a spatial dimension. `op`
+/// is a ConvOp or ConvFilterOp.
+template <typename OpTy>
+WindowDim getConvDim(OpTy op, int64_t dim, int64_t taps) {
+  return {.window = taps,
+          .stride = op.getStrides()[dim],
+          .low = op.getLow()[dim],
+          .high = op.getHigh()[dim],
+          .dilation = op.getFilterDilation()[dim],
+          .inputDilation = op.getInputDilation()[dim]};
+}
 
 /// Appends the sizes of a result of `type`: static ones from the type, others
 /// from `size`, which is called with the dimension.

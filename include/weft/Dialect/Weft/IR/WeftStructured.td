@@ -214,7 +214,7 @@ def Weft_NormalizeOp : Weft_IndexedOp<"normalize", [SameOperandsAndResultType],
 
 def Weft_ContractOp
     : Weft_IndexedOp<"contract", [DeclareOpInterfaceMethods<ShardableOpInterface>],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "Sum of products over shared dimensions";
   let description = [{
     Dimensions `lhs_batch[i]` and `rhs_batch[i]` run together and come first in
@@ -260,7 +260,7 @@ def Weft_ContractOp
 }
 
 def Weft_ConvOp : Weft_IndexedOp<"conv", [],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "Convolution over any number of spatial dimensions";
   let description = [{
     The input is `[N, C, spatial...]`, the filter `[O, C / groups, spatial...]`,
@@ -303,6 +303,45 @@ def Weft_ConvOp : Weft_IndexedOp<"conv", [],
     "::llvm::ArrayRef<int64_t>":$inputDilation,
     "::llvm::ArrayRef<int64_t>":$filterDilation, "int64_t":$groups,
     CArg<"::mlir::Type", "{}">:$elementType)>];
+  let extraClassDeclaration = [{ bool isCheap() { return false; } }];
+  let hasVerifier = 1;
+}
+
+def Weft_ConvFilterOp : Weft_IndexedOp<"conv_filter", [],
+                     "Formula", ["countFlops"]> {
+  let summary = "Sums of what a convolution's taps meet, times a weight each";
+  let description = [{
+    The gradient of the filter of `weft.conv` with the same attributes: `grad`,
+    `[N, O, spatial...]`, has the shape of that convolution's result, and the
+    result `[O, C / groups, taps...]` the shape of its filter. `sizes` gives the
+    symbolic numbers of taps in order. Accumulation as in `weft.contract`.
+
+    `w[o, c, t] = sum over n and p of x[n, c, p * stride + t * dilation - low] *
+    g[n, o, p]`, in each spatial dimension
+
+    Saved for the gradient: the input and the gradient.
+
+    Example:
+
+    ```mlir
+    %w = weft.conv_filter %x, %g strides [2, 2] low [1, 1] high [1, 1]
+        input_dilation [1, 1] filter_dilation [1, 1] groups 1
+        : tensor<8x3x224x224xf32>, tensor<8x64x112x112xf32> -> tensor<64x3x3x3xf32>
+    ```
+  }];
+  let arguments = (ins Weft_NumberTensor:$input, Weft_NumberTensor:$grad,
+                       Variadic<Index>:$sizes,
+                       DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$low,
+                       DenseI64ArrayAttr:$high,
+                       DenseI64ArrayAttr:$input_dilation,
+                       DenseI64ArrayAttr:$filter_dilation, I64Attr:$groups);
+  let results = (outs Weft_NumberTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $grad `strides` $strides `low` $low `high` $high
+    `input_dilation` $input_dilation `filter_dilation` $filter_dilation
+    `groups` $groups (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($input) `,`
+    type($grad) `->` type($result)
+  }];
   let extraClassDeclaration = [{ bool isCheap() { return false; } }];
   let hasVerifier = 1;
 }
