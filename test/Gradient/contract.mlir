@@ -1,4 +1,4 @@
-// RUN: weft-opt %s --weft-test-gradient -o /dev/null | FileCheck %s
+// RUN: weft-opt %s --weft-test-gradient=order=2 -o /dev/null | FileCheck %s
 
 // CHECK-NOT: WRONG
 // CHECK-NOT: pending
@@ -113,4 +113,11 @@ func.func @empty_depth(%a: tensor<3x0xf64>, %b: tensor<0x4xf64>) -> tensor<3x4xf
   %y = weft.contract %a, %b batch [] x [] contract [1] x [0]
       : tensor<3x0xf64>, tensor<0x4xf64> -> tensor<3x4xf64>
   return %y : tensor<3x4xf64>
+}
+
+//     CHECK: {{^}}symbolic: formula, right
+func.func @symbolic(%a: tensor<?x4x?xf64>, %b: tensor<?x?xf64>) -> tensor<?x4x?xf64> {
+  %y = weft.contract %a, %b batch [] x [] contract [2] x [1]
+      : tensor<?x4x?xf64>, tensor<?x?xf64> -> tensor<?x4x?xf64>
+  return %y : tensor<?x4x?xf64>
 }

@@ -230,6 +230,16 @@ class Function:
             f" {high} dilations {dilations} : {x.type}",
             shape, "i64" if name.startswith("arg") else x.element)
 
+    def spread(self, g, positions, shape, window, strides=None, low=None, high=None, dilations=None):
+        n = g.rank
+        ones, zeros = [1] * n, [0] * n
+        at, types = (f" at {positions.name}", f", {positions.type}") if positions else ("", "")
+        to = Value("", shape, g.element)
+        return self.op(
+            f"weft.spread_window {g.name}{at} window {list(window)} strides {strides or ones} low"
+            f" {low or zeros} high {high or zeros} dilations {dilations or ones}"
+            f"{self.symbols(shape)} : {g.type}{types} -> {to.type}", shape, g.element)
+
     def ret(self, *values):
         """Ends the function and adds it to the table."""
         arguments = ", ".join(

@@ -296,8 +296,23 @@ def pooling():
         f = Function(f"pool_{name}")
         x = f.arg(shape, range=(0.5, 1.5))
         f.ret(*[f.window("reduce_window", kind, x, window, **arguments)
-                for kind in ("max", "sum", "min", "prod")],
+                for kind in ("max", "sum", "min")],
               f.window("arg_reduce_window", "max", x, window, **arguments))
+        f = Function(f"spread_{name}")
+        x = f.arg(shape, range=(0.5, 1.5))
+        places = f.window("arg_reduce_window", "max", x, window, **arguments)
+        g = f.arg(places.shape)
+        f.ret(f.spread(g, None, shape, window, **arguments),
+              f.spread(g, places, shape, window, **arguments))
+    for element in ("f64", "f16", "bf16"):
+        f = Function(f"spread_{element}")
+        f.ret(f.spread(f.arg([1, 3, 5, 5], element), None, [1, 3, 9, 9], [1, 1, 3, 3],
+                       strides=[1, 1, 2, 2], low=[0, 0, 1, 1], high=[0, 0, 1, 1]))
+    f = Function("spread_dynamic", sizes=[{"N": n, "H": h} for n, h in ((1, 9), (3, 4), (0, 5))])
+    x = f.arg(["N", 3, "H", 9])
+    places = f.window("arg_reduce_window", "max", x, [1, 1, 3, 3], low=[0, 0, 1, 1], high=[0, 0, 1, 1])
+    g = f.window("reduce_window", "max", x, [1, 1, 3, 3], low=[0, 0, 1, 1], high=[0, 0, 1, 1])
+    f.ret(f.spread(g, places, x.shape, [1, 1, 3, 3], low=[0, 0, 1, 1], high=[0, 0, 1, 1]))
     for element in ("f64", "f16", "bf16", "i8", "ui8", "i32"):
         f = Function(f"pool_{element}")
         x = f.arg([1, 3, 9, 9], element)

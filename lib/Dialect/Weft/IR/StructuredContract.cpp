@@ -327,12 +327,9 @@ DetOp::inferReturnTypes(MLIRContext *, std::optional<Location> location,
                         SmallVectorImpl<Type> &types) {
   Adaptor op(operands, attributes, properties, regions);
   auto input = cast<RankedTensorType>(op.getInput().getType());
+  if (failed(checkSquare({location, getOperationName()}, input)))
+    return failure();
   ArrayRef<int64_t> shape = input.getShape();
-  if (shape.size() < 2 ||
-      !mayAgree(shape[shape.size() - 1], shape[shape.size() - 2]))
-    return Complaint(location,
-                     getOperationName())("input of shape ", formatShape(shape),
-                                         " does not hold square matrices");
   types.push_back(
       RankedTensorType::get(shape.drop_back(2), input.getElementType()));
   types.push_back(

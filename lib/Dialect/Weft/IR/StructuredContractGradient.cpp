@@ -1,9 +1,11 @@
 //===- StructuredContractGradient.cpp - Gradients of contractions ---------===//
 
 #include "StructuredGradient.h"
+#include "Terms.h"
 
 using namespace mlir;
 using namespace weft;
+using namespace weft::detail;
 
 //===----------------------------------------------------------------------===//
 // contract
@@ -143,7 +145,7 @@ static Value turnFilter(ImplicitLocOpBuilder &b, Value filter, int64_t groups) {
   SmallVector<OpFoldResult> split(sizes), joined(sizes);
   split[0] = outputs;
   split.insert(split.begin(), b.getIndexAttr(groups));
-  joined[0] = multiplySize(b, channels, groups);
+  joined[0] = multiplySizes(b, channels, b.getIndexAttr(groups));
   joined[1] = outputs;
   permutation = {0, 2, 1};
   llvm::append_range(permutation, llvm::seq<int64_t>(3, rank + 1));
@@ -254,5 +256,50 @@ ConvFilterOp::buildGradient(OpBuilder &builder, ValueRange resultGrads,
                      getInputDilation(), getFilterDilation(), getGroups());
   operandGrads[0] = *input;
   operandGrads[1] = convertElements(b, result, getGrad());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// det, inverse
+//===----------------------------------------------------------------------===//
+
+// Along row i the determinant is the sum of x[i, j] * cofactor[i, j], and the
+// matrix of cofactors is det(x) * inverse(x)^T.
+LogicalResult DetOp::buildGradient(OpBuilder &builder, ValueRange resultGrads,
+                                   SmallVectorImpl<Value> &operandGrads) {
+  ImplicitLocOpBuilder b(getLoc(), builder);
+  SmallVector<int64_t> permutation =
+      llvm::to_vector(llvm::seq(getInput().getType().getRank()));
+  std::swap(permutation.end()[-1], permutation.end()[-2]);
+  Value inverse = InverseOp::create(b, getInput()).getResult();
+  Term cofactors{&b, TransposeOp::create(b, inverse, permutation)};
+  Term scale = Term{&b, resultGrads.front()} * Term{&b, getResult()};
+  Value wide = convertElements(b, scale.value, inverse);
+  auto type = cast<RankedTensorType>(cofactors.value.getType());
+  Term spread{&b,
+              BroadcastOp::create(
+                  b, type, wide, getSymbolicSizes(b, cofactors.value),
+                  ArrayRef(llvm::to_vector(llvm::seq(type.getRank() - 2))))};
+  Value result = (cofactors * spread).value;
+  operandGrads.push_back(
+      fitType(b, convertElements(b, result, getInput()), getInput()));
+  return success();
+}
+
+// From x * y = 1 follows dy = -y * dx * y, so that of g * dy the part of dx is
+// -y^T * g * y^T.
+LogicalResult InverseOp::buildGradient(OpBuilder &builder,
+                                       ValueRange resultGrads,
+                                       SmallVectorImpl<Value> &operandGrads) {
+  ImplicitLocOpBuilder b(getLoc(), builder);
+  int64_t rank = getInput().getType().getRank();
+  SmallVector<int64_t> batch = llvm::to_vector(llvm::seq(rank - 2));
+  Value inner = ContractOp::create(b, getResult(), resultGrads.front(), batch,
+                                   batch, rank - 2, rank - 2);
+  Value outer = ContractOp::create(b, inner, getResult(), batch, batch,
+                                   rank - 1, rank - 1);
+  Value result = NegOp::create(b, outer);
+  operandGrads.push_back(
+      fitType(b, convertElements(b, result, getInput()), getInput()));
   return success();
 }

@@ -1,6 +1,7 @@
 //===- StructuredGradient.cpp - What gradients of structured ops share ----===//
 
 #include "StructuredGradient.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -20,13 +21,20 @@ Value weft::fitType(ImplicitLocOpBuilder &b, Value value, Value like) {
   return tensor::CastOp::create(b, like.getType(), value);
 }
 
-OpFoldResult weft::multiplySize(ImplicitLocOpBuilder &b, OpFoldResult size,
-                                int64_t factor) {
-  if (std::optional<int64_t> known = getConstantIntValue(size))
-    return b.getIndexAttr(*known * factor);
-  return arith::MulIOp::create(b, cast<Value>(size),
-                               arith::ConstantIndexOp::create(b, factor))
-      .getResult();
+OpFoldResult weft::multiplySizes(ImplicitLocOpBuilder &b, OpFoldResult lhs,
+                                 OpFoldResult rhs) {
+  std::optional<int64_t> left = getConstantIntValue(lhs);
+  std::optional<int64_t> right = getConstantIntValue(rhs);
+  if (left && right)
+    return b.getIndexAttr(*left * *right);
+  if (left == 1)
+    return rhs;
+  if (right == 1)
+    return lhs;
+  auto value = [&](OpFoldResult size) {
+    return getValueOrCreateConstantIndexOp(b, b.getLoc(), size);
+  };
+  return arith::MulIOp::create(b, value(lhs), value(rhs)).getResult();
 }
 
 OpFoldResult weft::divideSize(ImplicitLocOpBuilder &b, OpFoldResult size,

@@ -15,9 +15,12 @@ mlir::Value convertElements(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
 mlir::Value fitType(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
                     mlir::Value like);
 
-/// A size times or divided by a number, which divides it.
-mlir::OpFoldResult multiplySize(mlir::ImplicitLocOpBuilder &b,
-                                mlir::OpFoldResult size, int64_t factor);
+/// The product of two sizes.
+mlir::OpFoldResult multiplySizes(mlir::ImplicitLocOpBuilder &b,
+                                 mlir::OpFoldResult lhs,
+                                 mlir::OpFoldResult rhs);
+
+/// A size divided by a number that divides it.
 mlir::OpFoldResult divideSize(mlir::ImplicitLocOpBuilder &b,
                               mlir::OpFoldResult size, int64_t divisor);
 

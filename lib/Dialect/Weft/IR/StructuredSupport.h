@@ -62,6 +62,10 @@ llvm::LogicalResult checkShape(const Complaint &complain, llvm::StringRef what,
                                llvm::ArrayRef<int64_t> found,
                                llvm::ArrayRef<int64_t> wanted);
 
+/// Checks that the last two dimensions of `input` may be of one size.
+llvm::LogicalResult checkSquare(const Complaint &complain,
+                                mlir::RankedTensorType input);
+
 /// Writes a shape as types do: `2x?x3`.
 std::string formatShape(llvm::ArrayRef<int64_t> shape);
 
