@@ -47,17 +47,29 @@ func.func @rows(%x: tensor<3x5xf32>) {
 // CHECK-LABEL: products:
 //  CHECK-NEXT:   weft.contract: 120 operations, 128 bytes read, 60 written
 //  CHECK-NEXT:   weft.conv: 55296 operations, 7296 bytes read, 2048 written
+//  CHECK-NEXT:   weft.conv_filter: 55296 operations, 2432 bytes read, 6912 written
 //  CHECK-NEXT:   weft.reduce_window: 512 operations, 2048 bytes read, 512 written
+//  CHECK-NEXT:   weft.spread_window: 512 operations, 512 bytes read, 2048 written
+//  CHECK-NEXT:   weft.inverse: 512 operations, 128 bytes read, 256 written
 func.func @products(%a: tensor<3x?xf32>, %b: tensor<?x5xf32>,
-                    %x: tensor<1x6x?x?xf32>, %w: tensor<32x6x3x3xf32>) {
+                    %x: tensor<1x6x?x?xf32>, %w: tensor<32x6x3x3xf32>,
+                    %square: tensor<2x4x4xf32>) {
   %0 = weft.contract %a, %b batch [] x [] contract [1] x [0]
       : tensor<3x?xf32>, tensor<?x5xf32> -> tensor<3x5xf32>
   %1 = weft.conv %x, %w strides [1, 1] low [1, 1] high [1, 1]
       input_dilation [1, 1] filter_dilation [1, 1] groups 1
       : tensor<1x6x?x?xf32>, tensor<32x6x3x3xf32> -> tensor<1x32x?x?xf32>
+  %filter = weft.conv_filter %x, %1 strides [1, 1] low [1, 1] high [1, 1]
+      input_dilation [1, 1] filter_dilation [1, 1] groups 1
+      : tensor<1x6x?x?xf32>, tensor<1x32x?x?xf32> -> tensor<32x6x3x3xf32>
   %2 = weft.reduce_window max %1 window [1, 1, 2, 2] strides [1, 1, 2, 2]
       low [0, 0, 0, 0] high [0, 0, 0, 0] dilations [1, 1, 1, 1]
       : tensor<1x32x?x?xf32>
+  %c4 = arith.constant 4 : index
+  %3 = weft.spread_window %2 window [1, 1, 2, 2] strides [1, 1, 2, 2]
+      low [0, 0, 0, 0] high [0, 0, 0, 0] dilations [1, 1, 1, 1]
+      sizes(%c4, %c4) : tensor<1x32x?x?xf32> -> tensor<1x32x?x?xf32>
+  %4, %room = weft.inverse %square : tensor<2x4x4xf32>
   return
 }
 

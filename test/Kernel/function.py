@@ -183,22 +183,36 @@ class Function:
 
     def conv(self, x, w, strides=None, low=None, high=None, input_dilation=None,
              filter_dilation=None, groups=1, element=None):
+        shape, text = self.window_of(x, w.shape, strides, low, high, input_dilation,
+                                     filter_dilation)
+        to = Value("", shape, element or x.element)
+        return self.op(f"weft.conv {x.name}, {w.name} {text} groups {groups} : {x.type}, {w.type}"
+                       f" -> {to.type}", shape, to.element)
+
+    @staticmethod
+    def window_of(x, w, strides=None, low=None, high=None, input_dilation=None,
+                  filter_dilation=None):
+        """The shape of the convolution of x by a filter of shape w, and its attributes."""
         n = x.rank - 2
         strides, low, high = strides or [1] * n, low or [0] * n, high or [0] * n
         idil, fdil = input_dilation or [1] * n, filter_dilation or [1] * n
-        shape = [x.shape[0], w.shape[0]]
+        shape = [x.shape[0], w[0]]
         for i in range(n):
-            size, taps = x.shape[2 + i], w.shape[2 + i]
+            size, taps = x.shape[2 + i], w[2 + i]
             if isinstance(size, str):
                 shape.append(f"conv{i}")
                 continue
             wide = (size - 1) * idil[i] + 1 if size else 0
             shape.append((wide + low[i] + high[i] - fdil[i] * (taps - 1) - 1) // strides[i] + 1)
-        to = Value("", shape, element or x.element)
-        return self.op(
-            f"weft.conv {x.name}, {w.name} strides {strides} low {low} high {high} input_dilation"
-            f" {idil} filter_dilation {fdil} groups {groups} : {x.type}, {w.type} -> {to.type}",
-            shape, to.element)
+        return shape, (f"strides {strides} low {low} high {high} input_dilation {idil}"
+                       f" filter_dilation {fdil}")
+
+    def conv_filter(self, x, g, w, groups=1, element=None, **arguments):
+        """The gradient of a filter of shape w."""
+        to = Value("", w, element or x.element)
+        text = self.window_of(x, w, **arguments)[1]
+        return self.op(f"weft.conv_filter {x.name}, {g.name} {text} groups {groups} : {x.type},"
+                       f" {g.type} -> {to.type}", w, to.element)
 
     def window(self, name, kind, x, window, strides=None, low=None, high=None, dilations=None):
         n = x.rank
@@ -216,6 +230,16 @@ class Function:
             f"weft.{name} {kind} {x.name} window {list(window)} strides {strides} low {low} high"
             f" {high} dilations {dilations} : {x.type}",
             shape, "i64" if name.startswith("arg") else x.element)
+
+    def spread(self, g, positions, shape, window, strides=None, low=None, high=None, dilations=None):
+        n = g.rank
+        ones, zeros = [1] * n, [0] * n
+        at, types = (f" at {positions.name}", f", {positions.type}") if positions else ("", "")
+        to = Value("", shape, g.element)
+        return self.op(
+            f"weft.spread_window {g.name}{at} window {list(window)} strides {strides or ones} low"
+            f" {low or zeros} high {high or zeros} dilations {dilations or ones}"
+            f"{self.symbols(shape)} : {g.type}{types} -> {to.type}", shape, g.element)
 
     def ret(self, *values):
         """Ends the function and adds it to the table."""

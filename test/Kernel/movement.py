@@ -187,6 +187,11 @@ def sorted_and_summed():
     name = f.fresh()
     f.lines.append(f"{name}:2 = weft.det {x.name} : {x.type}")
     f.ret(type(x)(f"{name}#0", [5], "f32"))
+    f = Function("inverses", bound=1e-6)  # elements grow and are taken from each other
+    x = f.arg([5, 3, 3])
+    name = f.fresh()
+    f.lines.append(f"{name}:2 = weft.inverse {x.name} : {x.type}")
+    f.ret(type(x)(f"{name}#0", [5, 3, 3], "f32"))
     f = Function("random_uniform", exact=True)
     s = f.arg([], "i64")
     f.ret(f.op(f"weft.random_uniform {s.name} stream 3 : {s.type}, tensor<5x33xf32>", [5, 33], "f32"))

@@ -1,6 +1,6 @@
 """Contractions and convolutions, with what is fused before and after."""
 
-from function import FLOATS, Function
+from function import FLOATS, Function, Value
 
 SIZES = (1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 97)
 
@@ -201,6 +201,33 @@ def convolutions():
     f.ret(f.conv(x, f.arg([8, 4, 3, 3]), **pad), f.conv(x, f.arg([4, 1, 3, 3]), groups=4, **pad))
 
 
+def filter_gradients():
+    for name, (x, w, arguments) in CONVOLUTIONS.items():
+        f = Function(f"conv_filter_{name}")
+        windows = {key: value for key, value in arguments.items() if key != "groups"}
+        result = f.window_of(Value("", x, "f32"), w, **windows)[0]
+        f.ret(f.conv_filter(f.arg(x), f.arg(result), w, **arguments))
+    pad = {"low": [1, 1], "high": [1, 1]}
+    for element in ("f64", "f16", "bf16"):
+        f = Function(f"conv_filter_{element}")
+        f.ret(f.conv_filter(f.arg([2, 5, 9, 9], element), f.arg([2, 7, 9, 9], element),
+                            [7, 5, 3, 3], **pad))
+    f = Function("conv_filter_widened")
+    f.ret(f.conv_filter(f.arg([2, 5, 9, 9], "f16"), f.arg([2, 7, 9, 9]), [7, 5, 3, 3],
+                        element="f32", **pad))
+    for outputs in (1, 6, 7, 13, 64):
+        f = Function(f"conv_filter_outputs_{outputs}")
+        f.ret(f.conv_filter(f.arg([2, 8, 7, 7]), f.arg([2, outputs, 7, 7]), [outputs, 8, 3, 3], **pad))
+    f = Function("conv_filter_scaled")
+    y = f.conv_filter(f.arg([2, 3, 9, 9]), f.arg([2, 7, 9, 9]), [7, 3, 3, 3], **pad)
+    f.ret(f.binary("mul", y, f.arg([7, 3, 3, 3])))
+    f = Function("conv_filter_dynamic_batch", sizes=[{"N": n} for n in (1, 3, 0, 7)])
+    f.ret(f.conv_filter(f.arg(["N", 6, 9, 9]), f.arg(["N", 8, 9, 9]), [8, 6, 3, 3], **pad),
+          f.conv_filter(f.arg(["N", 6, 5, 5]), f.arg(["N", 6, 5, 5]), [6, 1, 3, 3], groups=6, **pad))
+    f = Function("conv_filter_dynamic_image", sizes=[{"H": h, "W": w} for h, w in ((9, 11), (3, 3), (16, 5))])
+    f.ret(f.conv_filter(f.arg([2, 4, "H", "W"]), f.arg([2, 8, "H", "W"]), [8, 4, 3, 3], **pad))
+
+
 def fused_convolutions():
     pad = {"low": [1, 1], "high": [1, 1]}
 
@@ -269,8 +296,23 @@ def pooling():
         f = Function(f"pool_{name}")
         x = f.arg(shape, range=(0.5, 1.5))
         f.ret(*[f.window("reduce_window", kind, x, window, **arguments)
-                for kind in ("max", "sum", "min", "prod")],
+                for kind in ("max", "sum", "min")],
               f.window("arg_reduce_window", "max", x, window, **arguments))
+        f = Function(f"spread_{name}")
+        x = f.arg(shape, range=(0.5, 1.5))
+        places = f.window("arg_reduce_window", "max", x, window, **arguments)
+        g = f.arg(places.shape)
+        f.ret(f.spread(g, None, shape, window, **arguments),
+              f.spread(g, places, shape, window, **arguments))
+    for element in ("f64", "f16", "bf16"):
+        f = Function(f"spread_{element}")
+        f.ret(f.spread(f.arg([1, 3, 5, 5], element), None, [1, 3, 9, 9], [1, 1, 3, 3],
+                       strides=[1, 1, 2, 2], low=[0, 0, 1, 1], high=[0, 0, 1, 1]))
+    f = Function("spread_dynamic", sizes=[{"N": n, "H": h} for n, h in ((1, 9), (3, 4), (0, 5))])
+    x = f.arg(["N", 3, "H", 9])
+    places = f.window("arg_reduce_window", "max", x, [1, 1, 3, 3], low=[0, 0, 1, 1], high=[0, 0, 1, 1])
+    g = f.window("reduce_window", "max", x, [1, 1, 3, 3], low=[0, 0, 1, 1], high=[0, 0, 1, 1])
+    f.ret(f.spread(g, places, x.shape, [1, 1, 3, 3], low=[0, 0, 1, 1], high=[0, 0, 1, 1]))
     for element in ("f64", "f16", "bf16", "i8", "ui8", "i32"):
         f = Function(f"pool_{element}")
         x = f.arg([1, 3, 9, 9], element)
@@ -299,5 +341,6 @@ def add_cases():
     contractions()
     fused_products()
     convolutions()
+    filter_gradients()
     fused_convolutions()
     pooling()

@@ -109,6 +109,50 @@ def normalisations():
     f.ret(f.binary("mul", f.reshape(grouped, x.shape), f.broadcast(g, [1], x.shape)))
 
 
+def normalize_gradient(f, x, g, axes, rms=False):
+    """The gradient of f.normalize(), as its rule has it."""
+    kept = [i for i in range(x.rank) if i not in axes]
+    count = 1
+    for axis in axes:
+        count *= x.shape[axis]
+
+    def over(rows):
+        return f.broadcast(rows, kept, x.shape)
+
+    def mean(value):
+        total = f.reduce("sum", value, axes)
+        return f.binary("div", total, f.splat(count, total))
+
+    distance = x if rms else f.binary("sub", x, over(mean(x)))
+    variance = mean(f.binary("mul", distance, distance))
+    deviation = f.unary("sqrt", f.binary("add", variance, f.splat(0.001, variance)))
+    scale = over(f.binary("div", f.splat(1, variance), deviation))
+    y = f.binary("mul", distance, scale)
+    h = f.binary("sub", g, f.binary("mul", y, over(mean(f.binary("mul", g, y)))))
+    return f.binary("mul", scale, h if rms else f.binary("sub", h, over(mean(h))))
+
+
+def normalisation_gradients():
+    for shape, axes in (([5, 31], [1]), ([3, 7, 16], [2]), ([2, 6, 5, 3], [2, 3]), ([7, 5], [0]),
+                        ([2, 3, 5, 7], [0, 2, 3]), ([33, 768], [1])):
+        f = Function(f"normalize_gradient_r{len(shape)}_" + "".join(map(str, axes)) + f"_{shape[-1]}")
+        x, g = f.arg(shape), f.arg(shape)
+        f.ret(normalize_gradient(f, x, g, axes), normalize_gradient(f, x, g, axes, rms=True))
+    f = Function("normalize_gradient_scaled", sizes=[{"N": n} for n in (1, 4, 33, 0)])
+    x, g, scale = f.arg(["N", 17]), f.arg(["N", 17]), f.arg([17])
+    f.ret(normalize_gradient(f, x, f.binary("mul", g, f.broadcast(scale, [1], x.shape)), [1]))
+    f = Function("softmax_gradient")
+    y, g = f.arg([7, 5, 33]), f.arg([7, 5, 33])
+    total = f.reduce("sum", f.binary("mul", g, y), [2])
+    f.ret(f.binary("mul", y, f.binary("sub", g, f.broadcast(total, [0, 1], y.shape))))
+    f = Function("max_gradient")
+    x, y, g = f.arg([7, 33]), f.arg([7]), f.arg([7])
+    is_extreme = f.compare("eq", x, f.broadcast(y, [0], x.shape))
+    count = f.reduce("sum", f.select(is_extreme, f.splat(1, x), f.splat(0, x)), [1])
+    share = f.binary("div", g, count)
+    f.ret(f.select(is_extreme, f.broadcast(share, [0], x.shape), f.splat(0, x)))
+
+
 def fused_rows():
     f = Function("reduce_of_chain")
     x, y = f.arg([7, 33]), f.arg([33])
@@ -149,4 +193,5 @@ def add_cases():
     arg_reductions()
     softmaxes()
     normalisations()
+    normalisation_gradients()
     fused_rows()

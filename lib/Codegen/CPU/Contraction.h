@@ -95,6 +95,9 @@ private:
 std::unique_ptr<Contraction> createMatrixProblem(ContractOp op);
 /// The problem that a `weft.conv` poses, by gathering patches of the input.
 std::unique_ptr<Contraction> createConvolutionProblem(ConvOp op);
+/// The problem that a `weft.conv_filter` poses, or null if its filter's shape
+/// is symbolic.
+std::unique_ptr<Contraction> createFilterProblem(ConvFilterOp op);
 
 /// The address of element number `position` of type `type` from `base`.
 mlir::Value elementAddress(RegionEmitter &e, mlir::Value base, mlir::Type type,

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <numeric>
 
 using namespace mlir;
@@ -457,14 +458,14 @@ static void emitDotProducts(KernelBuilder &kernel, Contraction &problem,
 static std::unique_ptr<Contraction> findProblem(KernelBuilder &kernel) {
   std::unique_ptr<Contraction> problem;
   for (Operation &op : kernel.getRegion().getBody().front()) {
-    if (!isa<ContractOp, ConvOp>(op))
+    if (!isa<ContractOp, ConvOp, ConvFilterOp>(op))
       continue;
     if (problem)
       return nullptr;
-    if (auto contract = dyn_cast<ContractOp>(op))
-      problem = createMatrixProblem(contract);
-    else
-      problem = createConvolutionProblem(cast<ConvOp>(op));
+    problem = TypeSwitch<Operation *, std::unique_ptr<Contraction>>(&op)
+                  .Case(createMatrixProblem)
+                  .Case(createConvolutionProblem)
+                  .Case(createFilterProblem);
     if (!problem)
       return nullptr;
   }

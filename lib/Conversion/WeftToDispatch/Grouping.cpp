@@ -60,6 +60,34 @@ static bool isMemoryBroadcast(Operation *op) {
 static Block *getBlock(Operation *op) { return op ? op->getBlock() : nullptr; }
 
 //===----------------------------------------------------------------------===//
+// What things cost
+//===----------------------------------------------------------------------===//
+
+/// The operations that one element of a group takes.
+static double countPerElement(const Group &group) {
+  double flops = 0;
+  for (Operation *op : group.ops) {
+    auto costed = dyn_cast<CostOpInterface>(op);
+    if (!costed)
+      continue;
+    auto ones = [](ValueRange values) {
+      return llvm::map_to_vector(values, [](Value value) {
+        auto type = dyn_cast<RankedTensorType>(value.getType());
+        return SmallVector<int64_t>(type ? type.getRank() : 0, 1);
+      });
+    };
+    flops +=
+        costed.countFlops({ones(op->getOperands()), ones(op->getResults())});
+  }
+  return flops;
+}
+
+/// The operations that storing an element and loading it again is worth: it
+/// goes through memory, which moves one in the time of some ten multiply-adds
+/// of a vector.
+static constexpr double kStoredElement = 64;
+
+//===----------------------------------------------------------------------===//
 // Joining
 //===----------------------------------------------------------------------===//
 
@@ -197,6 +225,22 @@ bool Grouping::join(Operation *op) {
   return false;
 }
 
+/// A reduction of what a row kernel computes, along the same axes, is one more
+/// sweep of it, and computes the chain that it reads again.
+bool Grouping::joinRow(Operation *op) {
+  Operation *source = op->getOperand(0).getDefiningOp();
+  if (getBlock(source) != op->getBlock())
+    return false;
+  Group *group = getGroup(source);
+  if (!group || group->kind != GroupKind::Rows ||
+      *getRowAxes(group->root) != *getRowAxes(op) ||
+      group->root->getOperand(0).getType() != op->getOperand(0).getType() ||
+      countPerElement(*group) > kStoredElement || !canJoin(op, *group))
+    return false;
+  add(*group, op);
+  return true;
+}
+
 /// A transpose of a product's result changes only where elements are stored.
 bool Grouping::joinTranspose(TransposeOp op) {
   Operation *source = op.getInput().getDefiningOp();
@@ -234,6 +278,8 @@ void Grouping::assign(Operation *op) {
     return;
   }
   bool isRow = getRowAxes(op).has_value();
+  if (isRow && joinRow(op))
+    return;
   createGroup(isRow ? GroupKind::Rows : GroupKind::Own, op);
 }
 
@@ -264,25 +310,6 @@ bool Grouping::isCopied(Operation *op, const Group &group,
 // What goes before
 //===----------------------------------------------------------------------===//
 
-/// The operations that one element of a chain of elementwise ops takes.
-static double countPerElement(const Group &chain) {
-  double flops = 0;
-  for (Operation *op : chain.ops) {
-    auto costed = dyn_cast<CostOpInterface>(op);
-    if (!costed)
-      continue;
-    auto ones = [](ValueRange values) {
-      return llvm::map_to_vector(values, [](Value value) {
-        auto type = dyn_cast<RankedTensorType>(value.getType());
-        return SmallVector<int64_t>(type ? type.getRank() : 0, 1);
-      });
-    };
-    flops +=
-        costed.countFlops({ones(op->getOperands()), ones(op->getResults())});
-  }
-  return flops;
-}
-
 /// How often a row kernel runs along a row, and computes what it reads.
 static int countSweeps(const Group &rows) {
   int sweeps = 0;
@@ -299,11 +326,6 @@ static int countSweeps(const Group &rows) {
   }
   return sweeps + hasFullResults;
 }
-
-/// The operations that storing an element and loading it again is worth: it
-/// goes through memory, which moves one in the time of some ten multiply-adds
-/// of a vector.
-static constexpr double kStoredElement = 64;
 
 /// Whether `producer`, a chain of elementwise ops, may be computed within
 /// `consumer`, which alone uses its results.

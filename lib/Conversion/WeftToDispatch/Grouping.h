@@ -41,6 +41,7 @@ public:
 private:
   void assign(mlir::Operation *op);
   bool join(mlir::Operation *op);
+  bool joinRow(mlir::Operation *op);
   bool joinTranspose(TransposeOp op);
   Group *createGroup(GroupKind kind, mlir::Operation *op);
   void add(Group &group, mlir::Operation *op);

@@ -66,3 +66,34 @@ func.func @before_scatter(%x: tensor<8xf32>, %i: tensor<4x1xi64>, %u: tensor<4xf
   %1 = weft.scatter_nd add %x, %i, %0 : tensor<8xf32>, tensor<4x1xi64>, tensor<4xf32>
   return %1 : tensor<8xf32>
 }
+
+// A reduction of what the first one's rows become is one more sweep over them.
+// CHECK-LABEL: func.func @sweeps(
+// CHECK:         dispatch.region
+// CHECK:           weft.reduce
+// CHECK:           weft.sub
+// CHECK:           weft.reduce
+// CHECK-NOT:     dispatch.region
+// CHECK:         return
+func.func @sweeps(%x: tensor<4x8xf32>) -> tensor<4xf32> {
+  %sum = weft.reduce sum %x axes [1] : tensor<4x8xf32>
+  %wide = weft.broadcast %sum dims [0] : tensor<4xf32> to tensor<4x8xf32>
+  %distance = weft.sub %x, %wide : tensor<4x8xf32>
+  %squares = weft.mul %distance, %distance : tensor<4x8xf32>
+  %y = weft.reduce sum %squares axes [1] : tensor<4x8xf32>
+  return %y : tensor<4xf32>
+}
+
+// Along other axes it is not.
+// CHECK-LABEL: func.func @other_axes(
+// CHECK:         dispatch.region
+// CHECK:           weft.reduce
+// CHECK:         dispatch.region
+// CHECK:           weft.reduce
+func.func @other_axes(%x: tensor<4x4xf32>) -> tensor<4xf32> {
+  %sum = weft.reduce sum %x axes [1] : tensor<4x4xf32>
+  %wide = weft.broadcast %sum dims [0] : tensor<4xf32> to tensor<4x4xf32>
+  %distance = weft.sub %x, %wide : tensor<4x4xf32>
+  %y = weft.reduce sum %distance axes [0] : tensor<4x4xf32>
+  return %y : tensor<4xf32>
+}

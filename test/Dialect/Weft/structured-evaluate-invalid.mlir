@@ -43,3 +43,37 @@ func.func @det_oblong() -> tensor<f32> {
   %y, %l = weft.det %x : tensor<?x3xf32>
   return %y : tensor<f32>
 }
+
+// -----
+
+func.func @conv_filter_gradient() -> tensor<1x1x2xf32> {
+  %x = weft.constant dense<1.0> : tensor<1x1x4xf32>
+  %n = arith.constant 5 : index
+  %y = weft.iota axis 2 sizes(%n) : tensor<1x1x?xf32>
+  // expected-error @below {{gradient has size 5 in dimension 2, but the convolution gives 3}}
+  %w = weft.conv_filter %x, %y strides [1] low [0] high [0]
+      input_dilation [1] filter_dilation [1] groups 1
+      : tensor<1x1x4xf32>, tensor<1x1x?xf32> -> tensor<1x1x2xf32>
+  return %w : tensor<1x1x2xf32>
+}
+
+// -----
+
+func.func @spread_window_gradient() -> tensor<6xf32> {
+  %n = arith.constant 4 : index
+  %g = weft.iota axis 0 sizes(%n) : tensor<?xf32>
+  // expected-error @below {{gradient has shape [4], but the windows take [3] positions}}
+  %y = weft.spread_window %g window [2] strides [2] low [0] high [0]
+      dilations [1] : tensor<?xf32> -> tensor<6xf32>
+  return %y : tensor<6xf32>
+}
+
+// -----
+
+func.func @inverse_square() -> tensor<3x?xf32> {
+  %n = arith.constant 2 : index
+  %x = weft.iota axis 1 sizes(%n) : tensor<3x?xf32>
+  // expected-error @below {{'weft.inverse' op input does not hold square matrices}}
+  %y, %room = weft.inverse %x : tensor<3x?xf32>
+  return %y : tensor<3x?xf32>
+}

@@ -108,7 +108,7 @@ func.func @window_negative_padding(%x: tensor<8xf32>) {
 // -----
 
 func.func @window_kind(%x: tensor<8xf32>) {
-  // expected-error @below {{'weft.reduce_window' op kind 'any' cannot combine elements of type 'f32'}}
+  // expected-error @below {{'weft.reduce_window' op kind must be 'sum', 'max' or 'min', not 'any'}}
   %0 = weft.reduce_window any %x window [2] strides [1]
       low [0] high [0] dilations [1] : tensor<8xf32>
   return

@@ -102,6 +102,10 @@ double ArgReduceWindowOp::countFlops(const OpShapes &shapes) {
   return countElements(shapes.results[0]) * countElements(getWindow());
 }
 
+double SpreadWindowOp::countFlops(const OpShapes &shapes) {
+  return countElements(shapes.operands[0]) * countElements(getWindow());
+}
+
 /// Compare, subtract, add, multiply, and an exponential.
 double SoftmaxOp::countFlops(const OpShapes &shapes) {
   return (4 + kFunction) * countElements(shapes.results[0]);
@@ -128,8 +132,20 @@ double ConvOp::countFlops(const OpShapes &shapes) {
          countElements(ArrayRef(shapes.operands[1]).drop_front());
 }
 
+double ConvFilterOp::countFlops(const OpShapes &shapes) {
+  // Each result of the convolution is multiplied with what its taps meet.
+  return 2 * countElements(shapes.operands[1]) *
+         countElements(ArrayRef(shapes.results[0]).drop_front());
+}
+
 /// Elimination takes two thirds of n^3.
 double DetOp::countFlops(const OpShapes &shapes) {
   return countElements(shapes.operands[0]) *
          static_cast<double>(shapes.operands[0].back()) * 2 / 3;
+}
+
+/// Each step changes all rows of the matrix and of the unit.
+double InverseOp::countFlops(const OpShapes &shapes) {
+  return 4 * countElements(shapes.operands[0]) *
+         static_cast<double>(shapes.operands[0].back());
 }

@@ -161,15 +161,6 @@ getConvShape(ArrayRef<int64_t> input, ArrayRef<int64_t> filter,
   return shape;
 }
 
-WindowDim weft::getConvDim(ConvOp op, int64_t dim, int64_t taps) {
-  return {.window = taps,
-          .stride = op.getStrides()[dim],
-          .low = op.getLow()[dim],
-          .high = op.getHigh()[dim],
-          .dilation = op.getFilterDilation()[dim],
-          .inputDilation = op.getInputDilation()[dim]};
-}
-
 void ConvOp::build(OpBuilder &builder, OperationState &state, Value input,
                    Value filter, ArrayRef<int64_t> strides,
                    ArrayRef<int64_t> low, ArrayRef<int64_t> high,
@@ -214,32 +205,75 @@ static LogicalResult checkGroups(const Complaint &complain, int64_t groups,
   return success();
 }
 
-LogicalResult ConvOp::verify() {
-  Complaint complain(getOperation());
-  RankedTensorType input = getInput().getType(), filter = getFilter().getType();
+// Checks that a convolution of `input` by `filter` is possible and gives
+// `result`, which is called `what`.
+template <typename OpTy>
+static LogicalResult verifyConv(OpTy op, RankedTensorType input,
+                                RankedTensorType filter, StringRef what,
+                                RankedTensorType result) {
+  Complaint complain(op.getOperation());
   int64_t rank = input.getRank();
   if (rank < 2 || filter.getRank() != rank)
     return complain("input of rank ", rank, " and filter of rank ",
                     filter.getRank(), " must have the same rank, two or more");
   int64_t any = std::numeric_limits<int64_t>::min();
-  if (failed(checkList(complain, "strides", getStrides(), rank - 2, 1)) ||
-      failed(checkList(complain, "low", getLow(), rank - 2, any)) ||
-      failed(checkList(complain, "high", getHigh(), rank - 2, any)) ||
-      failed(checkList(complain, "input_dilation", getInputDilation(), rank - 2,
-                       1)) ||
-      failed(checkList(complain, "filter_dilation", getFilterDilation(),
+  if (failed(checkList(complain, "strides", op.getStrides(), rank - 2, 1)) ||
+      failed(checkList(complain, "low", op.getLow(), rank - 2, any)) ||
+      failed(checkList(complain, "high", op.getHigh(), rank - 2, any)) ||
+      failed(checkList(complain, "input_dilation", op.getInputDilation(),
                        rank - 2, 1)) ||
-      failed(checkGroups(complain, getGroups(), input.getDimSize(1),
-                         filter.getDimSize(1), filter.getDimSize(0))) ||
-      failed(checkProduct(complain,
+      failed(checkList(complain, "filter_dilation", op.getFilterDilation(),
+                       rank - 2, 1)) ||
+      failed(checkGroups(complain, op.getGroups(), input.getDimSize(1),
+                         filter.getDimSize(1), filter.getDimSize(0))))
+    return failure();
+  return checkShape(complain, what, result.getShape(),
+                    getConvShape(input.getShape(), filter.getShape(),
+                                 [&](int64_t dim, int64_t taps) {
+                                   return getConvDim(op, dim, taps);
+                                 }));
+}
+
+LogicalResult ConvOp::verify() {
+  RankedTensorType input = getInput().getType(), filter = getFilter().getType();
+  if (failed(checkProduct(Complaint(getOperation()),
                           {input.getElementType(), filter.getElementType()},
                           getType().getElementType())))
     return failure();
-  return checkShape(complain, "the result", getType().getShape(),
-                    getConvShape(input.getShape(), filter.getShape(),
-                                 [&](int64_t dim, int64_t taps) {
-                                   return getConvDim(*this, dim, taps);
-                                 }));
+  return verifyConv(*this, input, filter, "the result", getType());
+}
+
+LogicalResult ConvFilterOp::verify() {
+  Complaint complain(getOperation());
+  RankedTensorType input = getInput().getType(), grad = getGrad().getType();
+  if (failed(checkProduct(complain,
+                          {input.getElementType(), grad.getElementType()},
+                          getType().getElementType())))
+    return failure();
+  // Those of the first two dimensions follow from the operands.
+  int64_t wanted =
+      llvm::count_if(getType().getShape().drop_front(2), ShapedType::isDynamic);
+  if (wanted != static_cast<int64_t>(getSizes().size()))
+    return complain("has ", getSizes().size(), " sizes for ", wanted,
+                    " symbolic numbers of taps");
+  return verifyConv(*this, input, getType(), "the gradient", grad);
+}
+
+LogicalResult
+ConvFilterOp::reifyResultShapes(OpBuilder &builder,
+                                ReifiedRankedShapedTypeDims &reified) {
+  auto next = getSizes().begin();
+  reifyDims(reified, builder, getType(), [&](int64_t dim) -> OpFoldResult {
+    if (dim == 0)
+      return tensor::getMixedSize(builder, getLoc(), getGrad(), 1);
+    if (dim > 1)
+      return *next++;
+    ImplicitLocOpBuilder b(getLoc(), builder);
+    Value channels = tensor::DimOp::create(b, getInput(), 1);
+    Value groups = arith::ConstantIndexOp::create(b, getGroups());
+    return arith::DivUIOp::create(b, channels, groups).getResult();
+  });
+  return success();
 }
 
 // The number of positions where the number of taps is symbolic too.
@@ -293,12 +327,9 @@ DetOp::inferReturnTypes(MLIRContext *, std::optional<Location> location,
                         SmallVectorImpl<Type> &types) {
   Adaptor op(operands, attributes, properties, regions);
   auto input = cast<RankedTensorType>(op.getInput().getType());
+  if (failed(checkSquare({location, getOperationName()}, input)))
+    return failure();
   ArrayRef<int64_t> shape = input.getShape();
-  if (shape.size() < 2 ||
-      !mayAgree(shape[shape.size() - 1], shape[shape.size() - 2]))
-    return Complaint(location,
-                     getOperationName())("input of shape ", formatShape(shape),
-                                         " does not hold square matrices");
   types.push_back(
       RankedTensorType::get(shape.drop_back(2), input.getElementType()));
   types.push_back(

@@ -62,6 +62,22 @@ Value ContractOp::emitElement(ElementEmitter &emitter,
 // conv
 //===----------------------------------------------------------------------===//
 
+// The input's index at `place`, counted with the zeros between its elements.
+// Narrows `isElement` (null: always) to whether there is an element.
+static Value emitUndilated(ElementEmitter &emitter, Value place,
+                           int64_t dilation, Value &isElement) {
+  if (dilation == 1)
+    return place;
+  ImplicitLocOpBuilder &b = emitter.builder();
+  Value spread = emitter.index(dilation);
+  Value rest = arith::RemUIOp::create(b, place, spread);
+  Value hits = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rest,
+                                     emitter.index(0));
+  isElement =
+      isElement ? arith::AndIOp::create(b, isElement, hits).getResult() : hits;
+  return arith::DivUIOp::create(b, place, spread);
+}
+
 namespace {
 /// The code of one element of a convolution.
 class ConvElement {
@@ -131,16 +147,8 @@ Value ConvElement::emitTap(ArrayRef<Value> channelAndTaps, Value sum) {
     Value step = emitter.index(op.getFilterDilation()[dim]);
     Value place = arith::AddIOp::create(b, base[dim],
                                         arith::MulIOp::create(b, tap, step));
-    if (int64_t dilation = op.getInputDilation()[dim]; dilation != 1) {
-      Value spread = emitter.index(dilation);
-      Value rest = arith::RemUIOp::create(b, place, spread);
-      Value hits = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rest,
-                                         emitter.index(0));
-      isElement = isElement
-                      ? arith::AndIOp::create(b, isElement, hits).getResult()
-                      : hits;
-      place = arith::DivUIOp::create(b, place, spread);
-    }
+    place =
+        emitUndilated(emitter, place, op.getInputDilation()[dim], isElement);
     inputAt.push_back(place);
   }
   auto multiplyAdd = [&] {
@@ -167,6 +175,69 @@ Value ConvElement::emit() {
 
 Value ConvOp::emitElement(ElementEmitter &emitter, ArrayRef<Value> indices) {
   return ConvElement(*this, emitter, indices).emit();
+}
+
+// Positions and taps change their parts: a tap is fixed, and meets the input at
+// places that lie a stride apart.
+Value ConvFilterOp::emitElement(ElementEmitter &emitter,
+                                ArrayRef<Value> indices) {
+  ImplicitLocOpBuilder &b = emitter.builder();
+  Type inputType = getInput().getType().getElementType();
+  Type gradType = getGrad().getType().getElementType();
+  Type elementType = getType().getElementType();
+  Type accumulator = getAccumulatorType(elementType);
+  Value channel = indices[1];
+  if (int64_t groups = getGroups(); groups != 1) {
+    auto groupSize = [&](Value tensor) -> Value {
+      return arith::DivUIOp::create(b, emitter.size(tensor, 1),
+                                    emitter.index(groups));
+    };
+    Value group = arith::DivUIOp::create(b, indices[0], groupSize(getGrad()));
+    channel = arith::AddIOp::create(
+        b, arith::MulIOp::create(b, group, groupSize(getInput())), channel);
+  }
+  SmallVector<Value> base, lower{emitter.index(0)};
+  SmallVector<Value> upper{emitter.size(getInput(), 0)};
+  for (int64_t dim = 0, e = indices.size() - 2; dim < e; ++dim) {
+    int64_t dilation = getInputDilation()[dim];
+    WindowDim window{.window = 1,
+                     .stride = getFilterDilation()[dim],
+                     .low = getLow()[dim],
+                     .high = getHigh()[dim],
+                     .dilation = getStrides()[dim],
+                     .inputDilation = dilation};
+    Value size = emitter.size(getInput(), dim + 2);
+    if (dilation != 1)
+      size = arith::MulIOp::create(b, size, emitter.index(dilation));
+    TapRange range = emitTapRange(emitter, window, indices[dim + 2], size,
+                                  emitter.size(getGrad(), dim + 2));
+    base.push_back(range.base);
+    lower.push_back(range.lower);
+    upper.push_back(range.upper);
+  }
+  auto body = [&](ArrayRef<Value> at, ValueRange carried) -> Carried {
+    SmallVector<Value> inputAt{at[0], channel}, gradAt{at[0], indices[0]};
+    Value isElement;
+    for (auto [dim, position] : llvm::enumerate(at.drop_front())) {
+      gradAt.push_back(position);
+      Value place = arith::AddIOp::create(
+          b, base[dim],
+          arith::MulIOp::create(b, position, emitter.index(getStrides()[dim])));
+      inputAt.push_back(
+          emitUndilated(emitter, place, getInputDilation()[dim], isElement));
+    }
+    auto multiplyAdd = [&] {
+      return emitMultiplyAdd(b, accumulator, carried[0],
+                             emitter.element(getInput(), inputAt), inputType,
+                             emitter.element(getGrad(), gradAt), gradType);
+    };
+    return {isElement ? emitter.choose(isElement, multiplyAdd,
+                                       [&] { return carried[0]; })
+                      : multiplyAdd()};
+  };
+  Value sum = emitNest(emitter, lower, upper, emitter.constant(accumulator, 0),
+                       body)[0];
+  return emitConvert(b, sum, accumulator, getSignlessType(elementType));
 }
 
 //===----------------------------------------------------------------------===//

@@ -91,7 +91,8 @@ Results ContractOp::evaluate(ArrayRef<HostTensor> operands) {
 
 // Finds the element that tap `tap` meets when the filter stands at `place`,
 // both spatial; false if it meets a zero.
-static bool findTap(ConvOp op, ArrayRef<int64_t> inputShape,
+template <typename OpTy>
+static bool findTap(OpTy op, ArrayRef<int64_t> inputShape,
                     ArrayRef<int64_t> place, ArrayRef<int64_t> tap,
                     MutableArrayRef<int64_t> at) {
   for (size_t dim = 0; dim < place.size(); ++dim) {
@@ -134,6 +135,52 @@ Results ConvOp::evaluate(ArrayRef<HostTensor> operands) {
       llvm::copy(tap, filterAt.begin() + 1);
       sum.add(input, linearize(inputAt, input.getShape()), filter,
               linearize(filterAt, filter.getShape()));
+    });
+    sum.store(result, count++);
+  });
+  SmallVector<HostTensor> results;
+  results.push_back(std::move(result));
+  return results;
+}
+
+Results ConvFilterOp::evaluate(ArrayRef<HostTensor> operands) {
+  const HostTensor &input = operands[0], &grad = operands[1];
+  int64_t perGroup = input.getShape()[1] / static_cast<int64_t>(getGroups());
+  SmallVector<int64_t> shape = {grad.getShape()[1], perGroup};
+  operands = operands.drop_front(2);
+  for (int64_t taps : getType().getShape().drop_front(2)) {
+    if (ShapedType::isDynamic(taps)) {
+      taps = operands.front().getInt(0);
+      operands = operands.drop_front();
+    }
+    shape.push_back(taps);
+  }
+  for (int64_t dim : llvm::seq<int64_t>(0, input.getRank() - 2)) {
+    int64_t wanted = getConvDim(*this, dim, shape[dim + 2])
+                         .getResultSize(input.getShape()[dim + 2]);
+    if (grad.getShape()[dim + 2] != wanted)
+      return emitOpError("gradient has size ")
+             << grad.getShape()[dim + 2] << " in dimension " << dim + 2
+             << ", but the convolution gives " << wanted;
+  }
+  HostTensor result = makeHost(shape, getType().getElementType());
+  int64_t outputs = shape[0] / static_cast<int64_t>(getGroups());
+  int64_t count = 0;
+  SmallVector<int64_t> places(grad.getShape());
+  places.erase(places.begin() + 1);
+  SmallVector<int64_t> inputAt(input.getRank()), gradAt(grad.getRank());
+  forEachIndex(shape, [&](ArrayRef<int64_t> at) {
+    Products sum(result.getElementType());
+    inputAt[1] = at[0] / outputs * perGroup + at[1];
+    gradAt[1] = at[0];
+    forEachIndex(places, [&](ArrayRef<int64_t> place) {
+      if (!findTap(*this, input.getShape(), place.drop_front(),
+                   at.drop_front(2), inputAt))
+        return;
+      inputAt[0] = gradAt[0] = place[0];
+      llvm::copy(place.drop_front(), gradAt.begin() + 2);
+      sum.add(input, linearize(inputAt, input.getShape()), grad,
+              linearize(gradAt, grad.getShape()));
     });
     sum.store(result, count++);
   });

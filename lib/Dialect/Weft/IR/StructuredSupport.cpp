@@ -64,6 +64,16 @@ bool weft::mayAgree(int64_t a, int64_t b) {
   return ShapedType::isDynamic(a) || ShapedType::isDynamic(b) || a == b;
 }
 
+LogicalResult weft::checkSquare(const Complaint &complain,
+                                RankedTensorType input) {
+  ArrayRef<int64_t> shape = input.getShape();
+  if (shape.size() < 2 ||
+      !mayAgree(shape[shape.size() - 1], shape[shape.size() - 2]))
+    return complain("input of shape ", formatShape(shape),
+                    " does not hold square matrices");
+  return success();
+}
+
 std::string weft::formatShape(ArrayRef<int64_t> shape) {
   return "[" +
          llvm::join(llvm::map_range(shape,

@@ -62,6 +62,10 @@ llvm::LogicalResult checkShape(const Complaint &complain, llvm::StringRef what,
                                llvm::ArrayRef<int64_t> found,
                                llvm::ArrayRef<int64_t> wanted);
 
+/// Checks that the last two dimensions of `input` may be of one size.
+llvm::LogicalResult checkSquare(const Complaint &complain,
+                                mlir::RankedTensorType input);
+
 /// Writes a shape as types do: `2x?x3`.
 std::string formatShape(llvm::ArrayRef<int64_t> shape);
 
@@ -76,8 +80,17 @@ struct WindowDim {
                                    mlir::OpFoldResult size) const;
 };
 
-/// How the `taps` of a convolution's filter lie along a spatial dimension.
-WindowDim getConvDim(ConvOp op, int64_t dim, int64_t taps);
+/// How the `taps` of a convolution's filter lie along a spatial dimension. `op`
+/// is a ConvOp or ConvFilterOp.
+template <typename OpTy>
+WindowDim getConvDim(OpTy op, int64_t dim, int64_t taps) {
+  return {.window = taps,
+          .stride = op.getStrides()[dim],
+          .low = op.getLow()[dim],
+          .high = op.getHigh()[dim],
+          .dilation = op.getFilterDilation()[dim],
+          .inputDilation = op.getInputDilation()[dim]};
+}
 
 /// Appends the sizes of a result of `type`: static ones from the type, others
 /// from `size`, which is called with the dimension.

@@ -17,7 +17,7 @@ def Weft_ReduceKindAttr
 
 def Weft_ReduceOp
     : Weft_IndexedOp<"reduce", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "Elements combined along axes";
   let description = [{
     The reduced `axes` (rising) are removed from the shape. An empty reduction
@@ -28,8 +28,9 @@ def Weft_ReduceOp
     With `+` for `sum`, `*` for `prod` and so on:
     `y[i] = x[i, 0] + x[i, 1] + ... + x[i, n - 1]`.
 
-    Saved for the gradient: nothing for `sum`; the input and the output for
-    `prod`, `max` and `min`; truth values have none.
+    Saved for the gradient: nothing for `sum`; the input for `prod`, the input
+    and the output for `max` and `min`; truth values have none. Equal extremes
+    share evenly.
 
     Example:
 
@@ -115,16 +116,18 @@ class Weft_WindowOp<string mnemonic, string gradient>
   let extraClassDeclaration = [{ bool isCheap() { return false; } }];
 }
 
-def Weft_ReduceWindowOp : Weft_WindowOp<"reduce_window", "Pending"> {
+def Weft_ReduceWindowOp : Weft_WindowOp<"reduce_window", "Formula"> {
   let summary = "Elements combined within a sliding window";
   let description = [{
     All lists have one entry per dimension of the input; dimensions that are not
     pooled have a window of one. The size along a dimension is
     `(size + low + high - dilation * (window - 1) - 1) / stride + 1`, rounded
-    down. Positions in the padding do not take part.
+    down. Positions in the padding do not take part. The kind is `sum`, `max` or
+    `min`.
 
-    Saved for the gradient: nothing for `sum`; for `max` where the largest
-    elements lie (`weft.arg_reduce_window`).
+    Saved for the gradient: nothing for `sum`; for `max` and `min` where the
+    extreme elements lie (`weft.arg_reduce_window`). Of equal ones the first
+    counts.
 
     Example:
 
@@ -153,12 +156,50 @@ def Weft_ArgReduceWindowOp : Weft_WindowOp<"arg_reduce_window", "Zero"> {
   }];
 }
 
+def Weft_SpreadWindowOp
+    : Weft_IndexedOp<"spread_window", [AttrSizedOperandSegments], "Formula",
+                     ["countFlops"]> {
+  let summary = "For each element the sum of the windows that cover it";
+  let description = [{
+    The gradient of `weft.reduce_window` with the same attributes: `grad` has
+    the shape of its result, the result that of its input. With `positions`, as
+    `weft.arg_reduce_window` gives them, a window counts only for the element at
+    its position. `sizes` gives the `?` sizes of the result in order.
+
+    `y[i] = sum over p and t with p * stride + t * dilation - low = i of g[p]`,
+    in each dimension
+
+    Saved for the gradient: the positions.
+
+    Example:
+
+    ```mlir
+    %y = weft.spread_window %g at %i window [1, 2] strides [1, 2] low [0, 0]
+        high [0, 0] dilations [1, 1] : tensor<1x4xf32>, tensor<1x4xi64> -> tensor<1x8xf32>
+    ```
+  }];
+  let arguments = (ins Weft_FloatTensor:$grad,
+                       Optional<RankedTensorOf<[I64]>>:$positions,
+                       Variadic<Index>:$sizes,
+                       DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$low, DenseI64ArrayAttr:$high,
+                       DenseI64ArrayAttr:$dilations);
+  let results = (outs Weft_FloatTensor:$result);
+  let assemblyFormat = [{
+    $grad (`at` $positions^)? `window` $window `strides` $strides `low` $low
+    `high` $high `dilations` $dilations (`sizes` `(` $sizes^ `)`)? attr-dict `:`
+    type($grad) (`,` type($positions)^)? `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{ bool isCheap() { return false; } }];
+}
+
 //===----------------------------------------------------------------------===//
 // Normalisations
 //===----------------------------------------------------------------------===//
 
 def Weft_SoftmaxOp : Weft_IndexedOp<"softmax", [SameOperandsAndResultType],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "Exponentials along one axis, scaled to sum to one";
   let description = [{
     Computes `exp(x - m) / sum(exp(x - m), axis)` where `m = max(x, axis)`. The
@@ -182,7 +223,7 @@ def Weft_SoftmaxOp : Weft_IndexedOp<"softmax", [SameOperandsAndResultType],
 }
 
 def Weft_NormalizeOp : Weft_IndexedOp<"normalize", [SameOperandsAndResultType],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "Elements shifted to mean zero and scaled to variance one";
   let description = [{
     Over `axes` (rising): `(x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)`.
@@ -214,7 +255,7 @@ def Weft_NormalizeOp : Weft_IndexedOp<"normalize", [SameOperandsAndResultType],
 
 def Weft_ContractOp
     : Weft_IndexedOp<"contract", [DeclareOpInterfaceMethods<ShardableOpInterface>],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "Sum of products over shared dimensions";
   let description = [{
     Dimensions `lhs_batch[i]` and `rhs_batch[i]` run together and come first in
@@ -260,7 +301,7 @@ def Weft_ContractOp
 }
 
 def Weft_ConvOp : Weft_IndexedOp<"conv", [],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "Convolution over any number of spatial dimensions";
   let description = [{
     The input is `[N, C, spatial...]`, the filter `[O, C / groups, spatial...]`,
@@ -307,9 +348,48 @@ def Weft_ConvOp : Weft_IndexedOp<"conv", [],
   let hasVerifier = 1;
 }
 
+def Weft_ConvFilterOp : Weft_IndexedOp<"conv_filter", [],
+                     "Formula", ["countFlops"]> {
+  let summary = "Sums of what a convolution's taps meet, times a weight each";
+  let description = [{
+    The gradient of the filter of `weft.conv` with the same attributes: `grad`,
+    `[N, O, spatial...]`, has the shape of that convolution's result, and the
+    result `[O, C / groups, taps...]` the shape of its filter. `sizes` gives the
+    symbolic numbers of taps in order. Accumulation as in `weft.contract`.
+
+    `w[o, c, t] = sum over n and p of x[n, c, p * stride + t * dilation - low] *
+    g[n, o, p]`, in each spatial dimension
+
+    Saved for the gradient: the input and the gradient.
+
+    Example:
+
+    ```mlir
+    %w = weft.conv_filter %x, %g strides [2, 2] low [1, 1] high [1, 1]
+        input_dilation [1, 1] filter_dilation [1, 1] groups 1
+        : tensor<8x3x224x224xf32>, tensor<8x64x112x112xf32> -> tensor<64x3x3x3xf32>
+    ```
+  }];
+  let arguments = (ins Weft_NumberTensor:$input, Weft_NumberTensor:$grad,
+                       Variadic<Index>:$sizes,
+                       DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$low,
+                       DenseI64ArrayAttr:$high,
+                       DenseI64ArrayAttr:$input_dilation,
+                       DenseI64ArrayAttr:$filter_dilation, I64Attr:$groups);
+  let results = (outs Weft_NumberTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $grad `strides` $strides `low` $low `high` $high
+    `input_dilation` $input_dilation `filter_dilation` $filter_dilation
+    `groups` $groups (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($input) `,`
+    type($grad) `->` type($result)
+  }];
+  let extraClassDeclaration = [{ bool isCheap() { return false; } }];
+  let hasVerifier = 1;
+}
+
 def Weft_DetOp
     : Weft_LoopOp<"det", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
-                     "Pending", ["countFlops"]> {
+                     "Formula", ["countFlops"]> {
   let summary = "Determinants of square matrices";
   let description = [{
     Over the last two dimensions, by Gaussian elimination with partial pivoting.
@@ -318,7 +398,8 @@ def Weft_DetOp
     the matrix with its rows in the order of the pivots. f16 and bf16 are
     computed in f32, which is then its element type.
 
-    Saved for the gradient: the output and the factors.
+    Saved for the gradient: the input and the output. That of a singular matrix
+    is NaN, as its inverse is not finite; none flows through the factors.
 
     Example:
 
@@ -328,6 +409,32 @@ def Weft_DetOp
   }];
   let arguments = (ins Weft_FloatTensor:$input);
   let results = (outs Weft_FloatTensor:$result, Weft_FloatTensor:$factors);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
+def Weft_InverseOp
+    : Weft_LoopOp<"inverse", [DeclareOpInterfaceMethods<InferTypeOpInterface>],
+                     "Formula", ["countFlops"]> {
+  let summary = "Inverses of square matrices";
+  let description = [{
+    Over the last two dimensions, by Gauss-Jordan elimination with partial
+    pivoting. What is singular gives infinite elements or NaN. The second result
+    is the room that the elimination works in. f16 and bf16 are computed in f32,
+    which is then the results' element type.
+
+    `x * y = 1`
+
+    Saved for the gradient: the output; none flows through the room.
+
+    Example:
+
+    ```mlir
+    %y, %room = weft.inverse %x : tensor<5x3x3xf32>
+    ```
+  }];
+  let arguments = (ins Weft_FloatTensor:$input);
+  let results = (outs Weft_FloatTensor:$result, Weft_FloatTensor:$room);
   let assemblyFormat = "$input attr-dict `:` type($input)";
   let hasVerifier = 1;
 }
