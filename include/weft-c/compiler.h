@@ -34,6 +34,9 @@ typedef struct weft_compile_options {
                            ///< so that several programs can be linked into one;
                            ///< NULL: "weft"
   int32_t opt_level;       ///< of LLVM, 0 to 3
+  const char *training;    ///< NULL: a program for inference; else a training
+                           ///< step with these settings, "loss=mse
+                           ///< optimizer=adam" (see weft_describe_training)
   /// Told what begins, if not NULL: "import", a later stage, "machine code" or
   /// "link". `progress_user` is passed on.
   void (*progress)(void *user, const char *step);
@@ -65,7 +68,8 @@ void weft_compiled_release(weft_compiled *compiled);
 /// Compiles the model in file `path` and writes `output`. What is written goes
 /// by `emit`: one of "so", "obj", "lib" (with a header beside it), "header",
 /// "asm", "llvm", or the name of a stage for its IR ("import", "tensor",
-/// "dispatch", "kernel", "host", "object"). Files appear whole or not at all.
+/// "differentiate", "dispatch", "kernel", "host", "object"). Files appear whole
+/// or not at all.
 weft_outcome weft_compile_to_file(const char *path, const char *emit,
                                   const char *output,
                                   const weft_compile_options *options,
@@ -93,6 +97,26 @@ weft_outcome weft_inspect_file(const char *path, char **json, char **message);
 /// how they are computed and whether they have a gradient. To be freed with
 /// weft_message_free().
 char *weft_describe_operators(void);
+
+/// A tensor of a model and what it is to be.
+typedef struct weft_tensor_update {
+  const char *name; ///< of an initializer, or of what a Constant node makes
+  weft_tensor value;
+} weft_tensor_update;
+
+/// Writes the model in file `path` to `output` with other values in some of its
+/// tensors, and with properties added: `metadata` holds `num_metadata` pairs of
+/// key and value. All else stays as it is. External data is copied beside the
+/// output. Files appear when all are complete.
+weft_outcome weft_export_updated(const char *path, const char *output,
+                                 int32_t num_updates,
+                                 const weft_tensor_update *updates,
+                                 int32_t num_metadata,
+                                 const char *const *metadata, char **message);
+
+/// The settings of training steps, one line each: name, values, meaning. To be
+/// freed with weft_message_free().
+char *weft_describe_training(void);
 
 /*===- Tensors ------------------------------------------------------------===*/
 

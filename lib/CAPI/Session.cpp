@@ -74,6 +74,8 @@ CompileSession::CompileSession(const weft_compile_options *options)
   if (options->mcpu)
     pipeline.target.cpu = options->mcpu;
   pipeline.target.optLevel = options->opt_level;
+  if (options->training)
+    pipeline.training = options->training;
   if (options->prefix) {
     pipeline.prefix = options->prefix;
     bool isName =

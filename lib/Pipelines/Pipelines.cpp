@@ -21,14 +21,29 @@
 #include "weft/Conversion/ONNXToWeft.h"
 #include "weft/Conversion/WeftToDispatch.h"
 #include "weft/Dialect/Host/Transforms/Passes.h"
+#include "weft/Training/Passes.h"
 
 using namespace mlir;
 using namespace weft;
 
-static void addPassesToTensor(OpPassManager &pm) {
+static void addPassesToTensor(OpPassManager &pm,
+                              const PipelineOptions &options) {
+  // What is to be trained is not folded.
+  if (options.training)
+    pm.addPass(createPrepareTrainingPass({*options.training}));
   // ONNX nodes become ops with one meaning each; what depends on sizes alone
   // becomes arithmetic on sizes.
   pm.addPass(createConvertONNXToWeftPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+static void addPassesToDifferentiate(OpPassManager &pm,
+                                     const PipelineOptions &options) {
+  if (!options.training)
+    return;
+  // The model becomes a step that changes its own weights.
+  pm.addPass(createBuildTrainingStepPass({*options.training}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -105,7 +120,9 @@ void weft::addPassesTo(Stage to, OpPassManager &pm,
   case Stage::Import:
     return;
   case Stage::Tensor:
-    return addPassesToTensor(pm);
+    return addPassesToTensor(pm, options);
+  case Stage::Differentiate:
+    return addPassesToDifferentiate(pm, options);
   case Stage::Dispatch:
     return addPassesToDispatch(pm);
   case Stage::Kernel:

@@ -22,6 +22,7 @@
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
 #include "weft/Import/Import.h"
 #include "weft/Pipelines/Pipelines.h"
+#include "weft/Training/Passes.h"
 
 using namespace mlir;
 
@@ -39,5 +40,6 @@ void weft::registerDialects(DialectRegistry &registry) {
 void weft::registerPasses() {
   registerWeftConversionPasses();
   registerWeftCodegenCPUPasses();
+  registerWeftTrainingPasses();
   host::registerWeftHostPasses();
 }

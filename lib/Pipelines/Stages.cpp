@@ -19,7 +19,8 @@ using namespace mlir;
 using namespace weft;
 
 static constexpr llvm::StringLiteral stageNames[] = {
-    "import", "tensor", "dispatch", "kernel", "host", "object"};
+    "import", "tensor", "differentiate", "dispatch",
+    "kernel", "host",   "object"};
 
 llvm::StringRef weft::getStageName(Stage stage) {
   return stageNames[static_cast<unsigned>(stage)];

@@ -172,7 +172,7 @@ def test_arena_is_told(affine):
 def test_dumps_stages(affine, tmp_path):
     weft.compile(affine, dump_stages=tmp_path / "stages")
     names = sorted(path.name for path in (tmp_path / "stages").iterdir())
-    assert names[0] == "1-import.mlir" and names[-1] == "6-object.mlir"
+    assert names[0] == "1-import.mlir" and names[-1] == "7-object.mlir"
 
 
 def test_mcpu(affine):

@@ -6,7 +6,7 @@ from style import ROOT, name, tracked
 
 LEVEL = {
     "Support": 0, "Interfaces": 1, "Dialect": 2, "Autodiff": 3, "Conversion": 3, "Import": 3,
-    "Codegen": 3, "Target": 4, "Verify": 4, "Pipelines": 5, "CAPI": 6,
+    "Codegen": 3, "Target": 4, "Training": 4, "Verify": 4, "Pipelines": 5, "CAPI": 6,
 }  # fmt: skip
 # Rooms that share nothing with the compiler but the program's contract.
 APART = {"Runtime"}

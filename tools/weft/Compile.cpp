@@ -17,7 +17,8 @@ void CompileFlags::add(CLI::App &app) {
   app.add_option("--dump-stages", dumpStages,
                  "Write the IR after each stage to this folder");
   app.add_option("--start-at", startAt,
-                 "Stage that a .mlir input is of: import, tensor, dispatch, "
+                 "Stage that a .mlir input is of: import, tensor, "
+                 "differentiate, dispatch, "
                  "kernel or host [import]");
   app.add_option("-O", optLevel, "Effort of LLVM, 0 to 3 [3]")
       ->check(CLI::Range(0, 3));
@@ -35,6 +36,7 @@ weft_compile_options CompileFlags::get() const {
   options.dump_stages = orNull(dumpStages);
   options.start_at = orNull(startAt);
   options.opt_level = optLevel;
+  options.training = training ? training->c_str() : nullptr;
   options.progress = [](void *, const char *step) { showProgress(step); };
   return options;
 }
@@ -127,14 +129,23 @@ void weft::tool::addCompile(CLI::App &app) {
       ->add_option("--emit,--stop-after", *emit,
                    "What to write: so, lib (and a header beside it), obj, "
                    "header, asm, llvm, or the IR of a stage: import, tensor, "
-                   "dispatch, kernel, host, object [by the output's name, "
+                   "differentiate, dispatch, kernel, host, object [by the "
+                   "output's name, "
                    "else so]")
-      ->check(
-          CLI::IsMember({"so", "lib", "obj", "header", "asm", "llvm", "import",
-                         "tensor", "dispatch", "kernel", "host", "object"}));
+      ->check(CLI::IsMember({"so", "lib", "obj", "header", "asm", "llvm",
+                             "import", "tensor", "differentiate", "dispatch",
+                             "kernel", "host", "object"}));
   command->add_option("--prefix", *prefix,
                       "What the symbols of obj and lib begin with, so that "
                       "several models can be linked into one program [weft]");
+  auto training = std::make_shared<std::string>();
+  char *settings = weft_describe_training();
+  CLI::Option *train = command->add_option(
+      "--train", *training,
+      "Make a training step instead, with these settings, such as 'loss=mse "
+      "optimizer=adam':\n" +
+          take(settings));
+  train->expected(0, 1);
   flags->add(*command);
   command->callback([=] {
     if (emit->empty())
@@ -147,6 +158,8 @@ void weft::tool::addCompile(CLI::App &app) {
       throw Exit{2, "error: WFT6001: name a file to write with -o"};
     weft_compile_options options = flags->get();
     options.prefix = orNull(*prefix);
+    if (train->count())
+      options.training = training->c_str();
     char *message = nullptr;
     weft_outcome outcome = weft_compile_to_file(
         path->c_str(), emit->c_str(), output->c_str(), &options, &message);

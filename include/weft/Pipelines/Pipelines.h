@@ -17,12 +17,13 @@ namespace weft {
 /// What a module is at a point of its compilation. Each stage's IR can be
 /// printed, parsed back and compiled on from there.
 enum class Stage {
-  Import,   ///< ONNX nodes
-  Tensor,   ///< `weft` ops
-  Dispatch, ///< ops grouped into kernels
-  Kernel,   ///< functions for the processor, and launches
-  Host,     ///< a program on buffers in one arena
-  Object,   ///< the LLVM dialect
+  Import,        ///< ONNX nodes
+  Tensor,        ///< `weft` ops
+  Differentiate, ///< the same, with gradients and updates if it is to train
+  Dispatch,      ///< ops grouped into kernels
+  Kernel,        ///< functions for the processor, and launches
+  Host,          ///< a program on buffers in one arena
+  Object,        ///< the LLVM dialect
 };
 
 llvm::StringRef getStageName(Stage stage);
@@ -34,6 +35,9 @@ struct PipelineOptions {
   TargetOptions target;
   /// Symbolic sizes that are limited: name to smallest and largest.
   std::map<std::string, std::pair<int64_t, int64_t>> dims;
+  /// Make a training step of the model, with these settings (see
+  /// weft/Training/Options.h), which may be empty.
+  std::optional<std::string> training;
   /// Folder that gets the IR of each stage, `1-import.mlir` and so on.
   std::string dumpStages;
   /// The program is to run in this process: constants are mapped from the

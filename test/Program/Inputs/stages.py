@@ -68,7 +68,7 @@ for number, stage in enumerate(STAGES, 1):
 
 known = set(nodes_of(onnx.load(model).graph))
 kernels = re.findall(r"dispatch\.kernel @(\w+) .*nodes \[(.*?)\]",
-                     open(at("stages/4-kernel.mlir")).read())
+                     open(at("stages/5-kernel.mlir")).read())
 if not kernels:
     sys.exit(f"{model}: there is no kernel")
 for kernel, names in kernels:

@@ -1,6 +1,6 @@
 //===- CumulativeGradient.cpp - Gradients of running sums and products ----===//
 
-#include "Terms.h"
+#include "weft/Dialect/Weft/IR/Terms.h"
 
 using namespace mlir;
 using namespace weft;

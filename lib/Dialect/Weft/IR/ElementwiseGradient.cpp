@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Elementwise.h"
-#include "Terms.h"
+#include "weft/Dialect/Weft/IR/Terms.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 

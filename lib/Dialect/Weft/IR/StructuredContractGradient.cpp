@@ -1,7 +1,7 @@
 //===- StructuredContractGradient.cpp - Gradients of contractions ---------===//
 
 #include "StructuredGradient.h"
-#include "Terms.h"
+#include "weft/Dialect/Weft/IR/Terms.h"
 
 using namespace mlir;
 using namespace weft;

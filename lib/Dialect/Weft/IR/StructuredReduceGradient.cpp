@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "StructuredGradient.h"
-#include "Terms.h"
+#include "weft/Dialect/Weft/IR/Terms.h"
 
 using namespace mlir;
 using namespace weft;

@@ -1,6 +1,6 @@
 //===- Terms.cpp - The language that gradients are written in -------------===//
 
-#include "Terms.h"
+#include "weft/Dialect/Weft/IR/Terms.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;

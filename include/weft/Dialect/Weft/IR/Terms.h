@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef WEFT_LIB_DIALECT_WEFT_IR_TERMS_H
-#define WEFT_LIB_DIALECT_WEFT_IR_TERMS_H
+#ifndef WEFT_DIALECT_WEFT_IR_TERMS_H
+#define WEFT_DIALECT_WEFT_IR_TERMS_H
 
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
 
@@ -91,4 +91,4 @@ llvm::LogicalResult finish(mlir::Operation *op,
 
 } // namespace weft::detail
 
-#endif // WEFT_LIB_DIALECT_WEFT_IR_TERMS_H
+#endif // WEFT_DIALECT_WEFT_IR_TERMS_H

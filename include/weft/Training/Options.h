@@ -1,0 +1,69 @@
+//===- Options.h - What can be chosen about a training step ---------------===//
+
+#ifndef WEFT_TRAINING_OPTIONS_H
+#define WEFT_TRAINING_OPTIONS_H
+
+#include "llvm/Support/Error.h"
+#include <optional>
+#include <string>
+
+namespace weft {
+
+enum class LossKind {
+  CrossEntropy,       ///< of scores per class, against class numbers
+  BinaryCrossEntropy, ///< of scores, against probabilities
+  MeanSquare,
+  MeanAbsolute,
+  Huber,
+  Output, ///< the output is a number, the loss itself
+};
+
+enum class OptimizerKind {
+  SGD,
+  Adam,
+  AdamW,
+  Adagrad,
+  RMSProp,
+  LAMB,
+};
+
+/// Everything about a training step that can be chosen. The defaults of the
+/// numbers are those of torch.optim.
+struct TrainingOptions {
+  /// Regular expressions over the names of tensors: which are trained besides
+  /// those that are found to be weights, and which are not. The latter counts
+  /// more. They must match a part of the name.
+  std::string train, freeze;
+  /// Normalise by the statistics of the batch and keep track of them, instead
+  /// of by those that the model holds.
+  bool batchStatistics = false;
+  /// Switch dropout on.
+  bool dropout = true;
+  /// Only the loss and the metrics, of the model as it is used.
+  bool evaluate = false;
+
+  LossKind loss = LossKind::CrossEntropy;
+  std::string output; ///< what the loss is of; "": the first output of floats
+  double labelSmoothing = 0;
+  std::optional<int64_t> ignoreIndex;
+  double huberDelta = 1;
+
+  OptimizerKind optimizer = OptimizerKind::SGD;
+  double momentum = 0;
+  bool nesterov = false;
+  double beta1 = 0.9, beta2 = 0.999;
+  double decay = 0.99; ///< of the mean of squares in RMSProp
+  std::optional<double> epsilon;
+  double weightDecay = 0;
+  double clipNorm = 0, clipValue = 0; ///< none if zero
+
+  /// Reads `loss=mse optimizer=adamw weight-decay=0.01`, what describe() tells
+  /// of. Fails with a message that names the setting that is wrong.
+  static llvm::Expected<TrainingOptions> parse(llvm::StringRef text);
+  /// The settings that parse() knows, one line each.
+  static std::string describe();
+};
+
+} // namespace weft
+
+#endif // WEFT_TRAINING_OPTIONS_H

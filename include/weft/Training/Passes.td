@@ -1,0 +1,49 @@
+//===- Passes.td - From a model to a training step ------------------------===//
+
+#ifndef WEFT_TRAINING_PASSES
+#define WEFT_TRAINING_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def PrepareTrainingPass : Pass<"prepare-training", "::mlir::ModuleOp"> {
+  let summary = "Turn weights into arguments and switch nodes to training";
+  let description = [{
+    Chooses the constants of `@main` that are trained (see
+    weft/Training/Parameters.h) and makes them arguments: they get the name of
+    the initializer, the role `parameter` and their value as `weft.initial`.
+    Dropout is switched on. BatchNormalization uses the statistics of the batch
+    if `bn=train`: the running ones become arguments and results of the role
+    `state`. With `evaluate=true` nothing is switched, and the arguments have no
+    role.
+
+    Requires: nodes of the `onnx` dialect at the newest opset.
+    Ensures: the same, with parameters as arguments.
+  }];
+  let options = [
+    Option<"settings", "settings", "std::string", /*default=*/"\"\"",
+           "Settings of training, as 'loss=mse optimizer=adam'">
+  ];
+}
+
+def BuildTrainingStepPass : Pass<"build-training-step", "::mlir::ModuleOp"> {
+  let summary = "Add loss, gradients and the optimizer to a model";
+  let description = [{
+    Rewrites `@main`, whose arguments of the role `parameter` are to be trained:
+    adds labels and the loss in front of what it returns, the gradient of the
+    loss, and the optimizer. Arguments afterwards: the model's inputs, labels,
+    parameters, what the optimizer remembers, the learning rate (`rate`) and the
+    seed of random numbers (`seed`). Results: the loss, metrics, and the new
+    value of each parameter and state, tied to its argument by `weft.twin`.
+    While the loss is not a finite number nothing changes.
+
+    Requires: ops of the tensor language.
+    Ensures: the same.
+  }];
+  let options = [
+    Option<"settings", "settings", "std::string", /*default=*/"\"\"",
+           "Settings of training, as 'loss=mse optimizer=adam'">
+  ];
+  let dependentDialects = ["::weft::WeftDialect"];
+}
+
+#endif // WEFT_TRAINING_PASSES

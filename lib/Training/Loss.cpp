@@ -1,0 +1,220 @@
+//===- Loss.cpp - What is minimised ---------------------------------------===//
+
+#include "Loss.h"
+#include "weft/Dialect/Weft/IR/Terms.h"
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::detail;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+FailureOr<RankedTensorType> weft::getLabelType(Value output,
+                                               const TrainingOptions &options) {
+  auto type = typeOf(output);
+  auto refuse = [&](const Twine &wanted) {
+    emitError(output.getLoc(), "WFT2305: the loss can't be of an output of ")
+        << type << ", wanted " << wanted;
+    return failure();
+  };
+  if (!isa<FloatType>(type.getElementType()))
+    return refuse("floats");
+  switch (options.loss) {
+  case LossKind::CrossEntropy: {
+    if (type.getRank() < 2)
+      return refuse("[N, classes, ...]");
+    if (options.labelSmoothing > 0 && type.isDynamicDim(1))
+      return refuse("a number of classes that is known, to smooth the labels");
+    SmallVector<int64_t> shape(type.getShape());
+    shape.erase(shape.begin() + 1);
+    return RankedTensorType::get(shape,
+                                 IntegerType::get(type.getContext(), 64));
+  }
+  case LossKind::Output:
+    if (type.getRank() != 0 &&
+        (!type.hasStaticShape() || type.getNumElements() != 1))
+      return refuse("a single number");
+    return RankedTensorType();
+  default:
+    return type;
+  }
+}
+
+namespace {
+/// The formulas, on scores `[N, classes, ...]` where there are classes.
+class Loss {
+public:
+  Loss(ImplicitLocOpBuilder &b, Value output, Value labels,
+       const TrainingOptions &options)
+      : b(b), options(options), output(output), labels(labels) {}
+
+  LossResult run();
+
+private:
+  Term term(Value value) { return {&b, value}; }
+  Value reduce(ReduceKind kind, Value value, ArrayRef<int64_t> axes);
+  Value sumAll(Value value);
+  Value countOf(Value like);
+  Value alongClasses(Value value, Value like);
+  Value mean(Value perElement);
+  LossResult crossEntropy();
+  Value binaryCrossEntropy();
+  Value difference();
+
+  ImplicitLocOpBuilder &b;
+  const TrainingOptions &options;
+  Value output, labels;
+};
+} // namespace
+
+Value Loss::reduce(ReduceKind kind, Value value, ArrayRef<int64_t> axes) {
+  return ReduceOp::create(b, kind, value, axes);
+}
+
+Value Loss::sumAll(Value value) {
+  return reduce(
+      ReduceKind::sum, value,
+      llvm::to_vector(llvm::seq<int64_t>(0, typeOf(value).getRank())));
+}
+
+/// The number of elements, as a tensor of rank 0 of the same element type.
+Value Loss::countOf(Value like) {
+  Value count = arith::ConstantIndexOp::create(b, 1);
+  for (int64_t dim : llvm::seq(typeOf(like).getRank()))
+    count = arith::MulIOp::create(
+        b, count, tensor::DimOp::create(b, like, dim).getResult());
+  Value wide = arith::IndexCastOp::create(b, b.getI64Type(), count);
+  Value tensor = tensor::FromElementsOp::create(
+      b, RankedTensorType::get({}, b.getI64Type()), wide);
+  return CastOp::create(
+      b, RankedTensorType::get({}, typeOf(like).getElementType()), tensor,
+      /*saturate=*/false);
+}
+
+/// `value` without the dimension of the classes, spread along it.
+Value Loss::alongClasses(Value value, Value like) {
+  SmallVector<int64_t> dims = {0};
+  for (int64_t dim : llvm::seq<int64_t>(2, typeOf(like).getRank()))
+    dims.push_back(dim);
+  auto type = RankedTensorType::get(typeOf(like).getShape(),
+                                    typeOf(value).getElementType());
+  return BroadcastOp::create(b, type, value, getSymbolicSizes(b, like), dims);
+}
+
+Value Loss::mean(Value perElement) {
+  return (term(sumAll(perElement)) / term(countOf(perElement))).value;
+}
+
+/// With p the logarithms of the probabilities, e the smoothing and C classes:
+/// `-(1 - e) p[label] - e / C * sum(p)`, the mean over the labels that count.
+/// Where the label is, is told by comparing class numbers: a product of the
+/// gradient with it fuses, which a scatter would not.
+LossResult Loss::crossEntropy() {
+  auto type = typeOf(output);
+  Term scores = term(output);
+  // Whatever is subtracted here, the result is the same, so that no gradient
+  // need flow to it: none flows through bits.
+  Value bits = BitcastOp::create(b, type, output);
+  Term highest = term(alongClasses(reduce(ReduceKind::max, bits, {1}), output));
+  Term shifted = scores - highest;
+  Value sum = reduce(ReduceKind::sum, apply<ExpOp>(shifted).value, {1});
+  Term logs =
+      shifted - term(alongClasses(apply<LogOp>(term(sum)).value, output));
+
+  auto classType = RankedTensorType::get(type.getShape(), b.getI64Type());
+  Term classes = term(
+      IotaOp::create(b, classType, getSymbolicSizes(b, output), /*axis=*/1));
+  Term spread = term(alongClasses(labels, output));
+  Term isLabel = compare(ComparePredicate::eq, classes, spread);
+  Term zero = logs.number(0);
+  Term picked = choose(isLabel, logs, zero);
+  if (options.labelSmoothing > 0) {
+    double rest = options.labelSmoothing / type.getDimSize(1);
+    picked = choose(isLabel, (1 - options.labelSmoothing + rest) * logs,
+                    rest * logs);
+  }
+  Value losses =
+      apply<NegOp>(term(reduce(ReduceKind::sum, picked.value, {1}))).value;
+  Value hits = reduce(ReduceKind::max,
+                      choose(isLabel, logs, logs.number(-HUGE_VAL)).value, {1});
+  // The label has the highest score if its logarithm is that of the highest.
+  Term best = term(reduce(ReduceKind::max, logs.value, {1}));
+  Term isHit = compare(ComparePredicate::ge, term(hits), best);
+  Term one = best.number(1), none = best.number(0);
+  Value counted = choose(isHit, one, none).value;
+  if (!options.ignoreIndex)
+    return {mean(losses), mean(counted)};
+  auto labelType = typeOf(labels);
+  HostTensor ignored(RankedTensorType::get({}, labelType.getElementType()));
+  ignored.setInt(0, *options.ignoreIndex);
+  Value spreadIgnored =
+      BroadcastOp::create(b, labelType, ConstantOp::create(b, ignored.toAttr()),
+                          getSymbolicSizes(b, labels), ArrayRef<int64_t>());
+  Term counts =
+      compare(ComparePredicate::ne, term(labels), term(spreadIgnored));
+  Term weights = choose(counts, one, none);
+  Term total = term(sumAll(weights.value));
+  auto meanOf = [&](Value value) {
+    Term kept = choose(counts, term(value), none);
+    return (term(sumAll(kept.value)) / total).value;
+  };
+  return {meanOf(losses), meanOf(counted)};
+}
+
+/// `max(x, 0) - x z + log(1 + exp(-|x|))` of scores x and labels z: no exponent
+/// is above zero.
+Value Loss::binaryCrossEntropy() {
+  Term x = term(output), z = term(labels);
+  Term tail = apply<LogOp>(apply<ExpOp>(-apply<AbsOp>(x)) + 1.0);
+  return mean((apply<MaxOp>(x, x.number(0)) - x * z + tail).value);
+}
+
+Value Loss::difference() {
+  Term distance = term(output) - term(labels);
+  if (options.loss == LossKind::MeanSquare)
+    return mean((distance * distance).value);
+  Term size = apply<AbsOp>(distance);
+  if (options.loss == LossKind::MeanAbsolute)
+    return mean(size.value);
+  double delta = options.huberDelta;
+  Term near = 0.5 * (distance * distance);
+  Term far = delta * (size - 0.5 * delta);
+  return mean(
+      choose(compare(ComparePredicate::le, size, size.number(delta)), near, far)
+          .value);
+}
+
+LossResult Loss::run() {
+  // Sums over a batch are too long for narrow floats.
+  auto widen = [&](Value value) -> Value {
+    auto narrow = typeOf(value);
+    if (!isa<FloatType>(narrow.getElementType()) ||
+        narrow.getElementTypeBitWidth() >= 32)
+      return value;
+    return CastOp::create(b, narrow.clone(b.getF32Type()), value,
+                          /*saturate=*/false);
+  };
+  output = widen(output);
+  if (labels)
+    labels = widen(labels);
+  switch (options.loss) {
+  case LossKind::CrossEntropy:
+    return crossEntropy();
+  case LossKind::BinaryCrossEntropy:
+    return {binaryCrossEntropy(), Value()};
+  case LossKind::Output:
+    return {ReshapeOp::create(
+                b, RankedTensorType::get({}, typeOf(output).getElementType()),
+                output, ValueRange()),
+            Value()};
+  default:
+    return {difference(), Value()};
+  }
+}
+
+LossResult weft::buildLoss(ImplicitLocOpBuilder &b, Value output, Value labels,
+                           const TrainingOptions &options) {
+  return Loss(b, output, labels, options).run();
+}
