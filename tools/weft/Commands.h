@@ -7,6 +7,7 @@
 #include "weft-rt/weft.h"
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ namespace weft::tool {
 struct CompileFlags {
   std::string mcpu, dims, dumpStages, startAt;
   int optLevel = 3;
+  /// Settings of a training step; none: a program for inference. No flag.
+  std::optional<std::string> training;
 
   void add(CLI::App &app);
   /// The options; while they are used, a terminal is told of the progress.
@@ -135,6 +138,7 @@ void addInspect(CLI::App &app);
 void addRun(CLI::App &app);
 void addBench(CLI::App &app);
 void addOps(CLI::App &app);
+void addTrain(CLI::App &app);
 void addVerify(CLI::App &app);
 
 } // namespace weft::tool

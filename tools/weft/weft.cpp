@@ -7,7 +7,7 @@
 using namespace weft::tool;
 
 int main(int argc, char **argv) {
-  CLI::App app("Compiles ONNX models to native programs and runs them.",
+  CLI::App app("Compiles ONNX models to native programs, runs and trains them.",
                "weft");
   app.footer(
       "Exit codes: 0 done, 1 error, 2 wrong usage, 77 the model asks for "
@@ -21,6 +21,7 @@ int main(int argc, char **argv) {
   addRun(app);
   addVerify(app);
   addBench(app);
+  addTrain(app);
   addOps(app);
   try {
     app.parse(argc, argv);

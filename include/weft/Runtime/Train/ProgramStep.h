@@ -1,0 +1,46 @@
+//===- ProgramStep.h - A compiled training step for the loop --------------===//
+
+#ifndef WEFT_RUNTIME_TRAIN_PROGRAMSTEP_H
+#define WEFT_RUNTIME_TRAIN_PROGRAMSTEP_H
+
+#include "weft-rt/train.h"
+#include "weft/Runtime/Train/Loop.h"
+
+namespace weft::train {
+
+/// Runs a program that is a training step, and one that tells the loss and the
+/// accuracy of a batch from the same parameters.
+class ProgramStep : public Step {
+public:
+  /// `evaluation` may be null: then evaluate() fails. Its inputs are those of
+  /// the batch and states of the other program, found by name. Both models are
+  /// retained.
+  static data::Result<std::unique_ptr<ProgramStep>>
+  create(weft_model *training, weft_model *evaluation,
+         const weft_session_options &options);
+  ~ProgramStep() override;
+
+  data::Result<double> update(const data::Batch &batch, float rate,
+                              int64_t seed) override;
+  data::Result<Evaluation> evaluate(const data::Batch &batch) override;
+  std::vector<NamedTensor> state() override;
+
+  /// What a sample must hold: an entry per data input of the training program.
+  data::Result<std::vector<data::Want>> wants() const;
+  weft_trainer *trainer() { return owner; }
+
+private:
+  ProgramStep() = default;
+  data::Status bindEvaluation();
+
+  weft_trainer *owner = nullptr;
+  weft_session *evaluator = nullptr;
+  const weft_program *training = nullptr, *evaluation = nullptr;
+  /// By input of the evaluation: the tensor of the batch, or -1.
+  std::vector<int> fields;
+  std::vector<weft_tensor> inputs; ///< of the evaluation
+};
+
+} // namespace weft::train
+
+#endif // WEFT_RUNTIME_TRAIN_PROGRAMSTEP_H

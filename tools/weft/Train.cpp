@@ -1,0 +1,262 @@
+//===- Train.cpp - weft train ---------------------------------------------===//
+
+#include "Commands.h"
+#include "TrainData.h"
+#include "weft/Runtime/Train/ProgramStep.h"
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+using namespace weft;
+using namespace weft::tool;
+using data::Result;
+
+namespace {
+struct TrainFlags {
+  CompileFlags compile;
+  DataFlags data;
+  std::string model, output;
+  // Settings of the step, as weft_describe_training() lists them.
+  std::string loss = "cross-entropy", optimizer = "sgd", train, freeze, bn;
+  std::vector<std::string> settings;
+  // The loop.
+  double rate = 0.01, factor = 0.1, last = 0;
+  std::string schedule = "constant";
+  int64_t warmup = 0, every = 1;
+  int64_t epochs = 10, seed = 0, saveUpdates = 0;
+  int keep = 3, threads = 0;
+  std::string checkpoints, events, csv;
+  bool resume = false, quiet = false, json = false;
+
+  std::string getSettings() const;
+  train::LoopOptions getLoop(int64_t batches) const;
+};
+} // namespace
+
+std::string TrainFlags::getSettings() const {
+  std::string text = "loss=" + loss + " optimizer=" + optimizer;
+  auto add = [&](const char *name, const std::string &value) {
+    if (!value.empty())
+      text += std::string(" ") + name + "=" + value;
+  };
+  add("train", train);
+  add("freeze", freeze);
+  add("bn", bn);
+  for (const std::string &setting : settings)
+    text += " " + setting;
+  return text;
+}
+
+train::LoopOptions TrainFlags::getLoop(int64_t batches) const {
+  using Shape = train::Schedule::Shape;
+  train::LoopOptions loop;
+  loop.epochs = epochs;
+  loop.schedule.shape = schedule == "step"     ? Shape::Step
+                        : schedule == "cosine" ? Shape::Cosine
+                        : schedule == "linear" ? Shape::Linear
+                                               : Shape::Constant;
+  loop.schedule.rate = rate;
+  loop.schedule.warmup = warmup;
+  loop.schedule.total = epochs * batches;
+  loop.schedule.every = every * batches;
+  loop.schedule.factor = factor;
+  loop.schedule.last = last;
+  loop.seed = seed;
+  loop.checkpoints = checkpoints;
+  loop.keep = keep;
+  loop.saveUpdates = saveUpdates;
+  loop.resume = resume;
+  loop.events = events;
+  loop.csv = csv;
+  loop.progress = quiet ? nullptr : stderr;
+  loop.resumeHint = "the same command with --resume goes on from it";
+  return loop;
+}
+
+/// Compiles the model as a training step or, with `evaluate`, for its loss.
+static std::unique_ptr<LoadedModel> compile(const TrainFlags &flags,
+                                            bool evaluate) {
+  CompileFlags options = flags.compile;
+  options.training = flags.getSettings() + (evaluate ? " evaluate=true" : "");
+  return std::make_unique<LoadedModel>(flags.model, options);
+}
+
+/// Says before the first step what will be done, and with how much memory.
+static void announce(const TrainFlags &flags, train::ProgramStep &step,
+                     const weft_program &program, const TrainData &data) {
+  if (flags.quiet)
+    return;
+  int64_t parameters = 0, parameterBytes = 0, stateBytes = 0;
+  weft_trainer *trainer = step.trainer();
+  for (int32_t i = 0; i < weft_trainer_num_states(trainer); ++i) {
+    weft_tensor tensor;
+    check(weft_trainer_state(trainer, i, &tensor));
+    bool isParameter =
+        weft_trainer_state_port(trainer, i)->role == WEFT_ROLE_PARAMETER;
+    (isParameter ? parameterBytes : stateBytes) += tensor.bytes;
+    parameters +=
+        isParameter ? tensor.bytes / weft_dtype_bytes(tensor.dtype) : 0;
+  }
+  std::vector<int64_t> symbols(program.num_symbols, data.batch());
+  int64_t arena = 0;
+  check(weft_session_arena_bytes(weft_trainer_session(trainer), symbols.size(),
+                                 symbols.data(), &arena));
+  fprintf(stderr,
+          "%lld samples in %lld batches of %lld, %lld for validation\n"
+          "%lld parameters (%.1f MB), optimizer %.1f MB, arena of a step "
+          "%.1f MB\n",
+          static_cast<long long>(data.training().samples()),
+          static_cast<long long>(data.training().batches()),
+          static_cast<long long>(data.batch()),
+          static_cast<long long>(
+              data.validation() ? data.validation()->samples() : 0),
+          static_cast<long long>(parameters), parameterBytes / 1e6,
+          stateBytes / 1e6, arena / 1e6);
+}
+
+/// The model's file with the trained tensors in it.
+static void writeModel(const TrainFlags &flags, train::ProgramStep &step,
+                       const train::LoopResult &result) {
+  std::vector<std::string> names;
+  std::vector<weft_tensor_update> updates;
+  weft_trainer *trainer = step.trainer();
+  for (int32_t i = 0; i < weft_trainer_num_states(trainer); ++i) {
+    const weft_port *port = weft_trainer_state_port(trainer, i);
+    // Besides parameters, what has a value to start from is of the model:
+    // running statistics.
+    if (port->role != WEFT_ROLE_PARAMETER && port->initial < 0)
+      continue;
+    weft_tensor tensor;
+    check(weft_trainer_state(trainer, i, &tensor));
+    updates.push_back({port->name, tensor});
+  }
+  std::string settings = flags.getSettings();
+  std::string count = std::to_string(result.updates);
+  const char *metadata[] = {"weft.train.settings", settings.c_str(),
+                            "weft.train.updates", count.c_str()};
+  char *message = nullptr;
+  weft_outcome outcome = weft_export_updated(
+      flags.model.c_str(), flags.output.c_str(), updates.size(), updates.data(),
+      2, metadata, &message);
+  check(outcome, message);
+}
+
+static nlohmann::json describeNumber(double number) {
+  return std::isnan(number) ? nlohmann::json() : nlohmann::json(number);
+}
+
+static void runTrain(const TrainFlags &flags) {
+  std::unique_ptr<LoadedModel> training = compile(flags, false), evaluation;
+  if (flags.data.validates())
+    evaluation = compile(flags, true);
+  weft_session_options options;
+  weft_session_options_init(&options);
+  options.threads = flags.threads;
+  auto step = unwrap(train::ProgramStep::create(
+      training->get(), evaluation ? evaluation->get() : nullptr, options));
+  TrainData data = openTrainData(flags.data, unwrap(step->wants()),
+                                 training->program(), flags.seed);
+  announce(flags, *step, training->program(), data);
+  train::LoopOptions loop = flags.getLoop(data.training().batches());
+  train::LoopResult result =
+      unwrap(train::train(*step, data.training(), data.validation(), loop));
+  if (result.stopped)
+    throw Exit{130, ""};
+  if (!flags.output.empty())
+    writeModel(flags, *step, result);
+  if (!flags.json)
+    return;
+  nlohmann::json report = {
+      {"updates", result.updates},
+      {"epochs", result.last.epoch},
+      {"loss", describeNumber(result.last.loss)},
+      {"validation_loss", describeNumber(result.last.validation.loss)},
+      {"validation_accuracy", describeNumber(result.last.validation.accuracy)},
+  };
+  printf("%s\n", report.dump(2).c_str());
+}
+
+//===----------------------------------------------------------------------===//
+// Flags
+//===----------------------------------------------------------------------===//
+
+static void addStepFlags(CLI::App &app, TrainFlags &flags) {
+  app.add_option("--loss", flags.loss,
+                 "cross-entropy, bce, mse, l1, huber, or output:NAME for an "
+                 "output that is the loss [cross-entropy]");
+  app.add_option("--optimizer", flags.optimizer,
+                 "sgd, momentum, nesterov, adam, adamw, adagrad, rmsprop or "
+                 "lamb [sgd]");
+  app.add_option("--train", flags.train,
+                 "Train also the tensors whose name matches this regular "
+                 "expression");
+  app.add_option("--freeze", flags.freeze,
+                 "Leave the tensors whose name matches as they are");
+  app.add_option("--bn", flags.bn,
+                 "Statistics of batch normalisation: of the batch (train) or "
+                 "the model's (frozen) [frozen]")
+      ->check(CLI::IsMember({"train", "frozen"}));
+  char *settings = weft_describe_training();
+  app.add_option("--set", flags.settings,
+                 std::string("Further settings, NAME=VALUE:\n") + settings);
+  weft_message_free(settings);
+}
+
+static void addLoopFlags(CLI::App &app, TrainFlags &flags) {
+  app.add_option("--lr", flags.rate, "Learning rate [0.01]");
+  app.add_option("--schedule", flags.schedule,
+                 "How the rate changes: constant, step, cosine, linear "
+                 "[constant]")
+      ->check(CLI::IsMember({"constant", "step", "cosine", "linear"}));
+  app.add_option("--warmup", flags.warmup,
+                 "Updates in which the rate rises to --lr [0]");
+  app.add_option("--lr-every", flags.every,
+                 "Epochs after which step multiplies the rate [1]");
+  app.add_option("--lr-factor", flags.factor, "What step multiplies by [0.1]");
+  app.add_option("--lr-last", flags.last, "Where cosine and linear arrive [0]");
+  app.add_option("--epochs", flags.epochs, "Times through the data [10]")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--seed", flags.seed,
+                 "Of the order of samples, augmentation and dropout [0]");
+  app.add_option("--threads", flags.threads, "Threads of a step [all]");
+  app.add_option("--checkpoint-dir", flags.checkpoints,
+                 "Folder for checkpoints, one per epoch [none]");
+  app.add_option("--save-every", flags.saveUpdates,
+                 "And one every so many updates [none]");
+  app.add_option("--keep", flags.keep, "Checkpoints that stay [3]");
+  app.add_flag("--resume", flags.resume,
+               "Go on from the newest checkpoint, as if never stopped");
+  app.add_option("--logdir", flags.events, "Folder for TensorBoard [none]");
+  app.add_option("--csv", flags.csv, "File for figures of updates [none]");
+  app.add_flag("--quiet", flags.quiet, "No progress");
+  app.add_flag("--json", flags.json, "Print the result as JSON");
+}
+
+void weft::tool::addTrain(CLI::App &app) {
+  CLI::App *command = app.add_subcommand(
+      "train", "Train a model on data and write it back as ONNX");
+  command->footer(
+      "  weft train net.onnx --data train.npz --optimizer adamw --lr 1e-3 "
+      "--epochs 10 -o tuned.onnx\n"
+      "  weft train net.onnx --data images/ --split 0.1 --bn train "
+      "--checkpoint-dir ck --logdir logs -o tuned.onnx\n\n"
+      "Ctrl-C ends after the step under way, with a checkpoint if there is a "
+      "folder for them.\n"
+      "Exit codes: 0 done, 1 error, 2 wrong usage, 77 the model asks for "
+      "something that has no lowering, 130 stopped by a signal.");
+  auto flags = std::make_shared<TrainFlags>();
+  command->add_option("model", flags->model, "Model: .onnx or .onnxtxt")
+      ->required();
+  command->add_option("-o,--output", flags->output,
+                      "The trained model [it is not written]");
+  flags->data.add(*command);
+  addStepFlags(*command, *flags);
+  addLoopFlags(*command, *flags);
+  flags->compile.add(*command);
+  command->callback([flags] {
+    if (flags->resume && flags->checkpoints.empty())
+      throw Exit{2, "error: WFT6001: --resume needs --checkpoint-dir"};
+    runTrain(*flags);
+  });
+}

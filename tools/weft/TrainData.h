@@ -1,0 +1,60 @@
+//===- TrainData.h - Where the samples of a training come from ------------===//
+
+#ifndef WEFT_TOOLS_WEFT_TRAINDATA_H
+#define WEFT_TOOLS_WEFT_TRAINDATA_H
+
+#include "Commands.h"
+#include "weft/Runtime/Data/Loader.h"
+
+namespace weft::tool {
+
+/// Throws if `status` is an error.
+inline void unwrap(const data::Status &status) {
+  if (!status.ok())
+    throw Exit{1, "error: " + status.describe()};
+}
+/// The value, unless it throws.
+template <typename T> T unwrap(data::Result<T> result) {
+  unwrap(result.status());
+  return result.take();
+}
+
+/// Flags about data.
+struct DataFlags {
+  std::vector<std::string> training, validation;
+  double split = 0;
+  int64_t batch = 32;
+  int threads = 2;
+  bool dropLast = false;
+
+  void add(CLI::App &app);
+  bool validates() const { return split > 0 || !validation.empty(); }
+};
+
+/// Samples in batches, for training and perhaps for validation.
+class TrainData {
+public:
+  data::Loader &training() { return *trainingLoader; }
+  const data::Loader &training() const { return *trainingLoader; }
+  data::Loader *validation() { return validationLoader.get(); }
+  const data::Loader *validation() const { return validationLoader.get(); }
+  int64_t batch() const { return trainingLoader->options().batch; }
+
+private:
+  friend TrainData openTrainData(const DataFlags &,
+                                 const std::vector<data::Want> &,
+                                 const weft_program &, uint64_t);
+
+  std::unique_ptr<data::DataSet> trainingSet, validationSet;
+  std::unique_ptr<data::Loader> trainingLoader, validationLoader;
+};
+
+/// Opens what `flags` name for what a sample must hold. The batch is that of
+/// the program where it is fixed there.
+TrainData openTrainData(const DataFlags &flags,
+                        const std::vector<data::Want> &wants,
+                        const weft_program &program, uint64_t seed);
+
+} // namespace weft::tool
+
+#endif // WEFT_TOOLS_WEFT_TRAINDATA_H
