@@ -36,10 +36,11 @@ def FormDispatchesPass : Pass<"dispatch-form", "::mlir::func::FuncOp"> {
 def ChooseInPlacePass : Pass<"dispatch-in-place", "::mlir::func::FuncOp"> {
   let summary = "Choose results that are made in the memory of an operand";
   let description = [{
-    Sets `in_place` of regions: for the new value of a state (`weft.twin`), if
-    the region reads the old one element by element; and for a region that does
-    nothing but replace some elements of a tensor which a loop carries, or which
-    a kernel has made, and which is not needed afterwards.
+    Sets `in_place` of regions: for the new value of a state (`weft.twin`), or of
+    what a loop carries, if the region reads the old one element by element and,
+    in a loop, nothing needs it afterwards; and for a region that does nothing
+    but replace some elements of a tensor which a loop carries, or which a
+    kernel has made, and which is not needed afterwards.
 
     Requires: regions, in an order in which they can run.
     Ensures: nothing else is changed.

@@ -80,6 +80,23 @@ static bool isOwned(Value value) {
   return isa<RegionOp, scf::ForOp, scf::WhileOp>(value.getDefiningOp());
 }
 
+/// Whether `region`, as its input `number`, is the last to need `value`, which
+/// is of the same block, and nothing else can know where it lies.
+static bool isLastUse(RegionOp region, int64_t number, Value value) {
+  if (value.getParentBlock() != region->getBlock())
+    return false;
+  return llvm::all_of(value.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (user == region)
+      return use.getOperandNumber() == number;
+    if (isa<tensor::DimOp>(user))
+      return true;
+    return isa<RegionOp, tensor::ExtractOp>(user) &&
+           region->getBlock()->findAncestorOpInBlock(*user)->isBeforeInBlock(
+               region);
+  });
+}
+
 /// The input of `region`, which does nothing but replace some of its elements,
 /// if the old tensor is not needed afterwards; else -1.
 static int64_t findUpdated(RegionOp region) {
@@ -93,20 +110,41 @@ static int64_t findUpdated(RegionOp region) {
     return -1;
   int64_t number = argument.getArgNumber();
   Value value = region.getInputs()[number];
-  if (!isOwned(value) || value.getParentBlock() != region->getBlock())
-    return -1;
-  for (OpOperand &use : value.getUses()) {
-    if (use.getOwner() == region) {
-      if (use.getOperandNumber() != number)
-        return -1;
-      continue;
-    }
-    Operation *user =
-        region->getBlock()->findAncestorOpInBlock(*use.getOwner());
-    if (!user->isBeforeInBlock(region))
-      return -1;
+  return isOwned(value) && isLastUse(region, number, value) ? number : -1;
+}
+
+/// The value that a loop carries at the start of an iteration in the place of
+/// what `use`, an operand of its yield, carries on; null if there is none.
+static Value getCarried(OpOperand &use) {
+  unsigned number = use.getOperandNumber();
+  Operation *parent = use.getOwner()->getParentOp();
+  if (auto loop = dyn_cast<scf::ForOp>(parent))
+    return loop.getRegionIterArg(number);
+  auto loop = dyn_cast<scf::WhileOp>(parent);
+  if (!loop)
+    return {};
+  for (auto [value, given] : llvm::zip_equal(loop.getAfterArguments(),
+                                             loop.getConditionOp().getArgs()))
+    if (given == loop.getBeforeArguments()[number])
+      return value;
+  return {};
+}
+
+/// The input of `region` that holds what a loop carries, if result `number` is
+/// carried on in its place, element by element, and the old value is not needed
+/// afterwards; else -1.
+static int64_t findCarried(RegionOp region, unsigned number) {
+  OpResult result = region->getResult(number);
+  for (OpOperand &use : result.getUses()) {
+    Value carried =
+        isa<scf::YieldOp>(use.getOwner()) ? getCarried(use) : Value();
+    for (auto [i, input] : llvm::enumerate(region.getInputs()))
+      if (carried && input == carried && input.getType() == result.getType() &&
+          isElementwise(region.getBody().getArgument(i)) &&
+          isLastUse(region, i, input))
+        return i;
   }
-  return number;
+  return -1;
 }
 
 namespace {
@@ -115,8 +153,13 @@ struct ChooseInPlace : weft::impl::ChooseInPlacePassBase<ChooseInPlace> {
     func::FuncOp func = getOperation();
     func.walk([&](RegionOp region) {
       SmallVector<int64_t> numbers;
-      for (unsigned i : llvm::seq(region.getNumResults()))
-        numbers.push_back(findState(region, i, func));
+      for (unsigned i : llvm::seq(region.getNumResults())) {
+        int64_t number = findState(region, i, func);
+        if (number < 0)
+          number = findCarried(region, i);
+        // One input is the place of one result.
+        numbers.push_back(llvm::is_contained(numbers, number) ? -1 : number);
+      }
       if (region.getNumResults() == 1 && numbers[0] < 0)
         numbers[0] = findUpdated(region);
       if (llvm::any_of(numbers, [](int64_t number) { return number >= 0; }))

@@ -83,3 +83,35 @@ func.func @needed(%row: tensor<1x4xf32>, %all: tensor<8x4xf32>, %n: index) -> (t
   }
   return %0#0, %0#1, %3 : tensor<8x4xf32>, tensor<8x4xf32>, tensor<8x4xf32>
 }
+
+// -----
+
+// What a loop carries from element to the same element; the second value is
+// still needed, and the third is carried on in another place.
+// CHECK-LABEL: func.func @elements_in_loop(
+//       CHECK:   dispatch.region ins(%{{.+}}, %{{.+}} : {{.+}}) in_place [0] ->
+//       CHECK:   dispatch.region ins(%{{.+}} : {{.+}}) -> tensor<4xf32>
+//       CHECK:   dispatch.region ins(%{{.+}} : {{.+}}) -> tensor<4xf32>
+func.func @elements_in_loop(%x: tensor<4xf32>, %n: index) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %0:4 = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x, %b = %x, %c = %x, %d = %x) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+    %1 = dispatch.region ins(%a, %x : tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
+    ^bb0(%a0: tensor<4xf32>, %x0: tensor<4xf32>):
+      %2 = weft.add %a0, %x0 : tensor<4xf32>
+      dispatch.yield %2 : tensor<4xf32>
+    }
+    %3 = dispatch.region ins(%b : tensor<4xf32>) -> tensor<4xf32> {
+    ^bb0(%b0: tensor<4xf32>):
+      %4 = weft.neg %b0 : tensor<4xf32>
+      dispatch.yield %4 : tensor<4xf32>
+    }
+    %5 = dispatch.region ins(%c : tensor<4xf32>) -> tensor<4xf32> {
+    ^bb0(%c0_0: tensor<4xf32>):
+      %6 = weft.abs %c0_0 : tensor<4xf32>
+      dispatch.yield %6 : tensor<4xf32>
+    }
+    scf.yield %1, %3, %b, %5 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+  }
+  return %0#0, %0#1, %0#2, %0#3 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
