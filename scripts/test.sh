@@ -93,6 +93,8 @@ count_log $build/hostile.log
 
 echo "test: the Python package, and models of torch's exporters"
 python_tests python test/Python test/Model
+echo "test: training, against losses that torch recorded"
+python_tests training test/Training
 
 echo "test: ONNX's backend suite"
 PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/suite.log 2>&1 || true

@@ -24,7 +24,7 @@ struct TrainFlags {
   double rate = 0.01, factor = 0.1, last = 0;
   std::string schedule = "constant";
   int64_t warmup = 0, every = 1;
-  int64_t epochs = 10, seed = 0, saveUpdates = 0;
+  int64_t epochs = 10, seed = 0, saveUpdates = 0, logUpdates = 10;
   int keep = 3, threads = 0;
   std::string checkpoints, events, csv;
   bool resume = false, quiet = false, json = false;
@@ -69,6 +69,7 @@ train::LoopOptions TrainFlags::getLoop(int64_t batches) const {
   loop.resume = resume;
   loop.events = events;
   loop.csv = csv;
+  loop.logUpdates = logUpdates;
   loop.progress = quiet ? nullptr : stderr;
   loop.resumeHint = "the same command with --resume goes on from it";
   return loop;
@@ -229,6 +230,9 @@ static void addLoopFlags(CLI::App &app, TrainFlags &flags) {
                "Go on from the newest checkpoint, as if never stopped");
   app.add_option("--logdir", flags.events, "Folder for TensorBoard [none]");
   app.add_option("--csv", flags.csv, "File for figures of updates [none]");
+  app.add_option("--log-every", flags.logUpdates,
+                 "Updates between figures in both [10]")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--quiet", flags.quiet, "No progress");
   app.add_flag("--json", flags.json, "Print the result as JSON");
 }

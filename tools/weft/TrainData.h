@@ -5,6 +5,7 @@
 
 #include "Commands.h"
 #include "weft/Runtime/Data/Loader.h"
+#include "weft/Runtime/Data/Open.h"
 
 namespace weft::tool {
 
@@ -25,7 +26,8 @@ struct DataFlags {
   double split = 0;
   int64_t batch = 32;
   int threads = 2;
-  bool dropLast = false;
+  bool dropLast = false, inOrder = false;
+  data::DataOptions options;
 
   void add(CLI::App &app);
   bool validates() const { return split > 0 || !validation.empty(); }
@@ -39,6 +41,8 @@ public:
   data::Loader *validation() { return validationLoader.get(); }
   const data::Loader *validation() const { return validationLoader.get(); }
   int64_t batch() const { return trainingLoader->options().batch; }
+  /// The names of classes by number; empty where they have none.
+  const std::vector<std::string> &classes() const { return classNames; }
 
 private:
   friend TrainData openTrainData(const DataFlags &,
@@ -47,6 +51,7 @@ private:
 
   std::unique_ptr<data::DataSet> trainingSet, validationSet;
   std::unique_ptr<data::Loader> trainingLoader, validationLoader;
+  std::vector<std::string> classNames;
 };
 
 /// Opens what `flags` name for what a sample must hold. The batch is that of

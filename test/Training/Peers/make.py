@@ -99,10 +99,20 @@ MODELS = {
 }  # fmt: skip
 
 
+def make_distinct(model):
+    """Gives normalisations values that differ: the exporter makes one initializer of equal ones."""
+    for layer in model.modules():
+        if isinstance(layer, (nn.BatchNorm2d, nn.LayerNorm)):
+            for tensor in layer.state_dict().values():
+                if tensor.is_floating_point():
+                    nn.init.uniform_(tensor, 0.5, 1.5)
+
+
 def record(name):
     build, kind, optimize, settings, rate, norm = MODELS[name]
     torch.manual_seed(1)
     model = build()
+    make_distinct(model)
     x, labels = (torch.from_numpy(a) for a in make(kind))
     torch.onnx.export(
         model.eval(), (x[:2],), str(HERE / f"{name}.onnx"), dynamo=False, opset_version=18,
