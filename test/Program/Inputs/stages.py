@@ -13,7 +13,7 @@ import sys
 
 import onnx
 
-STAGES = ["import", "tensor", "dispatch", "kernel", "host", "object"]
+STAGES = ["import", "tensor", "differentiate", "dispatch", "kernel", "host", "object"]
 model, folder = sys.argv[1:]
 
 
