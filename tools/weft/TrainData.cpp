@@ -1,17 +1,17 @@
 //===- TrainData.cpp - Where the samples of a training come from ----------===//
 
 #include "TrainData.h"
-#include "weft/Runtime/Data/Arrays.h"
 
 using namespace weft;
 using namespace weft::tool;
 
 void DataFlags::add(CLI::App &app) {
   app.add_option("--data", training,
-                 "Samples: .npz or .npy files. Arrays are matched to the "
-                 "model's inputs and 'labels' by name, else by order, labels "
-                 "(y, labels, targets) last; the first dimension counts "
-                 "samples")
+                 "Samples: .npz or .npy files, a .csv file, or a folder with "
+                 "a folder of JPEG and PNG images per class. Arrays are "
+                 "matched to the model's inputs and 'labels' by name, else by "
+                 "order, labels (y, labels, targets) last; the first dimension "
+                 "counts samples (see docs/Data.md)")
       ->required();
   app.add_option("--validation", validation,
                  "Samples to look at after each epoch, as --data");
@@ -24,12 +24,61 @@ void DataFlags::add(CLI::App &app) {
                  "Threads that prepare batches ahead of the step [2]");
   app.add_flag("--drop-last", dropLast,
                "Leave out the last batch of an epoch if it is not full");
+  addForms(app);
 }
 
+void DataFlags::addForms(CLI::App &app) {
+  app.add_option("--columns", form.csv.columns,
+                 "Columns of a .csv file to look at [all but the label]")
+      ->delimiter(',');
+  app.add_option("--label", form.csv.label,
+                 "Its column of labels [the first called y, label, target...]");
+  app.add_option("--image-size", imageSize,
+                 "Height and width of images, or both in one, where the model "
+                 "leaves them open")
+      ->expected(1, 2)
+      ->check(CLI::PositiveNumber);
+  app.add_option("--resize", form.shorterSide,
+                 "Scale the shorter side of images to this before they are "
+                 "cropped in the middle [as the crop needs]")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--random-crop", form.randomCrop,
+               "Crop anywhere instead, in training");
+  app.add_flag("--random-flip", form.transform.randomFlip,
+               "Swap left and right of every other image, in training");
+  app.add_option("--random-shift", form.transform.randomShift,
+                 "Shift images of arrays by up to so many pixels, in training");
+  app.add_option("--mean", form.transform.mean,
+                 "Subtract this from samples, one number or one per channel "
+                 "(pixels of files are from 0 to 1)")
+      ->delimiter(',');
+  app.add_option("--std", form.transform.deviation, "Then divide by this")
+      ->delimiter(',');
+  app.add_flag("--skip-broken", form.skipBroken,
+               "Leave out images that can't be decoded");
+}
+
+/// Opens data, which must have `classes`, if there are any; sets them.
 static std::unique_ptr<data::DataSet>
-openSet(const std::vector<std::string> &paths,
-        const std::vector<data::Want> &wants) {
-  return unwrap(data::makeArrayDataSet(unwrap(data::openArrays(paths)), wants));
+openSet(const DataFlags &flags, const std::vector<std::string> &paths,
+        const std::vector<data::Want> &wants,
+        std::vector<std::string> &classes) {
+  data::DataOptions options = flags.form;
+  options.threads = std::max(flags.threads, 1);
+  options.classes = classes;
+  if (!flags.imageSize.empty()) {
+    options.height = flags.imageSize.front();
+    options.width = flags.imageSize.back();
+  }
+  data::OpenedData opened = unwrap(data::openData(paths, wants, options));
+  constexpr size_t most = 10;
+  for (size_t i = 0; i < opened.skipped.size() && i < most; ++i)
+    fprintf(stderr, "warning: skipped: %s\n", opened.skipped[i].c_str());
+  if (opened.skipped.size() > most)
+    fprintf(stderr, "warning: skipped %zu images in all\n",
+            opened.skipped.size());
+  classes = std::move(opened.classes);
+  return std::move(opened.set);
 }
 
 /// The size of a batch that the program was made for, or -1 for any.
@@ -61,7 +110,7 @@ TrainData weft::tool::openTrainData(const DataFlags &flags,
     options.batch = fixed;
     options.dropPartial = true;
   }
-  data.trainingSet = openSet(flags.training, wants);
+  data.trainingSet = openSet(flags, flags.training, wants, data.classNames);
   data::Split split =
       unwrap(data::splitSamples(data.trainingSet->size(), flags.split, seed));
   data.trainingLoader =
@@ -71,7 +120,8 @@ TrainData weft::tool::openTrainData(const DataFlags &flags,
   options.shuffle = options.random = false;
   const data::DataSet *set = data.trainingSet.get();
   if (!flags.validation.empty()) {
-    data.validationSet = openSet(flags.validation, wants);
+    data.validationSet =
+        openSet(flags, flags.validation, wants, data.classNames);
     set = data.validationSet.get();
     split.validation.clear();
   }

@@ -5,6 +5,7 @@
 
 #include "Commands.h"
 #include "weft/Runtime/Data/Loader.h"
+#include "weft/Runtime/Data/Open.h"
 
 namespace weft::tool {
 
@@ -26,8 +27,12 @@ struct DataFlags {
   int64_t batch = 32;
   int threads = 2;
   bool dropLast = false;
+  /// What is said of tables, folders of images and transformations.
+  data::DataOptions form;
+  std::vector<int64_t> imageSize; ///< height and width, or both in one
 
   void add(CLI::App &app);
+  void addForms(CLI::App &app);
   bool validates() const { return split > 0 || !validation.empty(); }
 };
 
@@ -38,6 +43,8 @@ public:
   const data::Loader &training() const { return *trainingLoader; }
   data::Loader *validation() { return validationLoader.get(); }
   const data::Loader *validation() const { return validationLoader.get(); }
+  /// The names of classes by number; empty where they have none.
+  const std::vector<std::string> &classes() const { return classNames; }
   int64_t batch() const { return trainingLoader->options().batch; }
 
 private:
@@ -47,6 +54,7 @@ private:
 
   std::unique_ptr<data::DataSet> trainingSet, validationSet;
   std::unique_ptr<data::Loader> trainingLoader, validationLoader;
+  std::vector<std::string> classNames;
 };
 
 /// Opens what `flags` name for what a sample must hold. The batch is that of
