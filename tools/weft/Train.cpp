@@ -114,6 +114,9 @@ static void announce(const TrainFlags &flags, train::ProgramStep &step,
               data.validation() ? data.validation()->samples() : 0),
           static_cast<long long>(parameters), parameterBytes / 1e6,
           stateBytes / 1e6, arena / 1e6);
+  if (!data.classes().empty())
+    fprintf(stderr, "%zu classes, from 0: %s\n", data.classes().size(),
+            CLI::detail::join(data.classes(), ", ").c_str());
 }
 
 /// The model's file with the trained tensors in it.

@@ -11,7 +11,7 @@ void DataFlags::add(CLI::App &app) {
                  "a folder of JPEG and PNG images per class. Arrays are "
                  "matched to the model's inputs and 'labels' by name, else by "
                  "order, labels (y, labels, targets) last; the first dimension "
-                 "counts samples")
+                 "counts samples (see docs/Data.md)")
       ->required();
   app.add_option("--validation", validation,
                  "Samples to look at after each epoch, as --data");
@@ -25,39 +25,60 @@ void DataFlags::add(CLI::App &app) {
   app.add_flag("--drop-last", dropLast,
                "Leave out the last batch of an epoch if it is not full");
   app.add_flag("--in-order", inOrder, "Take the samples in their order");
-  app.add_option("--label", options.csv.label, "CSV: the column of labels");
-  app.add_option("--columns", options.csv.columns,
-                 "CSV: the columns of numbers [all others]");
-  app.add_option("--image-side", options.shorterSide,
-                 "Images: length that the shorter side is scaled to before the "
-                 "crop [that of the crop]");
-  app.add_flag("--random-crop", options.randomCrop,
-               "Images: crop anywhere, not in the middle");
-  app.add_flag("--flip", options.transform.randomFlip,
-               "Images: mirror every other one, left to right");
-  app.add_option("--shift", options.transform.randomShift,
-                 "Images: shift by at most so many rows and columns [0]");
-  app.add_option("--mean", options.transform.mean,
-                 "Images: subtracted per channel, of pixels from 0 to 1");
-  app.add_option("--std", options.transform.deviation,
-                 "Images: divided by per channel");
-  app.add_flag("--skip-broken", options.skipBroken,
-               "Leave out images that can't be decoded, and tell which");
+  addForms(app);
 }
 
-/// Opens a data set; `classes` are those that there must be, or become those
-/// that there are.
+void DataFlags::addForms(CLI::App &app) {
+  app.add_option("--columns", form.csv.columns,
+                 "Columns of a .csv file to look at [all but the label]")
+      ->delimiter(',');
+  app.add_option("--label", form.csv.label,
+                 "Its column of labels [the first called y, label, target...]");
+  app.add_option("--image-size", imageSize,
+                 "Height and width of images, or both in one, where the model "
+                 "leaves them open")
+      ->expected(1, 2)
+      ->check(CLI::PositiveNumber);
+  app.add_option("--resize", form.shorterSide,
+                 "Scale the shorter side of images to this before they are "
+                 "cropped in the middle [as the crop needs]")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--random-crop", form.randomCrop,
+               "Crop anywhere instead, in training");
+  app.add_flag("--random-flip", form.transform.randomFlip,
+               "Swap left and right of every other image, in training");
+  app.add_option("--random-shift", form.transform.randomShift,
+                 "Shift images of arrays by up to so many pixels, in training");
+  app.add_option("--mean", form.transform.mean,
+                 "Subtract this from samples, one number or one per channel "
+                 "(pixels of files are from 0 to 1)")
+      ->delimiter(',');
+  app.add_option("--std", form.transform.deviation, "Then divide by this")
+      ->delimiter(',');
+  app.add_flag("--skip-broken", form.skipBroken,
+               "Leave out images that can't be decoded");
+}
+
+/// Opens data, which must have `classes`, if there are any; sets them.
 static std::unique_ptr<data::DataSet>
 openSet(const DataFlags &flags, const std::vector<std::string> &paths,
         const std::vector<data::Want> &wants,
         std::vector<std::string> &classes) {
-  data::DataOptions options = flags.options;
+  data::DataOptions options = flags.form;
+  options.threads = std::max(flags.threads, 1);
   options.classes = classes;
-  options.threads = flags.threads;
+  if (!flags.imageSize.empty()) {
+    options.height = flags.imageSize.front();
+    options.width = flags.imageSize.back();
+  }
   data::OpenedData opened = unwrap(data::openData(paths, wants, options));
-  for (const std::string &why : opened.skipped)
-    fprintf(stderr, "warning: left out: %s\n", why.c_str());
-  classes = opened.classes;
+  constexpr size_t most = 10;
+  for (size_t i = 0; i < opened.skipped.size() && i < most; ++i)
+    fprintf(stderr, "warning: skipped: %s\n", opened.skipped[i].c_str());
+  if (opened.skipped.size() > most)
+    fprintf(stderr, "warning: skipped %zu images in all\n",
+            opened.skipped.size());
+  classes = std::move(opened.classes);
   return std::move(opened.set);
 }
 

@@ -27,9 +27,12 @@ struct DataFlags {
   int64_t batch = 32;
   int threads = 2;
   bool dropLast = false, inOrder = false;
-  data::DataOptions options;
+  /// What is said of tables, folders of images and transformations.
+  data::DataOptions form;
+  std::vector<int64_t> imageSize; ///< height and width, or both in one
 
   void add(CLI::App &app);
+  void addForms(CLI::App &app);
   bool validates() const { return split > 0 || !validation.empty(); }
 };
 
@@ -40,9 +43,9 @@ public:
   const data::Loader &training() const { return *trainingLoader; }
   data::Loader *validation() { return validationLoader.get(); }
   const data::Loader *validation() const { return validationLoader.get(); }
-  int64_t batch() const { return trainingLoader->options().batch; }
   /// The names of classes by number; empty where they have none.
   const std::vector<std::string> &classes() const { return classNames; }
+  int64_t batch() const { return trainingLoader->options().batch; }
 
 private:
   friend TrainData openTrainData(const DataFlags &,
