@@ -153,6 +153,44 @@ static Value turnFilter(ImplicitLocOpBuilder &b, Value filter, int64_t groups) {
   return reshapeTo(b, filter, joined);
 }
 
+// A filter of one tap per dimension reaches the positions that it stands on,
+// and no others: the gradient is computed at those and then spread by the
+// strides.
+template <typename OpTy>
+static bool isStridedPoint(OpTy op, ArrayRef<int64_t> taps) {
+  auto all = [](ArrayRef<int64_t> values, int64_t wanted) {
+    return llvm::all_of(values, [&](int64_t value) { return value == wanted; });
+  };
+  auto isPadding = [](int64_t count) { return count >= 0; };
+  return all(taps, 1) && !all(op.getStrides(), 1) &&
+         all(op.getInputDilation(), 1) &&
+         llvm::all_of(op.getLow(), isPadding) &&
+         llvm::all_of(op.getHigh(), isPadding);
+}
+
+template <typename OpTy>
+static Value buildPointGradient(ImplicitLocOpBuilder &b, OpTy op, Value grad,
+                                Value filter) {
+  int64_t rank = op.getInput().getType().getRank();
+  SmallVector<int64_t> zeros(rank - 2, 0), ones(rank - 2, 1);
+  Value points = ConvOp::create(b, grad, turnFilter(b, filter, op.getGroups()),
+                                ones, zeros, zeros, ones, ones, op.getGroups(),
+                                getElementTypeOrSelf(grad.getType()));
+  auto lift = [](ArrayRef<int64_t> spatial, int64_t outer) {
+    SmallVector<int64_t> all(2, outer);
+    llvm::append_range(all, spatial);
+    return all;
+  };
+  auto type =
+      op.getInput().getType().clone(getElementTypeOrSelf(points.getType()));
+  SmallVector<int64_t> window(rank, 1);
+  Value spread = SpreadWindowOp::create(
+      b, type, points, Value(), getSymbolicSizes(b, op.getInput()), window,
+      lift(op.getStrides(), 1), lift(op.getLow(), 0), lift(op.getHigh(), 0),
+      window);
+  return convertElements(b, spread, op.getInput());
+}
+
 // With x the input, e its dilation, w the filter with T taps of dilation d, s
 // the stride and l the zeros before, element i of x reaches output p by tap t
 // where i * e + l = p * s + t * d, so that its gradient is
@@ -175,6 +213,8 @@ static FailureOr<Value> buildInputGradient(ImplicitLocOpBuilder &b, OpTy op,
            << formatShape(cast<RankedTensorType>(filter.getType()).getShape())
            << ", but the gradient of its input needs to know the number of taps"
               " when it is compiled: give the model a static size";
+  if (isStridedPoint(op, taps))
+    return buildPointGradient(b, op, grad, filter);
   SmallVector<int64_t> low, high;
   bool isExact = true;
   for (int64_t dim : llvm::seq<int64_t>(taps.size())) {
