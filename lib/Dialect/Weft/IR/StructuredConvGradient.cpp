@@ -1,7 +1,7 @@
 //===- StructuredConvGradient.cpp - Gradients of convolutions -------------===//
 
 #include "StructuredGradient.h"
-#include "Terms.h"
+#include "weft/Dialect/Weft/IR/Terms.h"
 
 using namespace mlir;
 using namespace weft;
