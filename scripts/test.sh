@@ -86,6 +86,11 @@ compare_kernels() {
 compare_kernels kernels build/venv/bin/python test/Kernel/table.py
 compare_kernels graphs build/venv/bin/python test/Fuzz/graphs.py --count 100
 
+echo "test: gradients of ONNX's operators against differences"
+build/venv/bin/python test/Gradient/operators.py --bin $build/bin >$build/operators.log 2>&1 || true
+grep -aE '^FAIL|operators are' $build/operators.log | head -40 || true
+count_log $build/operators.log
+
 echo "test: faulty and hostile models and inputs"
 build/venv/bin/python test/Hostile/suite.py --bin $build/bin >$build/hostile.log 2>&1 || true
 grep -aE -A3 '^FAIL' $build/hostile.log | head -60 || true

@@ -1,4 +1,4 @@
-// RUN: weft-opt %s --weft-test-gradient -o /dev/null | FileCheck %s
+// RUN: weft-opt %s --weft-test-gradient=order=2 -o /dev/null | FileCheck %s
 
 // CHECK-NOT: WRONG
 // CHECK-NOT: pending
@@ -177,4 +177,12 @@ func.func @no_positions(%x: tensor<1x2x2xf64>, %w: tensor<2x2x4xf64>) -> tensor<
       input_dilation [1] filter_dilation [1] groups 1
       : tensor<1x2x2xf64>, tensor<2x2x4xf64> -> tensor<1x2x0xf64>
   return %y : tensor<1x2x0xf64>
+}
+
+//     CHECK: {{^}}pointwise_strided_padded: formula, right
+func.func @pointwise_strided_padded(%x: tensor<2x4x5x4xf64>, %w: tensor<6x2x1x1xf64>) -> tensor<2x6x3x3xf64> {
+  %y = weft.conv %x, %w strides [2, 3] low [0, 1] high [0, 2]
+      input_dilation [1, 1] filter_dilation [1, 1] groups 2
+      : tensor<2x4x5x4xf64>, tensor<6x2x1x1xf64> -> tensor<2x6x3x3xf64>
+  return %y : tensor<2x6x3x3xf64>
 }

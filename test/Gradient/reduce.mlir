@@ -1,4 +1,4 @@
-// RUN: weft-opt %s --weft-test-gradient -o /dev/null | FileCheck %s
+// RUN: weft-opt %s --weft-test-gradient=order=2 -o /dev/null | FileCheck %s
 
 // CHECK-NOT: WRONG
 // CHECK-NOT: pending

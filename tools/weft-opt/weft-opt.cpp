@@ -13,6 +13,7 @@ void registerTestCostPass();
 void registerTestEmitPass();
 void registerTestEvaluatePass();
 void registerTestGradientPass();
+void registerTestModelGradientPass();
 void registerTestShardingPass();
 } // namespace weft
 
@@ -25,6 +26,7 @@ int main(int argc, char **argv) {
   weft::registerTestCostPass();
   weft::registerTestEmitPass();
   weft::registerTestGradientPass();
+  weft::registerTestModelGradientPass();
   weft::registerTestShardingPass();
   // Shows in tests what ops tell of the sizes of their results.
   memref::registerResolveRankedShapeTypeResultDimsPass();

@@ -79,8 +79,10 @@ static LogicalResult lowerAdam(Lowering &lower, Node node,
     // The corrections undo the bias of starting from zero.
     Expr first = 1.0 - pow(step.count.number(alpha), step.count);
     Expr second = 1.0 - pow(step.count.number(beta), step.count);
-    Expr rate =
-        select(step.count > 0.0, step.rate * sqrt(second) / first, step.rate);
+    // Chosen before the rate comes in, so that no gradient meets 0 / 0.
+    Expr correction =
+        select(step.count > 0.0, sqrt(second) / first, step.count.number(1));
+    Expr rate = step.rate * correction;
     Expr x = step.x - rate * (mean / (sqrt(squares) + epsilon));
     return SmallVector<Expr>{x * (1 - normPost), mean, squares};
   });

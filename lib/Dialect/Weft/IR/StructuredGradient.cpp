@@ -54,3 +54,14 @@ Value weft::reshapeTo(ImplicitLocOpBuilder &b, Value value,
   auto type = cast<RankedTensorType>(value.getType());
   return ReshapeOp::create(b, type.clone(shape), value, dynamic);
 }
+
+Value weft::makeZeros(ImplicitLocOpBuilder &b, Type elementType,
+                      ArrayRef<OpFoldResult> sizes) {
+  SmallVector<Value> dynamic;
+  SmallVector<int64_t> shape;
+  dispatchIndexOpFoldResults(sizes, dynamic, shape);
+  Value zero = ConstantOp::create(
+      b, HostTensor(RankedTensorType::get({}, elementType)).toAttr());
+  return BroadcastOp::create(b, RankedTensorType::get(shape, elementType), zero,
+                             dynamic, ArrayRef<int64_t>());
+}

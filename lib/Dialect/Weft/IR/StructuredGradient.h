@@ -28,6 +28,10 @@ mlir::OpFoldResult divideSize(mlir::ImplicitLocOpBuilder &b,
 mlir::Value reshapeTo(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
                       llvm::ArrayRef<mlir::OpFoldResult> sizes);
 
+/// A tensor of zeros of these sizes.
+mlir::Value makeZeros(mlir::ImplicitLocOpBuilder &b, mlir::Type elementType,
+                      llvm::ArrayRef<mlir::OpFoldResult> sizes);
+
 } // namespace weft
 
 #endif // WEFT_LIB_DIALECT_WEFT_IR_STRUCTUREDGRADIENT_H
