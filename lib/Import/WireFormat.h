@@ -37,6 +37,11 @@ enum : uint64_t {
   TensorExternalData = 13,
   TensorDataLocation = 14,
   ModelMetadata = 14,
+  NodeOutput = 2,
+  NodeOpType = 4,
+  NodeDomain = 7,
+  AttributeName = 1,
+  AttributeTensor = 5,
   EntryKey = 1,
   EntryValue = 2,
 };
