@@ -84,6 +84,7 @@ compare_kernels() {
   count_log $build/$name.log
 }
 compare_kernels kernels build/venv/bin/python test/Kernel/table.py
+compare_kernels gradients build/venv/bin/python test/Kernel/gradients.py $build/bin/weft-opt
 compare_kernels graphs build/venv/bin/python test/Fuzz/graphs.py --count 100
 
 echo "test: gradients of ONNX's operators against differences"

@@ -104,10 +104,12 @@ typedef struct weft_tensor_update {
   weft_tensor value;
 } weft_tensor_update;
 
-/// Writes the model in file `path` to `output` with other values in some of its
-/// tensors, and with properties added: `metadata` holds `num_metadata` pairs of
-/// key and value. All else stays as it is. External data is copied beside the
-/// output. Files appear when all are complete.
+/// Copies the model in file `path` to `output`, as binary ONNX, with other
+/// values in some of its tensors, of the same types and shapes, and with
+/// properties set: `metadata` holds `num_metadata` pairs of key and value. All
+/// else stays, byte for byte, and values keep their form. External data is
+/// copied beside the output; if the model lies there itself, files that change
+/// get the name `<output>.<file>`. Files appear when all are complete.
 weft_outcome weft_export_updated(const char *path, const char *output,
                                  int32_t num_updates,
                                  const weft_tensor_update *updates,

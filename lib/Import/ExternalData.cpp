@@ -14,6 +14,36 @@ using namespace weft::importer;
 using ::onnx::SparseTensorProto;
 using ::onnx::TensorProto;
 
+Expected<std::string> weft::importer::findExternalFile(StringRef folder,
+                                                       StringRef location) {
+  auto refuse = [&](const Twine &why) {
+    return createStringError("external data '" + location + "' " + why);
+  };
+  if (folder.empty())
+    return refuse("can't be found: the model has no folder");
+  if (location.empty() || location.contains('\0'))
+    return refuse("is no file name");
+  if (sys::path::is_absolute(location))
+    return refuse("is an absolute path, wanted one in the model's folder");
+  for (StringRef part :
+       make_range(sys::path::begin(location), sys::path::end(location)))
+    if (part == "..")
+      return refuse("leads out of the model's folder");
+  SmallString<128> path(folder), realFolder, realPath;
+  sys::path::append(path, location);
+  std::error_code error = sys::fs::real_path(folder, realFolder);
+  if (!error)
+    error = sys::fs::real_path(path, realPath);
+  if (error)
+    return refuse("can't be read: " + error.message());
+  // Links are followed before this.
+  if (!realFolder.ends_with("/"))
+    realFolder += '/';
+  if (!realPath.starts_with(realFolder))
+    return refuse("leads out of the model's folder");
+  return path.str().str();
+}
+
 namespace {
 
 /// Resolves the tensors of one model.
@@ -118,36 +148,13 @@ private:
         {path.str(), offset, static_cast<int64_t>(bytes.size())});
   }
 
-  /// The path of `location`, which must not lead out of the model's folder.
   Expected<std::string> findFile(StringRef location) {
     if (auto it = files.find(location); it != files.end())
       return it->second;
-    auto refuse = [&](const Twine &why) {
-      return createStringError("external data '" + location + "' " + why);
-    };
-    if (model.folder.empty())
-      return refuse("can't be found: the model has no folder");
-    if (location.empty() || location.contains('\0'))
-      return refuse("is no file name");
-    if (sys::path::is_absolute(location))
-      return refuse("is an absolute path, wanted one in the model's folder");
-    for (StringRef part :
-         make_range(sys::path::begin(location), sys::path::end(location)))
-      if (part == "..")
-        return refuse("leads out of the model's folder");
-    SmallString<128> path(model.folder), realFolder, realPath;
-    sys::path::append(path, location);
-    std::error_code error = sys::fs::real_path(model.folder, realFolder);
-    if (!error)
-      error = sys::fs::real_path(path, realPath);
-    if (error)
-      return refuse("can't be read: " + error.message());
-    // Links are followed before this.
-    if (!realFolder.ends_with("/"))
-      realFolder += '/';
-    if (!realPath.starts_with(realFolder))
-      return refuse("leads out of the model's folder");
-    return files[location] = path.str().str();
+    Expected<std::string> path = findExternalFile(model.folder, location);
+    if (path)
+      files[location] = *path;
+    return path;
   }
 
   Model &model;

@@ -84,7 +84,7 @@ void weft::importer::forEachTensor(
 // The whole way
 //===----------------------------------------------------------------------===//
 
-static bool isText(ArrayRef<char> bytes, StringRef name) {
+bool weft::importer::isText(ArrayRef<char> bytes, StringRef name) {
   if (name.ends_with(".onnxtxt") || name.ends_with(".txt"))
     return true;
   // In a binary model '<' would open a group, which protobuf has no more.

@@ -60,6 +60,14 @@ struct Model {
 /// "node 'conv1' (Conv)", or the first output in place of a missing name.
 std::string describe(const ::onnx::NodeProto &node);
 
+/// Whether a model is in ONNX's text syntax, by its name or its content.
+bool isText(llvm::ArrayRef<char> bytes, llvm::StringRef name);
+
+/// The path of external data at `location`, which must not lead out of the
+/// model's `folder`. No folder means that there can be no such file.
+llvm::Expected<std::string> findExternalFile(llvm::StringRef folder,
+                                             llvm::StringRef location);
+
 /// What the exception that is being handled says. For the files that call ONNX.
 std::string getExceptionMessage();
 

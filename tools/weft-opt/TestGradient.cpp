@@ -37,6 +37,9 @@ struct TestGradientPass
 
   Option<int> order{*this, "order", llvm::cl::init(1),
                     llvm::cl::desc("Highest derivative that is checked")};
+  Option<bool> cases{*this, "cases", llvm::cl::init(false),
+                     llvm::cl::desc("Leave the gradients, as cases of "
+                                    "weft-test-kernels, in the module")};
 };
 
 /// One function and its random inputs.
@@ -49,8 +52,12 @@ public:
   /// A function of the inputs and the gradients of all float results that
   /// returns the gradient of each float among the inputs.
   FailureOr<OwningOpRef<func::FuncOp>> buildGradient();
+  /// The gradient as a case of weft-test-kernels, once the function has been
+  /// run: with the sizes and the ranges that are used here.
+  FailureOr<func::FuncOp> buildCase();
 
 private:
+  std::pair<double, double> getRange(int64_t argument);
   RankedTensorType getConcreteType(int64_t argument);
   HostTensor makeTensor(RankedTensorType type, double low, double high);
   FailureOr<double> weigh(ArrayRef<HostTensor> inputs,
@@ -67,6 +74,16 @@ private:
 
 static bool isFloat(Type type) {
   return isa<FloatType>(getElementTypeOrSelf(type));
+}
+
+/// What an argument's elements lie between; those of integers are rounded
+/// towards zero.
+std::pair<double, double> Check::getRange(int64_t argument) {
+  auto range = function.getArgAttrOfType<ArrayAttr>(argument, "test.range");
+  if (!range)
+    return {0.5, 2};
+  return {cast<FloatAttr>(range[0]).getValueAsDouble(),
+          cast<FloatAttr>(range[1]).getValueAsDouble()};
 }
 
 /// An argument's type with its symbolic sizes taken from `test.shape`, or 3.
@@ -150,11 +167,7 @@ FailureOr<double> Check::weigh(ArrayRef<HostTensor> inputs,
 FailureOr<double> Check::compare(func::FuncOp gradient) {
   Tensors inputs, directions;
   for (int64_t i : llvm::seq(function.getNumArguments())) {
-    double low = 0.5, high = 2;
-    if (auto range = function.getArgAttrOfType<ArrayAttr>(i, "test.range")) {
-      low = cast<FloatAttr>(range[0]).getValueAsDouble();
-      high = cast<FloatAttr>(range[1]).getValueAsDouble();
-    }
+    auto [low, high] = getRange(i);
     RankedTensorType tensor = getConcreteType(i);
     inputs.push_back(makeTensor(tensor, low, high));
     directions.push_back(makeTensor(tensor, -1, 1));
@@ -215,6 +228,42 @@ FailureOr<double> Check::run() {
   return worst;
 }
 
+FailureOr<func::FuncOp> Check::buildCase() {
+  FailureOr<OwningOpRef<func::FuncOp>> gradient = buildGradient();
+  if (failed(gradient))
+    return failure();
+  func::FuncOp result = gradient->release();
+  Builder b(result.getContext());
+  Check own(result);
+  NamedAttrList sizes;
+  for (unsigned i : llvm::seq(result.getNumArguments())) {
+    auto type = cast<RankedTensorType>(result.getArgumentTypes()[i]);
+    SmallVector<Attribute> names;
+    for (auto [dim, size] :
+         llvm::enumerate(own.getConcreteType(i).getShape())) {
+      std::string name = type.isDynamicDim(dim)
+                             ? "N" + std::to_string(i) + std::to_string(dim)
+                             : "";
+      names.push_back(b.getStringAttr(name));
+      if (!name.empty())
+        sizes.set(name, b.getI64IntegerAttr(size));
+    }
+    // The ends count there.
+    auto [low, high] = own.getRange(i);
+    if (type.getElementType().isIntOrIndex()) {
+      low = std::trunc(low) + (low < 0);
+      high = std::trunc(high) - (high > 0);
+    }
+    result.setArgAttr(i, "weft.dims", b.getArrayAttr(names));
+    result.setArgAttr(i, "test.range", b.getF64ArrayAttr({low, high}));
+    result.removeArgAttr(i, "test.shape");
+  }
+  if (!sizes.empty())
+    result->setAttr("test.sizes",
+                    b.getArrayAttr(sizes.getDictionary(b.getContext())));
+  return result;
+}
+
 /// Where there is no formula, nothing flows; a pending rule is an error, which
 /// the test expects.
 static LogicalResult checkNone(DifferentiableOpInterface op) {
@@ -237,8 +286,18 @@ static void print(double error) {
                << llvm::format(" by %.1e", error);
 }
 
+static LogicalResult replaceByCase(func::FuncOp function, Check &check) {
+  FailureOr<func::FuncOp> gradient = check.buildCase();
+  if (failed(gradient))
+    return failure();
+  OpBuilder(function).insert(*gradient);
+  function->erase();
+  return success();
+}
+
 void TestGradientPass::runOnOperation() {
-  for (auto function : getOperation().getOps<func::FuncOp>()) {
+  for (auto function :
+       llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
     DifferentiableOpInterface op;
     for (Operation &candidate : function.getBody().front())
       if (auto found = dyn_cast<DifferentiableOpInterface>(candidate);
@@ -261,6 +320,8 @@ void TestGradientPass::runOnOperation() {
         llvm::outs() << ", second";
         print(*error);
       }
+      if (cases && failed(replaceByCase(function, first)))
+        return signalPassFailure();
     } else if (failed(checkNone(op)))
       return signalPassFailure();
     llvm::outs() << "\n";

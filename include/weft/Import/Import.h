@@ -79,22 +79,17 @@ mlir::FailureOr<NamedTensor> importTensor(mlir::MLIRContext &context,
 /// it.
 mlir::LogicalResult exportONNX(mlir::ModuleOp module, llvm::StringRef path);
 
-/// New bytes, little-endian and row-major, for a tensor of a model.
-struct TensorUpdate {
-  std::string name; ///< of an initializer, or of what a Constant node makes
-  llvm::ArrayRef<char> bytes;
-};
-
-/// Writes the model at `path` to `output` with other values in the tensors that
-/// `updates` name, and with `metadata` added to its properties (properties of
-/// the same key are replaced). All else stays as it is, but for the form in
-/// which the values of large tensors are written. Files of external data that
-/// hold such a tensor are copied beside the output under a new name; if the
-/// output lies in another folder, all of them are. All files appear when all
-/// are complete. Fails after an error (WFT1012).
+/// Copies the model at `path` to `output`, as a binary one, with other data in
+/// the tensors that `updates` name, which are initializers of the main graph or
+/// what its Constant nodes make and keep their types, and with `metadata` among
+/// its properties in place of those of the same key. All else stays, byte for
+/// byte, and the data keeps its form: raw, typed, or in a file of its own. Such
+/// files are copied beside `output`; if the model lies there itself, those that
+/// change get the name `<output>.<file>` and the others are shared. All files
+/// appear when all are complete. Fails after an error.
 mlir::LogicalResult
 exportUpdated(mlir::MLIRContext &context, llvm::StringRef path,
-              llvm::StringRef output, llvm::ArrayRef<TensorUpdate> updates,
+              llvm::StringRef output, llvm::ArrayRef<NamedTensor> updates,
               llvm::ArrayRef<std::pair<std::string, std::string>> metadata);
 
 } // namespace weft

@@ -79,3 +79,37 @@ func.func @unused(%x: tensor<2xf32>) {
   %0 = weft.add %x, %x : tensor<2xf32>
   return
 }
+
+// Pieces that touch are one, whatever their order; and all of them the whole.
+// CHECK-LABEL: func.func @seams(
+// CHECK-SAME:    %[[A:.+]]: tensor<4x2xf32>, %[[B:.+]]: tensor<4x3xf32>, %[[C:.+]]: tensor<4x1xf32>)
+// CHECK-DAG:     %[[BA:.+]] = weft.concat %[[B]], %[[A]] axis 1
+// CHECK-DAG:     %[[ALL:.+]] = weft.concat %[[BA]], %[[C]] axis 1
+// CHECK:         return %[[ALL]]
+func.func @seams(%a: tensor<4x2xf32>, %b: tensor<4x3xf32>, %c: tensor<4x1xf32>)
+    -> tensor<4x6xf32> {
+  %z = weft.constant dense<0.0> : tensor<f32>
+  %zeros = weft.broadcast %z dims [] : tensor<f32> to tensor<4x6xf32>
+  %0 = weft.update_slice %a into %zeros [0, 3] : tensor<4x2xf32>, tensor<4x6xf32>
+  %1 = weft.update_slice %b into %zeros [0, 0] : tensor<4x3xf32>, tensor<4x6xf32>
+  %2 = weft.update_slice %c into %zeros [0, 5] : tensor<4x1xf32>, tensor<4x6xf32>
+  %3 = weft.add %0, %1 : tensor<4x6xf32>
+  %4 = weft.add %3, %2 : tensor<4x6xf32>
+  return %4 : tensor<4x6xf32>
+}
+
+// Neither a gap nor an overlap nor other things than zeros around a piece.
+// CHECK-LABEL: func.func @no_seams(
+// CHECK-NOT:     weft.concat
+func.func @no_seams(%a: tensor<4xf32>, %b: tensor<4xf32>, %x: tensor<9xf32>)
+    -> (tensor<9xf32>, tensor<9xf32>, tensor<9xf32>) {
+  %z = weft.constant dense<0.0> : tensor<9xf32>
+  %0 = weft.update_slice %a into %z [0] : tensor<4xf32>, tensor<9xf32>
+  %1 = weft.update_slice %b into %z [5] : tensor<4xf32>, tensor<9xf32>
+  %2 = weft.update_slice %b into %z [3] : tensor<4xf32>, tensor<9xf32>
+  %3 = weft.update_slice %b into %x [4] : tensor<4xf32>, tensor<9xf32>
+  %4 = weft.add %0, %1 : tensor<9xf32>
+  %5 = weft.add %0, %2 : tensor<9xf32>
+  %6 = weft.add %0, %3 : tensor<9xf32>
+  return %4, %5, %6 : tensor<9xf32>, tensor<9xf32>, tensor<9xf32>
+}

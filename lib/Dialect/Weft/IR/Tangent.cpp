@@ -1,6 +1,7 @@
 //===- Tangent.cpp - The arithmetic of gradients in the tensor language ---===//
 
 #include "Tangent.h"
+#include "Terms.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
@@ -29,7 +30,7 @@ public:
 
 /// The `?` sizes of a tensor, from dimension `first` on.
 static SmallVector<Value> getDynamicSizes(ImplicitLocOpBuilder &b, Value value,
-                                          int64_t first = 0) {
+                                          int64_t first) {
   SmallVector<Value> sizes;
   auto type = cast<RankedTensorType>(value.getType());
   for (int64_t dim : llvm::seq(first, type.getRank()))
@@ -41,12 +42,7 @@ static SmallVector<Value> getDynamicSizes(ImplicitLocOpBuilder &b, Value value,
 Value WeftTangent::createZero(OpBuilder &builder, Location loc,
                               Value like) const {
   ImplicitLocOpBuilder b(loc, builder);
-  auto type = cast<RankedTensorType>(like.getType());
-  HostTensor zero(RankedTensorType::get({}, type.getElementType()));
-  zero.setFloat(0, 0);
-  Value scalar = ConstantOp::create(b, zero.toAttr());
-  return BroadcastOp::create(b, type, scalar, getDynamicSizes(b, like),
-                             ArrayRef<int64_t>());
+  return detail::makeSplat(b, like, 0);
 }
 
 /// The place of an entry: `index` and zeros.

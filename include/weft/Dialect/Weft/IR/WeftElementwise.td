@@ -127,7 +127,9 @@ def Weft_TanhOp : Weft_UnaryOp<"tanh", Weft_FloatTensor,
 
 def Weft_AddOp : Weft_BinaryOp<"add", Weft_NumberTensor,
     "Sum; integers wrap",
-    "a + b", "nothing">;
+    "a + b", "nothing"> {
+  let hasCanonicalizeMethod = 1;
+}
 def Weft_AndOp : Weft_BinaryOp<"and", Weft_IntTensor,
     "Bitwise and; logical for i1",
     "a & b", "nothing (integers have none)", "Zero">;
