@@ -1,9 +1,9 @@
 //===- Tangent.cpp - The arithmetic of gradients in the tensor language ---===//
 
 #include "Tangent.h"
-#include "Terms.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "weft/Dialect/Weft/IR/Terms.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
 #include "weft/Interfaces/Tangent.h"
 
@@ -42,7 +42,7 @@ static SmallVector<Value> getDynamicSizes(ImplicitLocOpBuilder &b, Value value,
 Value WeftTangent::createZero(OpBuilder &builder, Location loc,
                               Value like) const {
   ImplicitLocOpBuilder b(loc, builder);
-  return detail::makeSplat(b, like, 0);
+  return weft::detail::makeSplat(b, like, 0);
 }
 
 /// The place of an entry: `index` and zeros.
