@@ -327,18 +327,38 @@ static int countSweeps(const Group &rows) {
   return sweeps + hasFullResults;
 }
 
+/// Whether the elements of `op`, one of a chain of elementwise ops, are those
+/// of `consumer`'s loops: of what is reduced, of what a reduction gives, or of
+/// what follows a product.
+static bool fitsLoops(Operation *op, const Group &consumer) {
+  auto shape = cast<RankedTensorType>(op->getResult(0).getType()).getShape();
+  Operation *root = consumer.root;
+  auto isOf = [&](Value value) {
+    return cast<RankedTensorType>(value.getType()).getShape() == shape;
+  };
+  if (consumer.kind == GroupKind::Rows && isOf(root->getOperand(0)))
+    return true;
+  // It is not for the root then, which would need its elements many times.
+  return isOf(root->getResult(0)) &&
+         llvm::none_of(op->getUsers(), [&](Operation *user) {
+           return user == root || getRowAxes(user);
+         });
+}
+
 /// Whether `producer`, a chain of elementwise ops, may be computed within
 /// `consumer`, which alone uses its results.
 bool Grouping::canMerge(const Group &producer, const Group &consumer) const {
-  if (producer.kind != GroupKind::Elements || consumer.kind == GroupKind::Own)
+  if (producer.kind != GroupKind::Elements)
     return false;
+  bool hasOwnLoops =
+      consumer.kind == GroupKind::Rows || consumer.kind == GroupKind::Own;
   for (Operation *op : producer.ops) {
     for (Operation *user : op->getUsers()) {
       Group *group = getGroup(user);
       if (group != &consumer && group != &producer)
         return false;
     }
-    if (consumer.kind != GroupKind::Rows)
+    if (!hasOwnLoops)
       continue;
     for (Value operand : op->getOperands()) {
       Operation *source = operand.getDefiningOp();
@@ -346,12 +366,11 @@ bool Grouping::canMerge(const Group &producer, const Group &consumer) const {
           !isMemoryBroadcast(source))
         return false;
     }
-    auto shape = cast<RankedTensorType>(op->getResult(0).getType()).getShape();
-    auto wanted =
-        cast<RankedTensorType>(consumer.root->getOperand(0).getType());
-    if (shape != wanted.getShape())
+    if (!fitsLoops(op, consumer))
       return false;
   }
+  if (consumer.kind == GroupKind::Own)
+    return countPerElement(producer) <= kStoredElement;
   if (consumer.kind != GroupKind::Rows)
     return true;
   // Each sweep but the first computes the chain again.

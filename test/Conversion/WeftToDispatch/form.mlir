@@ -97,3 +97,29 @@ func.func @other_axes(%x: tensor<4x4xf32>) -> tensor<4xf32> {
   %y = weft.reduce sum %distance axes [0] : tensor<4x4xf32>
   return %y : tensor<4xf32>
 }
+
+// A chain that only what follows a product reads is computed there, and so is
+// one of the size of what a reduction gives. What the product itself reads is
+// not: it would be computed again for each of its elements' uses.
+// CHECK-LABEL: func.func @chains_of_followers(
+//  CHECK-SAME:     %[[A:.+]]: tensor<4x8xf32>, %[[B:.+]]: tensor<8x16xf32>, %[[C:.+]]: tensor<4x16xf32>, %[[D:.+]]: tensor<16xf32>)
+//       CHECK:   %[[NEG:.+]] = dispatch.region ins(%[[A]] : tensor<4x8xf32>)
+//       CHECK:   %[[P:.+]] = dispatch.region ins(%[[NEG]], %[[B]], %[[C]] :
+//       CHECK:     weft.contract
+//       CHECK:     weft.mul
+//       CHECK:     weft.add
+//       CHECK:   dispatch.region ins(%[[P]], %[[D]] :
+//       CHECK:     weft.reduce
+//       CHECK:     weft.abs
+//   CHECK-NOT:   dispatch.region
+//       CHECK:   return
+func.func @chains_of_followers(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %d: tensor<16xf32>) -> (tensor<4x16xf32>, tensor<16xf32>) {
+  %square = weft.mul %c, %c : tensor<4x16xf32>
+  %abs = weft.abs %d : tensor<16xf32>
+  %neg = weft.neg %a : tensor<4x8xf32>
+  %0 = weft.contract %neg, %b batch [] x [] contract [1] x [0] : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+  %1 = weft.add %0, %square : tensor<4x16xf32>
+  %2 = weft.reduce sum %1 axes [0] : tensor<4x16xf32>
+  %3 = weft.add %2, %abs : tensor<16xf32>
+  return %1, %3 : tensor<4x16xf32>, tensor<16xf32>
+}
