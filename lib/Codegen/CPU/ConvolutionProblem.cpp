@@ -75,7 +75,7 @@ private:
   int64_t groups, spatialRank;
   SmallVector<int64_t> taps;
   bool isPointwise;      ///< each output position reads the same input position
-  bool hasSlab;          ///< the sizes that a slab's shape depends on are known
+  bool hasSlab = false;  ///< the sizes that a slab's shape depends on are known
   int64_t rowLength = 1; ///< output positions per index of the first dimension
 };
 } // namespace
@@ -121,6 +121,9 @@ ConvolutionProblem::ConvolutionProblem(ConvOp op)
                 all(op.getInputDilation(), 1) &&
                 inputType.getElementType() == accumulatorType &&
                 !op.getInput().getDefiningOp();
+  // Without spatial dimensions there is but one column.
+  if (taps.empty())
+    return;
   ArrayRef<int64_t> rowShape = result.getShape().drop_front(3);
   hasSlab = !isPointwise && staticK > 0 &&
             !ShapedType::isDynamicShape(rowShape) &&
