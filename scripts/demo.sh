@@ -25,3 +25,6 @@ echo "demo: a program of its own: weft compile, what it needs, weft bench"
 $build/bin/weft compile "$models/light_squeezenet.onnx" -o $build/squeezenet.so
 ldd $build/squeezenet.so
 $build/bin/weft bench $build/squeezenet.so --seconds 2
+echo
+echo "demo: an untrained ONNX file, trained on handwritten digits: weft train"
+PYTHONPATH=$build/python build/venv/bin/python scripts/digits.py $build/bin/weft $build/digits

@@ -244,7 +244,8 @@ LogicalResult StepBuilder::run() {
   FailureOr<Value> labels = addLabels(*output, number);
   if (failed(labels))
     return failure();
-  LossResult result = buildLoss(b, *output, *labels, options);
+  LossResult result =
+      buildLoss(b, findScores(*output, options), *labels, options);
   dropResults();
   auto addNumber = [&](Value value, StringRef name, StringRef role) {
     addResult(main, value,

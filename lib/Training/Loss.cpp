@@ -42,6 +42,19 @@ FailureOr<RankedTensorType> weft::getLabelType(Value output,
   }
 }
 
+Value weft::findScores(Value output, const TrainingOptions &options) {
+  while (auto cast = output.getDefiningOp<tensor::CastOp>())
+    output = cast.getSource();
+  if (options.loss == LossKind::CrossEntropy)
+    if (auto softmax = output.getDefiningOp<SoftmaxOp>();
+        softmax && softmax.getAxis() == 1)
+      return softmax.getInput();
+  if (options.loss == LossKind::BinaryCrossEntropy)
+    if (auto sigmoid = output.getDefiningOp<LogisticOp>())
+      return sigmoid.getOperand();
+  return output;
+}
+
 namespace {
 /// The formulas, on scores `[N, classes, ...]` where there are classes.
 class Loss {

@@ -20,6 +20,12 @@ struct LossResult {
   mlir::Value accuracy;
 };
 
+/// What the loss is computed from: scores where `output` is what a softmax or a
+/// sigmoid makes of them, which the loss then stands for in its stable form;
+/// else `output`. A logarithm of a softmax needs nothing: to take another one
+/// of it changes nothing.
+mlir::Value findScores(mlir::Value output, const TrainingOptions &options);
+
 /// Emits the loss of `output` given `labels`, the mean over all labels.
 LossResult buildLoss(mlir::ImplicitLocOpBuilder &b, mlir::Value output,
                      mlir::Value labels, const TrainingOptions &options);

@@ -26,7 +26,7 @@ struct TrainFlags {
   int64_t warmup = 0, every = 1;
   int64_t epochs = 10, seed = 0, saveUpdates = 0, logUpdates = 10;
   int keep = 3, threads = 0;
-  std::string checkpoints, events, csv;
+  std::string checkpoints, events, csv, profile;
   bool resume = false, quiet = false, json = false;
 
   std::string getSettings() const;
@@ -157,6 +157,7 @@ static void runTrain(const TrainFlags &flags) {
   weft_session_options options;
   weft_session_options_init(&options);
   options.threads = flags.threads;
+  options.profile = !flags.profile.empty();
   auto step = unwrap(train::ProgramStep::create(
       training->get(), evaluation ? evaluation->get() : nullptr, options));
   TrainData data = openTrainData(flags.data, unwrap(step->wants()),
@@ -165,6 +166,9 @@ static void runTrain(const TrainFlags &flags) {
   train::LoopOptions loop = flags.getLoop(data.training().batches());
   train::LoopResult result =
       unwrap(train::train(*step, data.training(), data.validation(), loop));
+  if (!flags.profile.empty())
+    check(weft_session_write_trace(weft_trainer_session(step->trainer()),
+                                   flags.profile.c_str()));
   if (result.stopped)
     throw Exit{130, ""};
   if (!flags.output.empty())
@@ -236,6 +240,8 @@ static void addLoopFlags(CLI::App &app, TrainFlags &flags) {
   app.add_option("--log-every", flags.logUpdates,
                  "Updates between figures in both [10]")
       ->check(CLI::PositiveNumber);
+  app.add_option("--profile", flags.profile,
+                 "File for the time of each kernel, as a Chrome trace [none]");
   app.add_flag("--quiet", flags.quiet, "No progress");
   app.add_flag("--json", flags.json, "Print the result as JSON");
 }

@@ -29,8 +29,8 @@ def BuildTrainingStepPass : Pass<"build-training-step", "::mlir::ModuleOp"> {
   let summary = "Add loss, gradients and the optimizer to a model";
   let description = [{
     Rewrites `@main`, whose arguments of the role `parameter` are to be trained:
-    adds labels and the loss in front of what it returns, the gradient of the
-    loss, and the optimizer. Arguments afterwards: the model's inputs, labels,
+    adds labels, the loss (of the scores, where the output is a softmax or a
+    sigmoid of them), its gradient, and the optimizer. Arguments afterwards: the model's inputs, labels,
     parameters, what the optimizer remembers, the learning rate (`rate`) and the
     seed of random numbers (`seed`). Results: the loss, metrics, and the new
     value of each parameter and state, tied to its argument by `weft.twin`.
