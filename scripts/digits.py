@@ -49,17 +49,17 @@ def make_model(path):
     square = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     halve = {"kernel_shape": [2, 2], "strides": [2, 2]}
     nodes = [
-        node("Conv", ["x", weight("w1", 16, 1, 3, 3), weight("b1", 16)], "conv1", **square),
+        node("Conv", ["x", weight("w1", 32, 1, 3, 3), weight("b1", 32)], "conv1", **square),
         node("Relu", ["conv1"], "relu1"),
         node("MaxPool", ["relu1"], "pool1", **halve),
-        node("Conv", ["pool1", weight("w2", 32, 16, 3, 3), weight("b2", 32)], "conv2", **square),
+        node("Conv", ["pool1", weight("w2", 64, 32, 3, 3), weight("b2", 64)], "conv2", **square),
         node("Relu", ["conv2"], "relu2"),
         node("MaxPool", ["relu2"], "pool2", **halve),
         node("Flatten", ["pool2"], "flat"),
-        node("Gemm", ["flat", weight("w3", 64, 128), weight("b3", 64)], "hidden", transB=1),
+        node("Gemm", ["flat", weight("w3", 128, 256), weight("b3", 128)], "hidden", transB=1),
         node("Relu", ["hidden"], "relu3"),
         node("Dropout", ["relu3"], "dropped"),
-        node("Gemm", ["dropped", weight("w4", 10, 64), weight("b4", 10)], "scores", transB=1),
+        node("Gemm", ["dropped", weight("w4", 10, 128), weight("b4", 10)], "scores", transB=1),
         node("Softmax", ["scores"], "probabilities"),
     ]
     graph = helper.make_graph(
@@ -92,7 +92,7 @@ def main(tool, folder):
     make_model(folder / "untrained.onnx")
     command = [
         tool, "train", folder / "untrained.onnx", "--data", folder / "train.npz", "--split", "0.1",
-        "--optimizer", "adamw", "--lr", "3e-3", "--schedule", "cosine", "--epochs", "30", "--random-shift", "1",
+        "--optimizer", "adamw", "--lr", "3e-3", "--schedule", "cosine", "--epochs", "30",
         "--csv", folder / "losses.csv", "-o", folder / "trained.onnx",
     ]  # fmt: skip
     print("  " + " ".join(str(word) for word in command))
