@@ -76,6 +76,8 @@ def Host_PortAttr : AttrDef<Host_Dialect, "Port"> {
 
     ```mlir
     #host.port<"x", tensor<?x8xf32>, [0, -1]>
+    ```
+    ```mlir
     #host.port<"w", tensor<8xf32>, [-1], role = parameter, twin = 1, initial = @data_0>
     ```
   }];
