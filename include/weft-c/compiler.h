@@ -116,6 +116,13 @@ weft_outcome weft_export_updated(const char *path, const char *output,
                                  int32_t num_metadata,
                                  const char *const *metadata, char **message);
 
+/// Tells as JSON what training would do with each constant of the model: an
+/// array of objects with "name", "type", "trained" and "reason". `settings` are
+/// those of training, of which "train" and "freeze" matter; NULL: none.
+/// `*json` is to be freed with weft_message_free().
+weft_outcome weft_inspect_trainable(const char *path, const char *settings,
+                                    char **json, char **message);
+
 /// The settings of training steps, one line each: name, values, meaning. To be
 /// freed with weft_message_free().
 char *weft_describe_training(void);

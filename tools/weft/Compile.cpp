@@ -3,6 +3,7 @@
 #include "Commands.h"
 #include <chrono>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 using namespace weft::tool;
@@ -194,12 +195,36 @@ void weft::tool::addCheck(CLI::App &app) {
   command->callback([=] { checkModels(*paths); });
 }
 
+/// A line per constant: whether training would change it, and why.
+static void printTrainable(const std::string &path,
+                           const std::string &settings) {
+  char *message = nullptr, *json = nullptr;
+  weft_outcome outcome =
+      weft_inspect_trainable(path.c_str(), orNull(settings), &json, &message);
+  std::string text = take(json);
+  check(outcome, message);
+  for (const auto &choice : nlohmann::json::parse(text))
+    printf("%-9s %-40s %-24s %s\n",
+           choice["trained"].get<bool>() ? "trained" : "left",
+           choice["name"].get<std::string>().c_str(),
+           choice["type"].get<std::string>().c_str(),
+           choice["reason"].get<std::string>().c_str());
+}
+
 void weft::tool::addInspect(CLI::App &app) {
   CLI::App *command = app.add_subcommand(
       "inspect", "Describe a model: inputs, outputs, operators, parameters");
   auto path = std::make_shared<std::string>();
   command->add_option("model", *path, "Model")->required();
+  auto settings = std::make_shared<std::string>();
+  CLI::Option *trainable = command->add_option(
+      "--trainable", *settings,
+      "Tell instead which tensors weft train changes, and why; with 'train=' "
+      "and 'freeze=' expressions, what they do");
+  trainable->expected(0, 1);
   command->callback([=] {
+    if (trainable->count())
+      return printTrainable(*path, *settings);
     char *message = nullptr, *json = nullptr;
     weft_outcome outcome = weft_inspect_file(path->c_str(), &json, &message);
     std::string text = take(json);
