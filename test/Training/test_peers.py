@@ -6,17 +6,14 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 
+import data
 import numpy as np
 import onnx
 import pytest
 import weft
 
 PEERS = pathlib.Path(__file__).parent / "Peers"
-sys.path.insert(0, str(PEERS))
-import data  # noqa: E402
-
 WEFT = os.environ.get("WEFT_TOOL", "weft")
 RECORD = json.loads((PEERS / "losses.json").read_text())
 
