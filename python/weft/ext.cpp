@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "weft-c/compiler.h"
-#include "weft-rt/weft.h"
+#include "weft-rt/train.h"
 #include <memory>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -49,9 +49,9 @@ void check(weft_outcome outcome, char *message) {
 class Source {
 public:
   Source(nb::object model, OptionalText mcpu, OptionalText dims,
-         OptionalText dumpStages)
+         OptionalText dumpStages, OptionalText training)
       : mcpu(std::move(mcpu)), dims(std::move(dims)),
-        dumpStages(std::move(dumpStages)) {
+        dumpStages(std::move(dumpStages)), training(std::move(training)) {
     if (nb::isinstance<nb::bytes>(model))
       bytes = nb::cast<nb::bytes>(model);
     else
@@ -102,13 +102,46 @@ private:
     options.mcpu = orNull(mcpu);
     options.dims = orNull(dims);
     options.dump_stages = orNull(dumpStages);
+    options.training = orNull(training);
     return options;
   }
 
   nb::bytes bytes = nb::steal<nb::bytes>(nb::handle());
   std::string path;
-  OptionalText mcpu, dims, dumpStages;
+  OptionalText mcpu, dims, dumpStages, training;
 };
+
+/// Tensors in the memory of others.
+std::vector<weft_tensor> getTensors(const std::vector<Buffer> &buffers) {
+  std::vector<weft_tensor> result(buffers.size());
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const auto &[address, bytes, dtype, dims] = buffers[i];
+    if (dims.size() > WEFT_MAX_RANK)
+      throw Failure(1, "error: rank " + std::to_string(dims.size()) +
+                           " is more than a tensor can have");
+    result[i].data = reinterpret_cast<void *>(address);
+    result[i].bytes = bytes;
+    result[i].dtype = static_cast<weft_dtype>(dtype);
+    result[i].rank = dims.size();
+    std::copy(dims.begin(), dims.end(), result[i].dims);
+  }
+  return result;
+}
+
+/// Name, element type and sizes: numbers, names of symbols, or None.
+nb::tuple describePort(const weft_program *program, const weft_port &port) {
+  nb::list dims;
+  for (int32_t d = 0; d < port.rank; ++d) {
+    weft_dim dim = port.dims[d];
+    if (dim.symbol >= 0)
+      dims.append(program->symbols[dim.symbol].name);
+    else if (dim.symbol == -1)
+      dims.append(dim.size);
+    else
+      dims.append(nb::none());
+  }
+  return nb::make_tuple(port.name, int(port.dtype), dims);
+}
 
 /// A compiled program with a session to run it in.
 class Program {
@@ -141,19 +174,8 @@ public:
     int32_t count = outputs ? program->num_outputs : program->num_inputs;
     const weft_port *all = outputs ? program->outputs : program->inputs;
     nb::list result;
-    for (int32_t i = 0; i < count; ++i) {
-      nb::list dims;
-      for (int32_t d = 0; d < all[i].rank; ++d) {
-        weft_dim dim = all[i].dims[d];
-        if (dim.symbol >= 0)
-          dims.append(program->symbols[dim.symbol].name);
-        else if (dim.symbol == -1)
-          dims.append(dim.size);
-        else
-          dims.append(nb::none());
-      }
-      result.append(nb::make_tuple(all[i].name, int(all[i].dtype), dims));
-    }
+    for (int32_t i = 0; i < count; ++i)
+      result.append(describePort(program, all[i]));
     return result;
   }
 
@@ -198,23 +220,6 @@ public:
   }
 
 private:
-  static std::vector<weft_tensor>
-  getTensors(const std::vector<Buffer> &buffers) {
-    std::vector<weft_tensor> result(buffers.size());
-    for (size_t i = 0; i < buffers.size(); ++i) {
-      const auto &[address, bytes, dtype, dims] = buffers[i];
-      if (dims.size() > WEFT_MAX_RANK)
-        throw Failure(1, "error: rank " + std::to_string(dims.size()) +
-                             " is more than a tensor can have");
-      result[i].data = reinterpret_cast<void *>(address);
-      result[i].bytes = bytes;
-      result[i].dtype = static_cast<weft_dtype>(dtype);
-      result[i].rank = dims.size();
-      std::copy(dims.begin(), dims.end(), result[i].dims);
-    }
-    return result;
-  }
-
   /// Output `index` of the last run as an array of bytes that owns its memory.
   nb::object take(int32_t index, int64_t bytes) {
     void *data = nullptr;
@@ -237,6 +242,117 @@ private:
   weft_compiled *compiled = nullptr;
   weft_model *model = nullptr;
   weft_session *session = nullptr;
+};
+
+/// A compiled training step and the state that it changes.
+class Trainer {
+public:
+  static Trainer *compile(const Source &source, int threads) {
+    auto trainer = std::make_unique<Trainer>();
+    trainer->compiled = source.compile();
+    check(weft_model_wrap(weft_compiled_program(trainer->compiled), nullptr,
+                          &trainer->model));
+    weft_session_options options;
+    weft_session_options_init(&options);
+    options.threads = threads;
+    check(weft_trainer_create(trainer->model, &options, &trainer->trainer));
+    return trainer.release();
+  }
+
+  ~Trainer() {
+    weft_trainer_release(trainer);
+    weft_model_release(model);
+    if (compiled)
+      weft_compiled_release(compiled);
+  }
+
+  /// The inputs that a batch must hold.
+  nb::list inputs() const {
+    const weft_program *program = weft_model_program(model);
+    nb::list result;
+    for (int32_t i = 0; i < program->num_inputs; ++i)
+      if (program->inputs[i].role == WEFT_ROLE_DATA)
+        result.append(describePort(program, program->inputs[i]));
+    return result;
+  }
+
+  /// Makes a step; loss and metrics by name.
+  nb::dict step(const std::vector<Buffer> &batch, float rate, int64_t seed) {
+    const weft_program *program = weft_model_program(model);
+    std::vector<weft_tensor> in = getTensors(batch), out;
+    std::vector<const char *> names;
+    for (int32_t i = 0; i < program->num_outputs; ++i) {
+      weft_role role = program->outputs[i].role;
+      if (role == WEFT_ROLE_PARAMETER || role == WEFT_ROLE_STATE)
+        continue;
+      names.push_back(program->outputs[i].name);
+      out.push_back({});
+    }
+    weft_status status;
+    {
+      nb::gil_scoped_release release;
+      status = weft_step(trainer, in.size(), in.data(), rate, seed, out.size(),
+                         out.data());
+    }
+    check(status);
+    nb::dict result;
+    for (size_t i = 0; i < out.size(); ++i)
+      result[names[i]] = out[i].dtype == WEFT_F64
+                             ? *static_cast<const double *>(out[i].data)
+                             : double(*static_cast<const float *>(out[i].data));
+    return result;
+  }
+
+  /// The states: name, whether it is of the model, element type, sizes, and the
+  /// memory itself as bytes, which keeps `self` alive.
+  static nb::list states(nb::object self) {
+    auto &own = nb::cast<Trainer &>(self);
+    nb::list result;
+    for (int32_t i = 0; i < weft_trainer_num_states(own.trainer); ++i) {
+      const weft_port *port = weft_trainer_state_port(own.trainer, i);
+      weft_tensor tensor;
+      check(weft_trainer_state(own.trainer, i, &tensor));
+      nb::list dims;
+      for (int32_t d = 0; d < tensor.rank; ++d)
+        dims.append(tensor.dims[d]);
+      size_t size = tensor.bytes;
+      bool isOfModel = port->role == WEFT_ROLE_PARAMETER || port->initial >= 0;
+      result.append(
+          nb::make_tuple(port->name, isOfModel, int(tensor.dtype), dims,
+                         nb::cast(nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>(
+                             tensor.data, {size}, self))));
+    }
+    return result;
+  }
+
+  /// Copies the model in file `path` with the trained tensors in it.
+  void exportTo(const std::string &path, const std::string &output,
+                const std::string &settings) const {
+    std::vector<weft_tensor_update> updates;
+    for (int32_t i = 0; i < weft_trainer_num_states(trainer); ++i) {
+      const weft_port *port = weft_trainer_state_port(trainer, i);
+      if (port->role != WEFT_ROLE_PARAMETER && port->initial < 0)
+        continue;
+      weft_tensor tensor;
+      check(weft_trainer_state(trainer, i, &tensor));
+      updates.push_back({port->name, tensor});
+    }
+    std::string count = std::to_string(weft_trainer_steps(trainer));
+    const char *metadata[] = {"weft.train.settings", settings.c_str(),
+                              "weft.train.updates", count.c_str()};
+    char *message = nullptr;
+    weft_outcome outcome =
+        weft_export_updated(path.c_str(), output.c_str(), updates.size(),
+                            updates.data(), 2, metadata, &message);
+    check(outcome, message);
+  }
+
+  int64_t steps() const { return weft_trainer_steps(trainer); }
+
+private:
+  weft_compiled *compiled = nullptr;
+  weft_model *model = nullptr;
+  weft_trainer *trainer = nullptr;
 };
 
 /// Address, code and bits of the elements, and sizes of a tensor in the memory
@@ -281,9 +397,10 @@ NB_MODULE(_weft, m) {
       },
       error.ptr());
   nb::class_<Source>(m, "Source")
-      .def(nb::init<nb::object, OptionalText, OptionalText, OptionalText>(),
+      .def(nb::init<nb::object, OptionalText, OptionalText, OptionalText,
+                    OptionalText>(),
            nb::arg("model"), nb::arg("mcpu").none(), nb::arg("dims").none(),
-           nb::arg("dump_stages").none())
+           nb::arg("dump_stages").none(), nb::arg("training").none())
       .def("save", &Source::save);
   nb::class_<Program>(m, "Program")
       .def_static("compile", &Program::compile, nb::rv_policy::take_ownership)
@@ -294,6 +411,13 @@ NB_MODULE(_weft, m) {
       .def("arena_bytes", &Program::arenaBytes)
       .def("threads", &Program::threads)
       .def("write_trace", &Program::writeTrace);
+  nb::class_<Trainer>(m, "Trainer")
+      .def_static("compile", &Trainer::compile, nb::rv_policy::take_ownership)
+      .def("inputs", &Trainer::inputs)
+      .def("step", &Trainer::step)
+      .def_static("states", &Trainer::states)
+      .def("export", &Trainer::exportTo)
+      .def("steps", &Trainer::steps);
   m.def("read_dlpack", &readDLPack);
   m.def("write_dlpack", &writeDLPack);
 }

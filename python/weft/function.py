@@ -190,7 +190,7 @@ def compile(
     if dims:
         limits = ",".join(f"{n}={low}:{high}" for n, (low, high) in dims.items())
     dump = os.fspath(dump_stages) if dump_stages is not None else None
-    source = _weft.Source(model, mcpu, limits, dump)
+    source = _weft.Source(model, mcpu, limits, dump, None)
     try:
         return Function(_weft.Program.compile(source, threads, profile), source)
     except _weft.Failure as failure:

@@ -1,0 +1,225 @@
+"""Training of ONNX models."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any, Iterable, Mapping
+
+import numpy as np
+
+from weft import _weft
+from weft.arrays import CODES, DTYPES, as_array
+from weft.function import Error, Port, _failure
+
+# What safetensors calls the types that states have.
+_SAFE = {"float16": "F16", "float32": "F32", "float64": "F64", "int64": "I64", "bfloat16": "BF16"}
+
+
+@dataclasses.dataclass(frozen=True)
+class SGD:
+    """Gradient descent, with momentum if it is not 0."""
+
+    rate: float = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    name = "sgd"
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam:
+    """Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015."""
+
+    rate: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+    name = "adam"
+
+
+@dataclasses.dataclass(frozen=True)
+class AdamW(Adam):
+    """Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019."""
+
+    weight_decay: float = 0.01
+    name = "adamw"
+
+
+@dataclasses.dataclass(frozen=True)
+class LAMB(Adam):
+    """You et al., "Large Batch Optimization for Deep Learning", 2020."""
+
+    epsilon: float = 1e-6
+    name = "lamb"
+
+
+@dataclasses.dataclass(frozen=True)
+class Adagrad:
+    """Duchi et al., "Adaptive Subgradient Methods", 2011."""
+
+    rate: float = 0.01
+    epsilon: float = 1e-10
+    weight_decay: float = 0.0
+    name = "adagrad"
+
+
+@dataclasses.dataclass(frozen=True)
+class RMSProp:
+    """Tieleman and Hinton, lecture 6.5 of "Neural Networks for Machine Learning", 2012."""
+
+    rate: float = 0.01
+    decay: float = 0.99
+    momentum: float = 0.0
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+    name = "rmsprop"
+
+
+def _settings(optimizer: Any, loss: str, others: Mapping[str, Any]) -> str:
+    """The text that the compiler reads (`weft compile --help`)."""
+    words = [f"loss={loss}", f"optimizer={optimizer.name}"]
+    numbers = {f.name: getattr(optimizer, f.name) for f in dataclasses.fields(optimizer)}
+    numbers.pop("rate")
+    for key, value in {**numbers, **others}.items():
+        if isinstance(value, bool):
+            value = str(value).lower()
+        words.append(f"{key.replace('_', '-')}={value}")
+    return " ".join(words)
+
+
+class Trainer:
+    """A model, compiled as a training step, and its state.
+
+    model: the path of an ONNX file.
+    loss: cross-entropy, bce, mse, l1, huber, or output:NAME.
+    seed: of what the model draws at random.
+    settings: those of `weft train --set`, as ``bn="train"``, ``clip_norm=1.0``.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike,
+        *,
+        loss: str = "cross-entropy",
+        optimizer: Any = SGD(),
+        seed: int = 0,
+        threads: int = 0,
+        mcpu: str | None = None,
+        **settings: Any,
+    ):
+        self._path = os.fspath(model)
+        self._settings = _settings(optimizer, loss, settings)
+        self.rate, self._seed = optimizer.rate, seed
+        source = _weft.Source(self._path, mcpu, None, None, self._settings)
+        try:
+            self._trainer = _weft.Trainer.compile(source, threads)
+        except _weft.Failure as failure:
+            raise _failure(failure) from None
+        self.inputs = [
+            Port(name, DTYPES[code], tuple(dims)) for name, code, dims in self._trainer.inputs()
+        ]
+        # The arrays are the trainer's memory.
+        self._states = {
+            name: data.view(DTYPES[code]).reshape(dims)
+            for name, _, code, dims, data in _weft.Trainer.states(self._trainer)
+        }
+        self._of_model = [name for name, own, *_ in _weft.Trainer.states(self._trainer) if own]
+        self.metrics: dict[str, float] = {}
+
+    def step(self, *batch: Any, rate: float | None = None) -> float:
+        """Makes an update with a batch (arrays in the order of `inputs`, the
+        labels last) and returns its loss before; `metrics` has what else is told
+        of it. rate: the learning rate, by default the optimizer's."""
+        if len(batch) != len(self.inputs):
+            names = ", ".join(repr(port.name) for port in self.inputs)
+            raise Error(f"error: got {len(batch)} arrays, wanted {len(self.inputs)}: {names}")
+        arrays = [as_array(value) for value in batch]
+        buffers = [(a.ctypes.data, a.nbytes, CODES[a.dtype], list(a.shape)) for a in arrays]
+        rate = self.rate if rate is None else rate
+        try:
+            self.metrics = self._trainer.step(buffers, rate, self._seed)
+        except _weft.Failure as failure:
+            raise _failure(failure) from None
+        return self.metrics["loss"]
+
+    def fit(self, batches: Iterable[Any]) -> list[float]:
+        """Makes an update per batch, a tuple of arrays; the losses. Takes any
+        iterator, such as a torch DataLoader."""
+        return [self.step(*batch) for batch in batches]
+
+    @property
+    def steps(self) -> int:
+        """Updates made so far."""
+        return self._trainer.steps()
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Copies of the model's trained tensors, by name."""
+        return {name: self._states[name].copy() for name in self._of_model}
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """Copies of all that steps change, by name."""
+        return {name: array.copy() for name, array in self._states.items()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Sets what `state` gave."""
+        if set(state) != set(self._states):
+            odd = sorted(set(state) ^ set(self._states))
+            raise Error(f"error: the states differ in {', '.join(map(repr, odd))}")
+        for name, array in self._states.items():
+            value = np.asarray(state[name])
+            if value.shape != array.shape or value.dtype != array.dtype:
+                raise Error(
+                    f"error: state {name!r} is {value.dtype} {list(value.shape)}, wanted "
+                    f"{array.dtype} {list(array.shape)}"
+                )
+        for name, array in self._states.items():
+            array[...] = state[name]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the state as a safetensors file, which appears when complete."""
+        header: dict[str, Any] = {}
+        end = 0
+        for name, array in self._states.items():
+            begin, end = end, end + array.nbytes
+            header[name] = {
+                "dtype": _SAFE[str(array.dtype)],
+                "shape": list(array.shape),
+                "data_offsets": [begin, end],
+            }
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        path = os.fspath(path)
+        with open(path + ".tmp", "wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            for array in self._states.values():
+                file.write(array.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(path + ".tmp", path)
+
+    def load(self, path: str | os.PathLike) -> None:
+        """Goes on from what `save` or a checkpoint of `weft train` wrote."""
+        names = {name: dtype for dtype, name in _SAFE.items()}
+        with open(path, "rb") as file:
+            data = file.read()
+        size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + size])
+        header.pop("__metadata__", None)
+        state = {}
+        for name, entry in header.items():
+            begin, end = (8 + size + offset for offset in entry["data_offsets"])
+            dtype = next(d for d in CODES if str(d) == names[entry["dtype"]])
+            state[name] = np.frombuffer(data[begin:end], dtype).reshape(entry["shape"])
+        self.load_state(state)
+
+    def export(self, path: str | os.PathLike) -> None:
+        """Writes the model's file with the trained tensors in it."""
+        try:
+            self._trainer.export(self._path, os.fspath(path), self._settings)
+        except _weft.Failure as failure:
+            raise _failure(failure) from None
