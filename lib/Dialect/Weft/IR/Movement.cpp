@@ -485,9 +485,12 @@ static SmallVector<int64_t> getPaddedShape(ArrayRef<int64_t> shape,
     int64_t between = interior.empty() ? 0 : interior[dim];
     bool isKnown = llvm::none_of(ArrayRef{size, before, after, between},
                                  ShapedType::isDynamic);
+    if (!isKnown) {
+      padded.push_back(ShapedType::kDynamic);
+      continue;
+    }
     int64_t gaps = std::max<int64_t>(size - 1, 0);
-    padded.push_back(isKnown ? before + size + gaps * between + after
-                             : ShapedType::kDynamic);
+    padded.push_back(before + size + gaps * between + after);
   }
   return padded;
 }
