@@ -105,7 +105,7 @@ def main(tool, folder):
         for name in ("untrained", "trained")
     )
     print(f"  {len(x)} digits that were held out: {before:.1%} right before, {after:.1%} after")
-    return after < WANTED
+    return int(after < WANTED)
 
 
 if __name__ == "__main__":
