@@ -266,13 +266,9 @@ LogicalResult StepBuilder::run() {
 }
 
 void BuildTrainingStepPass::runOnOperation() {
-  auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-  llvm::Expected<TrainingOptions> options = TrainingOptions::parse(settings);
-  if (!options) {
-    getOperation().emitError("WFT2304: ")
-        << llvm::toString(options.takeError());
-    return signalPassFailure();
-  }
-  if (!main || failed(StepBuilder(main, *options).run()))
+  if (failed(runOnMain(getOperation(), settings,
+                       [](func::FuncOp main, const TrainingOptions &options) {
+                         return StepBuilder(main, options).run();
+                       })))
     signalPassFailure();
 }

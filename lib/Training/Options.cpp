@@ -201,6 +201,19 @@ llvm::Expected<TrainingOptions> TrainingOptions::parse(StringRef text) {
       return makeError("'" + name + "' is '" + value + "', wanted " +
                        found->values);
   }
+  // What would be passed over in silence is refused.
+  bool hasMomentum = options.optimizer == OptimizerKind::SGD ||
+                     options.optimizer == OptimizerKind::RMSProp;
+  if (options.momentum > 0 && !hasMomentum)
+    return makeError("'momentum' is of sgd and rmsprop only");
+  if (options.nesterov &&
+      (options.optimizer != OptimizerKind::SGD || options.momentum == 0))
+    return makeError("'nesterov' needs sgd with a momentum above 0");
+  if (options.loss != LossKind::CrossEntropy &&
+      (options.labelSmoothing > 0 || options.ignoreIndex))
+    return makeError(
+        "'label-smoothing' and 'ignore-index' are of cross-entropy "
+        "only");
   return options;
 }
 

@@ -151,13 +151,9 @@ LogicalResult Preparation::run() {
 }
 
 void PrepareTrainingPass::runOnOperation() {
-  auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-  llvm::Expected<TrainingOptions> options = TrainingOptions::parse(settings);
-  if (!options) {
-    getOperation().emitError("WFT2304: ")
-        << llvm::toString(options.takeError());
-    return signalPassFailure();
-  }
-  if (!main || failed(Preparation(main, *options).run()))
+  if (failed(runOnMain(getOperation(), settings,
+                       [](func::FuncOp main, const TrainingOptions &options) {
+                         return Preparation(main, options).run();
+                       })))
     signalPassFailure();
 }
