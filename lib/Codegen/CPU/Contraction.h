@@ -3,8 +3,8 @@
 #ifndef WEFT_LIB_CODEGEN_CPU_CONTRACTION_H
 #define WEFT_LIB_CODEGEN_CPU_CONTRACTION_H
 
-#include "IterationSpace.h"
 #include "Kernels.h"
+#include "weft/Codegen/Common/IterationSpace.h"
 
 namespace weft::cpu {
 

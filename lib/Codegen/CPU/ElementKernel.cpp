@@ -1,7 +1,7 @@
 //===- ElementKernel.cpp - Kernels that compute element by element --------===//
 
-#include "IterationSpace.h"
 #include "Kernels.h"
+#include "weft/Codegen/Common/IterationSpace.h"
 
 using namespace mlir;
 using namespace weft;
@@ -53,12 +53,12 @@ struct Nest {
       roots.push_back(kernel.getYields()[number]);
     space = IterationSpace::create(
         roots, cast<RankedTensorType>(roots[0].getType()), {}, {}, {});
-    MemoryView first = kernel.resultView(e, group.results[0]);
+    MemoryView first = kernel.resultView(group.results[0]);
     sizes = first.sizes;
     if (space)
       sizes = space->bind(e, first.sizes);
     for (unsigned number : group.results) {
-      MemoryView view = kernel.resultView(e, number);
+      MemoryView view = kernel.resultView(number);
       views.push_back(space ? space->joinFull(e, view) : view);
     }
   }
@@ -151,7 +151,7 @@ bool weft::cpu::emitUpdateKernel(KernelBuilder &kernel) {
     Value updates = op.getUpdates().get();
     return Loops{e.sizes(updates), [&, updates](ArrayRef<Value> indices) {
                    Value element = e.element(updates, indices);
-                   e.store(kernel.resultView(e, 0), op.emitTarget(e, indices),
+                   e.store(kernel.resultView(0), op.emitTarget(e, indices),
                            element);
                  }};
   });
@@ -180,8 +180,8 @@ bool weft::cpu::emitLoopKernel(KernelBuilder &kernel) {
       SmallVector<MemoryView> views;
       for (OpResult result : op->getResults()) {
         auto it = llvm::find(kernel.getYields(), Value(result));
-        views.push_back(kernel.resultView(
-            e, std::distance(kernel.getYields().begin(), it)));
+        views.push_back(
+            kernel.resultView(std::distance(kernel.getYields().begin(), it)));
       }
       unsigned number = 0;
       e.setLoopTarget(views, [&](ArrayRef<Value> sizes, auto body) {

@@ -88,7 +88,7 @@ std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel, Operation *root,
 void Epilogue::begin(RegionEmitter &e, KernelBuilder &kernel) {
   Value result = root->getResult(0);
   // The root's own sizes are those of a result, if need be of a transposed one.
-  MemoryView view = kernel.resultView(e, 0);
+  MemoryView view = kernel.resultView(0);
   sizes = view.sizes;
   if (auto transpose = kernel.getYields()[0].getDefiningOp<TransposeOp>())
     for (auto [dim, source] : llvm::enumerate(transpose.getPermutation()))
@@ -119,7 +119,7 @@ void Epilogue::store(RegionEmitter &e, KernelBuilder &kernel,
   for (Value yield : kernel.getYields())
     elements.push_back(e.element(skipTranspose(yield), position));
   for (auto [number, yield] : llvm::enumerate(kernel.getYields())) {
-    MemoryView view = kernel.resultView(e, number);
+    MemoryView view = kernel.resultView(number);
     SmallVector<Value> target = position;
     if (auto transpose = yield.getDefiningOp<TransposeOp>())
       for (auto [dim, source] : llvm::enumerate(transpose.getPermutation()))

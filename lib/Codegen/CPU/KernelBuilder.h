@@ -4,28 +4,21 @@
 #define WEFT_LIB_CODEGEN_CPU_KERNELBUILDER_H
 
 #include "weft/Codegen/CPU/Target.h"
-#include "weft/Codegen/Common/RegionEmitter.h"
-#include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
-#include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "weft/Codegen/Common/RegionKernel.h"
 
 namespace weft::cpu {
 
 /// Makes the functions of the kernel that computes one `dispatch.region`, and
 /// the `dispatch.kernel` that names them. A kernel is one task or several, each
 /// a parallel loop; the tasks run one after the other.
-class KernelBuilder {
+class KernelBuilder : public RegionKernel {
 public:
-  /// The functions go to the end of `module`, under names that begin with
-  /// `name`.
   KernelBuilder(dispatch::RegionOp region, llvm::StringRef name,
-                mlir::ModuleOp module, const TargetDescription &target);
+                mlir::ModuleOp module, const TargetDescription &target)
+      : RegionKernel(region, name, module), target(target) {}
 
-  dispatch::RegionOp getRegion() { return region; }
   const TargetDescription &getTarget() const { return target; }
-  /// What the region yields, by result.
-  mlir::OperandRange getYields() { return region.getYield().getResults(); }
 
-  using CountFn = llvm::function_ref<mlir::Value(RegionEmitter &)>;
   using BodyFn = llvm::function_ref<void(RegionEmitter &, mlir::Value begin,
                                          mlir::Value end)>;
 
@@ -41,37 +34,21 @@ public:
   /// The address of reserved scratch, within a body.
   mlir::Value scratchAddress(RegionEmitter &emitter, int64_t offset);
 
-  /// The memory of result `index` in the function that `emitter` emits.
-  MemoryView resultView(RegionEmitter &emitter, unsigned index);
-
   /// Creates the `dispatch.kernel`.
   dispatch::KernelOp finish();
 
 private:
-  mlir::func::FuncOp createFunction(llvm::StringRef suffix,
-                                    mlir::TypeRange types);
-  llvm::SmallVector<mlir::Value> loadWords(mlir::ImplicitLocOpBuilder &b,
-                                           mlir::Value args);
-  void bindOperands(RegionEmitter &emitter, mlir::ValueRange words);
   void bindFaults(RegionEmitter &emitter, mlir::Value run);
   mlir::func::FuncOp declareFault();
   /// A global that holds `text` and a zero byte.
   mlir::LLVM::GlobalOp declareText(llvm::StringRef text);
 
-  dispatch::RegionOp region;
-  std::string name;
-  mlir::ModuleOp module;
   const TargetDescription &target;
-  mlir::OpBuilder moduleBuilder;
   llvm::SmallVector<mlir::Attribute> tasks, counts;
   int64_t scratchBytes = 0;
   bool canFault = false;
-  mlir::Value scratch;                       // of the body being emitted
-  llvm::SmallVector<MemoryView> resultViews; // likewise
+  mlir::Value scratch; // of the body being emitted
 };
-
-/// The names of the ONNX nodes that `region` computes, after those in `known`.
-mlir::ArrayAttr getNodes(dispatch::RegionOp region, mlir::ArrayAttr known = {});
 
 } // namespace weft::cpu
 

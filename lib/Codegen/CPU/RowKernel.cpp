@@ -9,10 +9,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "IterationSpace.h"
 #include "Kernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "weft/Codegen/Common/IterationSpace.h"
 #include "weft/Dialect/Weft/IR/Reduction.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -334,7 +334,7 @@ static void emitRow(RowEmitter &row, KernelBuilder &kernel) {
     for (unsigned number : results)
       elements.push_back(e.element(kernel.getYields()[number], indices));
     for (auto [number, element] : llvm::zip_equal(results, elements))
-      e.store(join(kernel.resultView(e, number)), indices, element);
+      e.store(join(kernel.resultView(number)), indices, element);
   };
   store(outer, row.outer,
         [&](const MemoryView &view) { return row.space.joinOuter(e, view); });

@@ -1,11 +1,10 @@
 //===- IterationSpace.cpp - Loops over a shape, with dimensions joined ----===//
 
-#include "IterationSpace.h"
+#include "weft/Codegen/Common/IterationSpace.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace weft;
-using namespace weft::cpu;
 
 std::optional<IterationSpace> IterationSpace::create(
     ArrayRef<Value> roots, RankedTensorType shape, ArrayRef<int64_t> inner,

@@ -1,11 +1,14 @@
 //===- IterationSpace.h - Loops over a shape, with dimensions joined ------===//
 
-#ifndef WEFT_LIB_CODEGEN_CPU_ITERATIONSPACE_H
-#define WEFT_LIB_CODEGEN_CPU_ITERATIONSPACE_H
+#ifndef WEFT_CODEGEN_COMMON_ITERATIONSPACE_H
+#define WEFT_CODEGEN_COMMON_ITERATIONSPACE_H
 
-#include "KernelBuilder.h"
+#include "weft/Codegen/Common/RegionEmitter.h"
+#include "weft/Dialect/Weft/IR/WeftDialect.h"
+#include "llvm/ADT/DenseSet.h"
+#include <optional>
 
-namespace weft::cpu {
+namespace weft {
 
 /// The loops over a shape S that a region's elementwise ops run in. The
 /// dimensions in `inner` come last; the others make the outer space O, in which
@@ -73,6 +76,6 @@ private:
   mlir::Operation *opaque = nullptr;
 };
 
-} // namespace weft::cpu
+} // namespace weft
 
-#endif // WEFT_LIB_CODEGEN_CPU_ITERATIONSPACE_H
+#endif // WEFT_CODEGEN_COMMON_ITERATIONSPACE_H
