@@ -1,4 +1,4 @@
-//===- RegionKernel.h - What kernels of all processors share ----------------===//
+//===- RegionKernel.h - What kernels of all processors share --------------===//
 
 #ifndef WEFT_CODEGEN_COMMON_REGIONKERNEL_H
 #define WEFT_CODEGEN_COMMON_REGIONKERNEL_H
