@@ -27,6 +27,8 @@ typedef enum weft_outcome {
 /// How to compile. Fill it with weft_compile_options_init() first.
 typedef struct weft_compile_options {
   const char *mcpu; ///< processor, NULL for this machine's
+  const char *target;    ///< what kernels run on, "cpu" or "cuda"; NULL: "cpu"
+  const char *cuda_arch; ///< oldest GPU to run on, NULL: "sm_80"
   const char *dims; ///< limits of symbolic sizes, "N=1:64,M=1:8", or NULL
   const char *dump_stages; ///< folder for the IR of each stage, or NULL
   const char *start_at;    ///< stage that a `.mlir` file is of, NULL: "import"
@@ -67,7 +69,7 @@ void weft_compiled_release(weft_compiled *compiled);
 
 /// Compiles the model in file `path` and writes `output`. What is written goes
 /// by `emit`: one of "so", "obj", "lib" (with a header beside it), "header",
-/// "asm", "llvm", or the name of a stage for its IR ("import", "tensor",
+/// "asm", "llvm", "ptx", or the name of a stage for its IR ("import", "tensor",
 /// "differentiate", "dispatch", "kernel", "host", "object"). Files appear whole
 /// or not at all.
 weft_outcome weft_compile_to_file(const char *path, const char *emit,

@@ -125,6 +125,17 @@ static LogicalResult emitFile(CompileSession &session, StringRef emit,
       return session.fail(Problem::Write, std::move(error));
     return success();
   }
+  if (emit == "ptx") {
+    if (!session.pipeline.device)
+      return session.fail(Problem::Option, "PTX is for the target cuda");
+    if (failed(session.runTo(Stage::Host)))
+      return failure();
+    llvm::Expected<std::string> ptx =
+        makePTX(*session.module, session.pipeline);
+    if (!ptx)
+      return session.fail(Problem::MachineCode, ptx.takeError());
+    return writeText(session, output, *ptx);
+  }
   std::string header;
   if (emit == "header" || emit == "lib") {
     FailureOr<std::string> made = session.makeHeader(output);

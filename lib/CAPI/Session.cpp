@@ -74,6 +74,14 @@ CompileSession::CompileSession(const weft_compile_options *options)
   if (options->mcpu)
     pipeline.target.cpu = options->mcpu;
   pipeline.target.optLevel = options->opt_level;
+  StringRef kernelTarget = options->target ? options->target : "cpu";
+  if (kernelTarget == "cuda")
+    pipeline.device.emplace();
+  else if (kernelTarget != "cpu")
+    (void)fail(Problem::Option,
+               "there is no target '" + kernelTarget + "': wanted cpu or cuda");
+  if (options->cuda_arch && pipeline.device)
+    pipeline.device->arch = options->cuda_arch;
   if (options->training)
     pipeline.training = options->training;
   if (options->prefix) {

@@ -16,11 +16,13 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
 #include "weft/Codegen/CPU/Passes.h"
+#include "weft/Codegen/CUDA/Passes.h"
 #include "weft/Conversion/DispatchToHost.h"
 #include "weft/Conversion/HostToLLVM.h"
 #include "weft/Conversion/ONNXToWeft.h"
 #include "weft/Conversion/WeftToDispatch.h"
 #include "weft/Dialect/Host/Transforms/Passes.h"
+#include "weft/Target/Passes.h"
 #include "weft/Training/Passes.h"
 
 using namespace mlir;
@@ -55,9 +57,13 @@ static void addPassesToDispatch(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createChooseInPlacePass());
 }
 
-static void addPassesToKernel(OpPassManager &pm) {
+static void addPassesToKernel(OpPassManager &pm,
+                              const PipelineOptions &options) {
   // Regions become functions on scalars and vectors.
-  pm.addPass(createGenerateCPUKernelsPass());
+  if (options.device)
+    pm.addPass(createGenerateCUDAKernelsPass());
+  else
+    pm.addPass(createGenerateCPUKernelsPass());
 }
 
 static void addPassesToHost(OpPassManager &pm) {
@@ -72,8 +78,32 @@ static void addPassesToHost(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
+void weft::addDevicePasses(OpPassManager &pm) {
+  pm.addPass(createOutlineDevicePass());
+  OpPassManager &device = pm.nest<ModuleOp>();
+  ExpandMathPassOptions math;
+  math.polynomials = false;
+  device.addPass(createExpandMathPass(math));
+  device.addPass(createExpandNarrowFloatsPass());
+  device.addPass(createConvertVectorToSCFPass());
+  device.addPass(createSCFToControlFlowPass());
+  device.addPass(arith::createArithExpandOpsPass());
+  device.addPass(createCanonicalizerPass());
+  device.addPass(createCSEPass());
+  device.addPass(createConvertMathToFuncs());
+  device.addPass(createLowerDevicePass());
+  device.addPass(createCSEPass());
+}
+
 static void addPassesToObject(OpPassManager &pm,
                               const PipelineOptions &options) {
+  // 0. Code for a GPU becomes a constant of the program.
+  if (options.device) {
+    addDevicePasses(pm);
+    pm.addPass(createEmbedDevicePass(
+        {options.device->arch, options.device->toolkit}));
+  }
+
   // 1. What processors have no instructions for is spelled out.
   pm.addPass(createExpandMathPass());
   pm.addPass(createExpandNarrowFloatsPass());
@@ -107,7 +137,8 @@ static void addPassesToObject(OpPassManager &pm,
 
   // 5. The program describes itself.
   HostEmitTablesPassOptions tables;
-  tables.target = "cpu " + options.target.cpu;
+  tables.target = options.device ? "cuda " + options.device->arch
+                                 : "cpu " + options.target.cpu;
   tables.producer = "weft 0.1.0";
   tables.filesByPath = options.inProcess;
   tables.prefix = options.prefix;
@@ -126,7 +157,7 @@ void weft::addPassesTo(Stage to, OpPassManager &pm,
   case Stage::Dispatch:
     return addPassesToDispatch(pm);
   case Stage::Kernel:
-    return addPassesToKernel(pm);
+    return addPassesToKernel(pm, options);
   case Stage::Host:
     return addPassesToHost(pm);
   case Stage::Object:

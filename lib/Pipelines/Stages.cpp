@@ -4,6 +4,7 @@
 #include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/IR/Verifier.h"
 #include "weft/Codegen/CPU/Target.h"
+#include "weft/Codegen/CUDA/Passes.h"
 #include "weft/Conversion/DispatchToHost.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
 #include "weft/Pipelines/Pipelines.h"
@@ -189,6 +190,18 @@ static LogicalResult limitSizes(ModuleOp module,
   }
   module->setAttr(kDimRangesAttr, ranges.getDictionary(module.getContext()));
   return success();
+}
+
+llvm::Expected<std::string> weft::makePTX(ModuleOp module,
+                                          const PipelineOptions &options) {
+  PassManager pm(module.getContext(), ModuleOp::getOperationName());
+  addDevicePasses(pm);
+  if (failed(pm.run(module)))
+    return llvm::createStringError("device code can't be lowered");
+  auto device = module.lookupSymbol<ModuleOp>(kDeviceModule);
+  if (!device)
+    return llvm::createStringError("the program has no code for a GPU");
+  return emitPTX(device, *options.device);
 }
 
 LogicalResult weft::runStages(ModuleOp module, Stage from, Stage to,

@@ -15,7 +15,7 @@ namespace weft::tool {
 
 /// Flags about compilation, shared by the commands that compile.
 struct CompileFlags {
-  std::string mcpu, dims, dumpStages, startAt;
+  std::string mcpu, target, cudaArch, dims, dumpStages, startAt;
   int optLevel = 3;
   /// Settings of a training step; none: a program for inference. No flag.
   std::optional<std::string> training;

@@ -12,6 +12,9 @@ void CompileFlags::add(CLI::App &app) {
   app.add_option("--mcpu", mcpu,
                  "Processor to compile for, as LLVM calls it "
                  "[this machine's]");
+  app.add_option("--target", target, "What kernels run on: cpu or cuda [cpu]");
+  app.add_option("--cuda-arch", cudaArch,
+                 "Oldest GPU to compile for, with --target cuda [sm_80]");
   app.add_option("--dim", dims,
                  "Limits of symbolic sizes: N=1:64,M=8 [none]. Made-up inputs "
                  "take the least");
@@ -33,6 +36,8 @@ weft_compile_options CompileFlags::get() const {
   weft_compile_options options;
   weft_compile_options_init(&options);
   options.mcpu = orNull(mcpu);
+  options.target = orNull(target);
+  options.cuda_arch = orNull(cudaArch);
   options.dims = orNull(dims);
   options.dump_stages = orNull(dumpStages);
   options.start_at = orNull(startAt);
@@ -127,13 +132,14 @@ void weft::tool::addCompile(CLI::App &app) {
                       "File to write, - for standard output [-]. It appears "
                       "when it is complete");
   command
-      ->add_option("--emit,--stop-after", *emit,
-                   "What to write: so, lib (and a header beside it), obj, "
-                   "header, asm, llvm, or the IR of a stage: import, tensor, "
-                   "differentiate, dispatch, kernel, host, object [by the "
-                   "output's name, "
-                   "else so]")
-      ->check(CLI::IsMember({"so", "lib", "obj", "header", "asm", "llvm",
+      ->add_option(
+          "--emit,--stop-after", *emit,
+          "What to write: so, lib (and a header beside it), obj, "
+          "header, asm, llvm, ptx, or the IR of a stage: import, tensor, "
+          "differentiate, dispatch, kernel, host, object [by the "
+          "output's name, "
+          "else so]")
+      ->check(CLI::IsMember({"so", "lib", "obj", "header", "asm", "llvm", "ptx",
                              "import", "tensor", "differentiate", "dispatch",
                              "kernel", "host", "object"}));
   command->add_option("--prefix", *prefix,
@@ -150,11 +156,12 @@ void weft::tool::addCompile(CLI::App &app) {
   flags->add(*command);
   command->callback([=] {
     if (emit->empty())
-      *emit = endsWith(*output, ".o")   ? "obj"
-              : endsWith(*output, ".a") ? "lib"
-              : endsWith(*output, ".s") ? "asm"
-              : endsWith(*output, ".h") ? "header"
-                                        : "so";
+      *emit = endsWith(*output, ".o")     ? "obj"
+              : endsWith(*output, ".a")   ? "lib"
+              : endsWith(*output, ".s")   ? "asm"
+              : endsWith(*output, ".ptx") ? "ptx"
+              : endsWith(*output, ".h")   ? "header"
+                                          : "so";
     if (*output == "-" && (*emit == "so" || *emit == "lib" || *emit == "obj"))
       throw Exit{2, "error: WFT6001: name a file to write with -o"};
     weft_compile_options options = flags->get();

@@ -11,6 +11,9 @@ namespace weft {
 /// Attribute of an LLVM global whose bytes are those of a `#weft.extern`.
 inline constexpr llvm::StringLiteral kExternAttr = "weft.extern";
 
+/// A global of programs with device code: what the driver loads.
+inline constexpr llvm::StringLiteral kDeviceImage = "weft_device_image";
+
 #define GEN_PASS_DECL_CONVERTHOSTTOLLVMPASS
 #define GEN_PASS_DECL_EXPANDMATHPASS
 #define GEN_PASS_DECL_EXPANDNARROWFLOATSPASS

@@ -120,11 +120,13 @@ def ExpandMathPass : Pass<"weft-expand-math"> {
   let summary = "Replace math functions of f32 and narrower by polynomials";
   let description = [{
     Functions of f16 and bf16 are computed in f32. What has no polynomial is
-    left for libm.
+    left for libm, and all others too if `polynomials` is off.
 
     Requires: nothing.
     Ensures: see above.
   }];
+  let options = [Option<"polynomials", "polynomials", "bool", "true",
+                        "Replace functions that have a polynomial">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassManager.h"
+#include "weft/Target/Device.h"
 #include "weft/Target/Target.h"
 #include <functional>
 #include <map>
@@ -33,6 +34,8 @@ std::optional<Stage> getStage(llvm::StringRef name);
 /// Everything about a compilation that can be chosen.
 struct PipelineOptions {
   TargetOptions target;
+  /// Kernels run on this GPU; without, on the processor of `target`.
+  std::optional<DeviceOptions> device;
   /// Symbolic sizes that are limited: name to smallest and largest.
   std::map<std::string, std::pair<int64_t, int64_t>> dims;
   /// Make a training step of the model, with these settings (see
@@ -63,6 +66,14 @@ void registerPasses();
 /// Adds the passes that make a module of stage `to` from the one before.
 void addPassesTo(Stage to, mlir::OpPassManager &pm,
                  const PipelineOptions &options);
+
+/// Adds the passes that move code for a GPU to a module of its own and lower
+/// it; they are the first of stage Object.
+void addDevicePasses(mlir::OpPassManager &pm);
+
+/// The PTX of `module`, which is of stage Host and changed.
+llvm::Expected<std::string> makePTX(mlir::ModuleOp module,
+                                    const PipelineOptions &options);
 
 /// Writes the IR of a stage to `path`, from which another process can go on.
 /// The bytes of constants that are in this process's memory go to files in the

@@ -131,5 +131,6 @@ dispatch::KernelOp KernelBuilder::finish() {
   return dispatch::KernelOp::create(
       moduleBuilder, region.getLoc(), name, moduleBuilder.getArrayAttr(tasks),
       moduleBuilder.getArrayAttr(counts), scratchBytes, getNodes(region),
-      region.getInPlaceAttr(), canFault);
+      region.getInPlaceAttr(), canFault,
+      /*device=*/ArrayAttr());
 }

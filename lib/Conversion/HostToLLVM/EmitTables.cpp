@@ -66,6 +66,12 @@ private:
   Constant constantOf(size_t number, DataOp op);
   Operation *constants(ArrayRef<DataOp> data);
   Operation *kernels(ArrayRef<dispatch::KernelOp> kernels);
+  Operation *deviceKernels(ArrayRef<dispatch::KernelOp> kernels);
+  Operation *arenaBytes() { return module.lookupSymbol("weft_arena_bytes"); }
+  /// A function that says that no memory is needed.
+  Operation *noArena();
+  /// What runs on a GPU; null if nothing does.
+  Operation *deviceCode(ArrayRef<dispatch::KernelOp> kernels);
   void program(StringRef target, StringRef producer);
   /// Gives the functions of the runtime bodies that go through the table at
   /// the front of the run (weft-rt/entry.h), so that nothing is to be linked.
@@ -246,6 +252,80 @@ Operation *TableBuilder::kernels(ArrayRef<dispatch::KernelOp> kernels) {
   });
 }
 
+Operation *TableBuilder::deviceKernels(ArrayRef<dispatch::KernelOp> kernels) {
+  struct Entry {
+    Operation *name;
+    int64_t kernel, arguments, threads;
+  };
+  SmallVector<Entry> entries;
+  for (auto [number, op] : llvm::enumerate(kernels)) {
+    dispatch::KernelOp kernel = op;
+    for (auto [name, task] : llvm::zip_equal(
+             kernel.getTasks().getAsRange<FlatSymbolRefAttr>(),
+             kernel.getDevice()->getAsRange<dispatch::DeviceTaskAttr>()))
+      entries.push_back({string(name.getValue()), static_cast<int64_t>(number),
+                         task.getArguments(), task.getThreads()});
+  }
+  SmallVector<Type> types{ptr};
+  types.append(8, i32);
+  return table("weft_device_kernels", types, entries.size(), [&](size_t i) {
+    Fields fields{addressOf(entries[i].name)};
+    for (int64_t field :
+         {entries[i].kernel, entries[i].arguments, entries[i].threads,
+          int64_t(1), int64_t(1), int64_t(0), int64_t(0), int64_t(0)})
+      fields.push_back(constant(i32, field));
+    return fields;
+  });
+}
+
+/// Whether all that the program does depends on nothing but the symbols.
+static bool isReplayable(ModuleOp module) {
+  return llvm::none_of(
+      ArrayRef<StringRef>{"weft_rt_device_allocate", "weft_rt_device_upload",
+                          "weft_rt_device_download", "weft_rt_fault"},
+      [&](StringRef name) { return module.lookupSymbol(name); });
+}
+
+Operation *TableBuilder::deviceCode(ArrayRef<dispatch::KernelOp> kernels) {
+  auto image = module.lookupSymbol<LLVM::GlobalOp>(kDeviceImage);
+  if (!image)
+    return nullptr;
+  SmallVector<Operation *> texts;
+  if (auto places = module->getAttrOfType<ArrayAttr>(dispatch::placesAttrName))
+    for (StringRef place : places.getAsValueRange<StringAttr>())
+      texts.push_back(string(place));
+  Operation *places =
+      table("weft_device_places", ptr, texts.size(),
+            [&](size_t number) { return Fields{addressOf(texts[number])}; });
+  Operation *functions = deviceKernels(kernels);
+  int64_t numFunctions = 0;
+  for (dispatch::KernelOp kernel : kernels)
+    numFunctions += kernel.getTasks().size();
+  int64_t bytes =
+      cast<LLVM::LLVMArrayType>(image.getGlobalType()).getNumElements();
+  SmallVector<Type> types{ptr, i64, i32, i32, ptr, ptr, ptr, i32};
+  return table("weft_device_code", types, 1, [&](size_t) {
+    return Fields{addressOf(image),
+                  constant(i64, bytes),
+                  constant(i32, numFunctions),
+                  constant(i32, texts.size()),
+                  addressOf(functions),
+                  addressOf(places),
+                  addressOf(arenaBytes()),
+                  constant(i32, isReplayable(module))};
+  });
+}
+
+Operation *TableBuilder::noArena() {
+  auto func = LLVM::LLVMFuncOp::create(b, "weft_no_arena",
+                                       LLVM::LLVMFunctionType::get(i64, ptr),
+                                       LLVM::Linkage::Internal);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(func.addEntryBlock(b));
+  LLVM::ReturnOp::create(b, constant(i64, 0));
+  return func;
+}
+
 void TableBuilder::program(StringRef target, StringRef producer) {
   auto inputs = module->getAttrOfType<ArrayAttr>(inputsAttrName);
   auto outputs = module->getAttrOfType<ArrayAttr>(outputsAttrName);
@@ -266,7 +346,8 @@ void TableBuilder::program(StringRef target, StringRef producer) {
   SmallVector<Type> types{i32, ptr, ptr, ptr};
   types.append(5, i32);
   types.append(5, ptr);
-  types.append({i64, ptr, ptr});
+  types.append({i64, ptr, ptr, ptr});
+  Operation *device = deviceCode(kernelOps);
   table("weft_program", types, 1, [&](size_t) {
     Fields fields{constant(i32, WEFT_PROGRAM_ABI)};
     for (Operation *text : texts)
@@ -276,8 +357,10 @@ void TableBuilder::program(StringRef target, StringRef producer) {
     for (Operation *table : tables)
       fields.push_back(addressOf(table));
     fields.push_back(constant(i64, scratch));
-    fields.push_back(addressOf(module.lookupSymbol("weft_arena_bytes")));
+    // Of a program on a device, the arena is there.
+    fields.push_back(addressOf(device ? noArena() : arenaBytes()));
     fields.push_back(addressOf(module.lookupSymbol("weft_run")));
+    fields.push_back(addressOf(device));
     return fields;
   });
 }

@@ -77,12 +77,14 @@ struct ExpandMathPass : weft::impl::ExpandMathPassBase<ExpandMathPass> {
 
   void runOnOperation() override {
     RewritePatternSet scaling(&getContext());
-    scaling
-        .add<ScaleTinyLogarithm<math::LogOp>, ScaleTinyLogarithm<math::Log2Op>>(
-            &getContext());
+    if (polynomials)
+      scaling.add<ScaleTinyLogarithm<math::LogOp>,
+                  ScaleTinyLogarithm<math::Log2Op>>(&getContext());
     populateMathF32ExpansionPatterns(scaling, isComputedInF32);
     if (failed(applyPatternsGreedily(getOperation(), std::move(scaling))))
       return signalPassFailure();
+    if (!polynomials)
+      return;
 
     RewritePatternSet patterns(&getContext());
     populateMathPolynomialApproximationPatterns(patterns, hasPolynomial);

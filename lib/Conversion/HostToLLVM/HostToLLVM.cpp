@@ -30,7 +30,10 @@ class FunctionLowering {
 public:
   FunctionLowering(ModuleOp module, func::FuncOp func)
       : module(module), func(func), b(func.getLoc(), func),
-        ptr(LLVM::LLVMPointerType::get(func.getContext())) {}
+        ptr(LLVM::LLVMPointerType::get(func.getContext())) {
+    for (auto kernel : module.getOps<dispatch::KernelOp>())
+      onDevice |= kernel.getDevice().has_value();
+  }
 
   /// Lowers `@main`, which gets the run as its argument.
   void lowerMain();
@@ -38,9 +41,14 @@ public:
   void lowerArenaBytes();
 
 private:
+  void reserveLaunchArgs(size_t maxWords);
   void lowerOps();
   void lowerOp(Operation &op);
   void lowerLaunch(LaunchOp op);
+  Value launchTask(dispatch::KernelOp kernel, size_t task, Value iterations);
+  Value launchDeviceTask(dispatch::KernelOp kernel, size_t task,
+                         size_t numWords, Value iterations);
+  void lowerCopy(CopyOp op);
   void lowerOutput(OutputOp op);
   void lowerRequire(RequireOp op);
   /// The address of `text`, which ends with a zero byte there.
@@ -64,6 +72,17 @@ private:
   }
   /// Calls a function of the runtime; `result` may be null.
   Value call(StringRef name, Type result, ValueRange operands);
+  /// The same for a function that has a form for memory of each kind.
+  Value callFor(StringRef name, Type result, ValueRange operands) {
+    std::string prefix = onDevice ? "weft_rt_device_" : "weft_rt_";
+    return call(prefix + name.str(), result, operands);
+  }
+  /// Ends the run unless `status` is 0; goes on in front of `op`.
+  void failUnlessZero(Value status, Operation *op);
+  /// Calls a function of the runtime that returns a status.
+  void callOrFail(StringRef name, ValueRange operands, Operation *op) {
+    failUnlessZero(call(name, b.getI32Type(), operands), op);
+  }
   /// Room on the stack, made once on entry.
   Value reserve(Type type, int64_t count);
   /// Ends the run where `failed` holds; goes on behind `op`.
@@ -74,7 +93,10 @@ private:
   func::FuncOp func;
   ImplicitLocOpBuilder b;
   LLVM::LLVMPointerType ptr;
+  /// The program's tensors are in the memory of a GPU.
+  bool onDevice = false;
   Value run, symbols, arena, launchArgs;
+  Value launchAddresses, grid; ///< of device launches
   Block *failure = nullptr;
   llvm::StringMap<LLVM::GlobalOp> texts;
 };
@@ -128,6 +150,13 @@ void FunctionLowering::failIf(Value failed, Operation *op) {
                            ValueRange());
 }
 
+void FunctionLowering::failUnlessZero(Value status, Operation *op) {
+  auto failed = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, status,
+                                      constant(32, 0));
+  failIf(failed, failed);
+  b.setInsertionPoint(op);
+}
+
 //===----------------------------------------------------------------------===//
 // Ops
 //===----------------------------------------------------------------------===//
@@ -143,8 +172,6 @@ static int64_t getNumber(ModuleOp module, StringRef name) {
 
 void FunctionLowering::lowerLaunch(LaunchOp op) {
   auto kernel = module.lookupSymbol<dispatch::KernelOp>(op.getKernel());
-  Value number =
-      constant(32, getNumber<dispatch::KernelOp>(module, op.getKernel()));
   SmallVector<Value> words;
   llvm::append_range(words, op.getReads());
   llvm::append_range(words, op.getWrites());
@@ -154,31 +181,64 @@ void FunctionLowering::lowerLaunch(LaunchOp op) {
     LLVM::StoreOp::create(
         b, word, element(launchArgs, b.getI64Type(), constant(64, position)));
 
-  Value failed;
-  Operation *last = op;
-  for (auto [task, count] :
-       llvm::zip_equal(kernel.getTasks(), kernel.getCounts())) {
-    if (failed) {
-      failIf(failed, last);
-      b.setInsertionPoint(op);
-    }
-    auto taskName = cast<FlatSymbolRefAttr>(task);
-    auto taskFunc = module.lookupSymbol<func::FuncOp>(taskName.getAttr());
+  for (auto [task, count] : llvm::enumerate(kernel.getCounts())) {
     Value iterations = func::CallOp::create(b, cast<FlatSymbolRefAttr>(count),
                                             b.getI64Type(), launchArgs)
                            .getResult(0);
-    Value address =
-        func::ConstantOp::create(b, taskFunc.getFunctionType(), taskName);
-    address = UnrealizedConversionCastOp::create(b, ptr, address).getResult(0);
-    Value status = call("weft_rt_launch", b.getI32Type(),
-                        {run, number, address, launchArgs, iterations});
-    auto compare = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, status,
-                                         constant(32, 0));
-    failed = compare;
-    last = compare;
+    Value status =
+        kernel.getDevice()
+            ? launchDeviceTask(kernel, task, words.size(), iterations)
+            : launchTask(kernel, task, iterations);
+    failUnlessZero(status, op);
   }
-  if (failed)
-    failIf(failed, op);
+}
+
+Value FunctionLowering::launchTask(dispatch::KernelOp kernel, size_t task,
+                                   Value iterations) {
+  auto name = cast<FlatSymbolRefAttr>(kernel.getTasks()[task]);
+  auto function = module.lookupSymbol<func::FuncOp>(name.getAttr());
+  Value address = func::ConstantOp::create(b, function.getFunctionType(), name);
+  address = UnrealizedConversionCastOp::create(b, ptr, address).getResult(0);
+  int64_t number = getNumber<dispatch::KernelOp>(module, kernel.getSymName());
+  return call("weft_rt_launch", b.getI32Type(),
+              {run, constant(32, number), address, launchArgs, iterations});
+}
+
+Value FunctionLowering::launchDeviceTask(dispatch::KernelOp kernel, size_t task,
+                                         size_t numWords, Value iterations) {
+  auto launch = cast<dispatch::DeviceTaskAttr>((*kernel.getDevice())[task]);
+  auto storeWord = [&](size_t position, Value word) {
+    LLVM::StoreOp::create(
+        b, word, element(launchArgs, b.getI64Type(), constant(64, position)));
+  };
+  storeWord(numWords, iterations);
+  if (launch.getCanFault())
+    storeWord(numWords + 1, call("weft_rt_device_faults", ptr, run));
+  Value blocks = arith::CeilDivSIOp::create(
+      b, iterations, constant(64, launch.getIterations()));
+  LLVM::StoreOp::create(b, blocks, grid);
+  // Its number among the functions on the device.
+  int64_t number = task;
+  for (auto before : module.getOps<dispatch::KernelOp>()) {
+    if (before == kernel)
+      break;
+    number += before.getTasks().size();
+  }
+  return call(
+      "weft_rt_device_launch", b.getI32Type(),
+      {run, constant(32, number), grid, constant(64, 0), launchAddresses});
+}
+
+void FunctionLowering::lowerCopy(CopyOp op) {
+  // Of what is in its place already, no byte.
+  Value from = op->getOperand(0), to = op->getOperand(1);
+  Value isSame = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, from, to);
+  Value bytes =
+      arith::SelectOp::create(b, isSame, constant(64, 0), toI64(op.getBytes()));
+  if (onDevice)
+    callOrFail("weft_rt_device_copy", {run, to, from, bytes}, op);
+  else
+    LLVM::MemcpyOp::create(b, to, from, bytes, /*isVolatile=*/false);
 }
 
 void FunctionLowering::lowerOutput(OutputOp op) {
@@ -193,7 +253,7 @@ void FunctionLowering::lowerOutput(OutputOp op) {
                           element(sizes, b.getI64Type(), constant(64, dim)));
   }
   Value memory =
-      call("weft_rt_output", ptr, {run, constant(32, op.getNumber()), sizes});
+      callFor("output", ptr, {run, constant(32, op.getNumber()), sizes});
   op.getBuffer().replaceAllUsesWith(memory);
   auto null = LLVM::ZeroOp::create(b, ptr);
   failIf(LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, memory, null), op);
@@ -265,11 +325,21 @@ static Type getCarrier(Type type) {
   return IntegerType::get(type.getContext(), 8);
 }
 
+static int64_t bytesOf(Type stored) {
+  return llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8);
+}
+
 Value FunctionLowering::lowerLoad(LoadOp op) {
   Type type = op.getType(), carrier = getCarrier(type);
   Type stored = carrier ? carrier : type;
-  Value value = LLVM::LoadOp::create(
-      b, stored, element(op->getOperand(0), stored, toI64(op.getIndex())));
+  Value address = element(op->getOperand(0), stored, toI64(op.getIndex()));
+  if (onDevice) {
+    Value copy = reserve(stored, 1);
+    callOrFail("weft_rt_device_download",
+               {run, copy, address, constant(64, bytesOf(stored))}, op);
+    address = copy;
+  }
+  Value value = LLVM::LoadOp::create(b, stored, address);
   if (!carrier)
     return value;
   auto bits = b.getIntegerType(type.getIntOrFloatBitWidth());
@@ -293,8 +363,15 @@ void FunctionLowering::lowerStore(StoreOp op) {
     else
       value = arith::ExtSIOp::create(b, carrier, value);
   }
-  LLVM::StoreOp::create(
-      b, value, element(op->getOperand(1), stored, toI64(op.getIndex())));
+  Value address = element(op->getOperand(1), stored, toI64(op.getIndex()));
+  if (!onDevice) {
+    LLVM::StoreOp::create(b, value, address);
+    return;
+  }
+  Value copy = reserve(stored, 1);
+  LLVM::StoreOp::create(b, value, copy);
+  callOrFail("weft_rt_device_upload",
+             {run, address, copy, constant(64, bytesOf(stored))}, op);
 }
 
 void FunctionLowering::lowerOp(Operation &op) {
@@ -305,12 +382,11 @@ void FunctionLowering::lowerOp(Operation &op) {
   };
   llvm::TypeSwitch<Operation *>(&op)
       .Case([&](InputOp op) {
-        replace(
-            call("weft_rt_input", ptr, {run, constant(32, op.getNumber())}));
+        replace(callFor("input", ptr, {run, constant(32, op.getNumber())}));
       })
       .Case([&](host::ConstantOp op) {
         int64_t number = getNumber<DataOp>(module, op.getData());
-        replace(call("weft_rt_constant", ptr, {run, constant(32, number)}));
+        replace(callFor("constant", ptr, {run, constant(32, number)}));
       })
       .Case([&](SymbolOp op) {
         Value base =
@@ -319,13 +395,12 @@ void FunctionLowering::lowerOp(Operation &op) {
         replace(toIndex(LLVM::LoadOp::create(b, b.getI64Type(), at)));
       })
       .Case([&](ArenaOp op) {
-        Value base =
-            once(arena, [&] { return call("weft_rt_arena", ptr, run); });
+        Value base = once(arena, [&] { return callFor("arena", ptr, run); });
         replace(element(base, b.getI8Type(), toI64(op.getOffset())));
       })
       .Case([&](AllocateOp op) {
-        Value memory = call("weft_rt_allocate", ptr,
-                            {run, text(getWhere(op)), toI64(op.getBytes())});
+        Value memory = callFor("allocate", ptr,
+                               {run, text(getWhere(op)), toI64(op.getBytes())});
         replace(memory);
         auto null = LLVM::ZeroOp::create(b, ptr);
         failIf(LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, memory, null),
@@ -337,21 +412,36 @@ void FunctionLowering::lowerOp(Operation &op) {
       .Case([&](LoadOp op) { replace(lowerLoad(op)); })
       .Case([&](StoreOp op) { lowerStore(op); })
       .Case([&](RequireOp op) { lowerRequire(op); })
-      .Case([&](CopyOp op) {
-        // Of what is in its place already, no byte.
-        Value from = op->getOperand(0), to = op->getOperand(1);
-        Value isSame =
-            LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, from, to);
-        Value bytes = arith::SelectOp::create(b, isSame, constant(64, 0),
-                                              toI64(op.getBytes()));
-        LLVM::MemcpyOp::create(b, to, from, bytes, /*isVolatile=*/false);
-      });
+      .Case([&](CopyOp op) { lowerCopy(op); });
   op.erase();
 }
 
 //===----------------------------------------------------------------------===//
 // Functions
 //===----------------------------------------------------------------------===//
+
+void FunctionLowering::reserveLaunchArgs(size_t maxWords) {
+  if (!onDevice) {
+    launchArgs = reserve(b.getI64Type(), std::max<size_t>(1, maxWords));
+    return;
+  }
+  // Behind the words come the number of iterations and the record of faults.
+  // Arguments are given by their addresses; grids have one dimension.
+  maxWords += 2;
+  grid = reserve(b.getI64Type(), 3);
+  launchAddresses = reserve(ptr, maxWords);
+  launchArgs = reserve(b.getI64Type(), maxWords);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfterValue(grid);
+  for (int64_t dim : {1, 2})
+    LLVM::StoreOp::create(b, constant(64, 1),
+                          element(grid, b.getI64Type(), constant(64, dim)));
+  for (size_t word : llvm::seq(maxWords)) {
+    Value address = element(launchArgs, b.getI64Type(), constant(64, word));
+    LLVM::StoreOp::create(b, address,
+                          element(launchAddresses, ptr, constant(64, word)));
+  }
+}
 
 void FunctionLowering::lowerOps() {
   SmallVector<Operation *> ops;
@@ -365,7 +455,7 @@ void FunctionLowering::lowerOps() {
   });
   // All launches share one place for their arguments.
   if (func.getName() == mainName)
-    launchArgs = reserve(b.getI64Type(), std::max<size_t>(1, maxWords));
+    reserveLaunchArgs(maxWords);
   for (Operation *op : ops)
     lowerOp(*op);
   // What is left of the type are arguments of blocks and results of selects.

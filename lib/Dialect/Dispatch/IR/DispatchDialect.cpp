@@ -3,16 +3,24 @@
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace weft::dispatch;
 
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.cpp.inc"
 
+#define GET_ATTRDEF_CLASSES
+#include "weft/Dialect/Dispatch/IR/DispatchAttrs.cpp.inc"
+
 #define GET_OP_CLASSES
 #include "weft/Dialect/Dispatch/IR/DispatchOps.cpp.inc"
 
 void DispatchDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "weft/Dialect/Dispatch/IR/DispatchAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "weft/Dialect/Dispatch/IR/DispatchOps.cpp.inc"

@@ -17,7 +17,14 @@
 
 namespace weft::dispatch {
 class YieldOp;
+
+/// Attribute of a module with kernels for a device: the places in the model, as
+/// strings, that their faults refer to by number.
+inline constexpr llvm::StringLiteral placesAttrName = "dispatch.places";
 } // namespace weft::dispatch
+
+#define GET_ATTRDEF_CLASSES
+#include "weft/Dialect/Dispatch/IR/DispatchAttrs.h.inc"
 
 #define GET_OP_CLASSES
 #include "weft/Dialect/Dispatch/IR/DispatchOps.h.inc"

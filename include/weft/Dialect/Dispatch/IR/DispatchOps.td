@@ -3,6 +3,7 @@
 #ifndef WEFT_DIALECT_DISPATCH_IR_DISPATCHOPS
 #define WEFT_DIALECT_DISPATCH_IR_DISPATCHOPS
 
+include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
@@ -19,6 +20,29 @@ def Dispatch_Dialect : Dialect {
     `dispatch.kernel` that names them, and the region into a `dispatch.launch`.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect"];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+def Dispatch_DeviceTaskAttr : AttrDef<Dispatch_Dialect, "DeviceTask"> {
+  let mnemonic = "device_task";
+  let summary = "How a task is launched on a GPU";
+  let description = [{
+    A block has `threads` threads and runs `iterations` iterations of the task;
+    there are as many blocks as that takes. The function has `arguments`
+    arguments: the words of the launch, the number of iterations (i64), and, if
+    `can_fault` is set, the address of the run's `weft_device_fault`
+    (weft-rt/program.h).
+
+    Example:
+
+    ```mlir
+    #dispatch.device_task<threads = 256, iterations = 256, arguments = 4>
+    ```
+  }];
+  let parameters = (ins "int32_t":$threads, "int64_t":$iterations,
+                        "int32_t":$arguments,
+                        DefaultValuedParameter<"bool", "false">:$can_fault);
+  let assemblyFormat = "`<` struct(params) `>`";
 }
 
 class Dispatch_Op<string mnemonic, list<Trait> traits = []>
@@ -110,6 +134,8 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [Symbol]> {
     iterations (i64) of each. `scratch_bytes` is what each thread needs.
     `nodes` are the names of the ONNX nodes that the kernel computes. `in_place`
     is that of the region, and `can_fault` is set if a task may report a fault.
+    `device`, for a GPU, has a `#dispatch.device_task` for each task; the tasks
+    are then functions that run there.
 
     The `args` of a launch are, in this order, one machine word each: the
     addresses of the inputs, the addresses of the results, the scalars, the `?`
@@ -128,10 +154,13 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [Symbol]> {
                        I64Attr:$scratch_bytes,
                        StrArrayAttr:$nodes,
                        OptionalAttr<DenseI64ArrayAttr>:$in_place,
-                       UnitAttr:$can_fault);
+                       UnitAttr:$can_fault,
+                       OptionalAttr<TypedArrayAttrBase<Dispatch_DeviceTaskAttr,
+                                                       "device tasks">>:$device);
   let assemblyFormat = [{
     $sym_name `tasks` $tasks `counts` $counts `scratch` $scratch_bytes `nodes`
-    $nodes (`in_place` $in_place^)? (`can_fault` $can_fault^)? attr-dict
+    $nodes (`in_place` $in_place^)? (`can_fault` $can_fault^)?
+    (`device` $device^)? attr-dict
   }];
   let extraClassDeclaration = [{
     /// The input in whose memory result `number` is made, or -1.

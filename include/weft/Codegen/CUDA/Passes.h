@@ -1,0 +1,18 @@
+//===- Passes.h - From regions to CUDA kernels ----------------------------===//
+
+#ifndef WEFT_CODEGEN_CUDA_PASSES_H
+#define WEFT_CODEGEN_CUDA_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace weft {
+
+/// The name of the module that `cuda-outline-device` puts device code into.
+inline constexpr llvm::StringLiteral kDeviceModule = "weft_device";
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "weft/Codegen/CUDA/Passes.h.inc"
+} // namespace weft
+
+#endif // WEFT_CODEGEN_CUDA_PASSES_H

@@ -1,0 +1,33 @@
+//===- CodegenCUDA.cpp - From regions to CUDA kernels ---------------------===//
+
+#include "Kernels.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "weft/Codegen/CUDA/Passes.h"
+
+namespace weft {
+#define GEN_PASS_DEF_GENERATECUDAKERNELSPASS
+#include "weft/Codegen/CUDA/Passes.h.inc"
+} // namespace weft
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::cuda;
+
+namespace {
+struct GenerateCUDAKernels
+    : weft::impl::GenerateCUDAKernelsPassBase<GenerateCUDAKernels> {
+  void runOnOperation() override {
+    KernelCounts counts = generateKernels(
+        getOperation(), [&](dispatch::RegionOp region, StringRef name) {
+          KernelBuilder builder(region, name, getOperation());
+          if (!emitUpdateKernel(builder) && !emitLoopKernel(builder))
+            emitElementKernel(builder);
+          return builder.finish();
+        });
+    numKernels += counts.kernels;
+    numShared += counts.shared;
+  }
+};
+} // namespace

@@ -1,0 +1,154 @@
+//===- KernelBuilder.cpp - Functions of one CUDA kernel -------------------===//
+
+#include "KernelBuilder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "weft/Dialect/Weft/IR/SizeChecks.h"
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::cuda;
+
+/// Threads of a block whose threads have nothing to do with each other.
+static constexpr int32_t kThreads = 256;
+
+//===----------------------------------------------------------------------===//
+// Faults
+//===----------------------------------------------------------------------===//
+
+int32_t KernelBuilder::getPlace(Operation *op) {
+  auto where = moduleBuilder.getStringAttr(getWhere(op));
+  SmallVector<Attribute> places;
+  if (auto known = module->getAttrOfType<ArrayAttr>(dispatch::placesAttrName))
+    places.assign(known.begin(), known.end());
+  auto it = llvm::find(places, Attribute(where));
+  int32_t number = it - places.begin();
+  if (it == places.end()) {
+    places.push_back(where);
+    module->setAttr(dispatch::placesAttrName,
+                    moduleBuilder.getArrayAttr(places));
+  }
+  return number;
+}
+
+/// The fields of weft_device_fault (weft-rt/program.h).
+enum FaultField { kTaken, kFault, kKernel, kPlace, kDetail, kWanted };
+
+static LLVM::LLVMStructType getFaultType(MLIRContext *context) {
+  Type i32 = IntegerType::get(context, 32), i64 = IntegerType::get(context, 64);
+  return LLVM::LLVMStructType::getLiteral(context,
+                                          {i32, i32, i32, i32, i64, i64});
+}
+
+void KernelBuilder::bindFaults(RegionEmitter &emitter, Value record) {
+  emitter.setFaultHandler([this, &emitter, record](Operation *op,
+                                                   Value condition, Fault fault,
+                                                   Value found, Value wanted) {
+    ImplicitLocOpBuilder &b = emitter.builder();
+    canFault = taskCanFault = true;
+    int32_t place = getPlace(op);
+    Type type = getFaultType(b.getContext());
+    auto field = [&](FaultField number) -> Value {
+      return LLVM::GEPOp::create(b, record.getType(), type, record,
+                                 ArrayRef<LLVM::GEPArg>{0, number});
+    };
+    auto set = [&](FaultField number, Value value) {
+      LLVM::StoreOp::create(b, value, field(number));
+    };
+    auto i32 = [&](int32_t value) -> Value {
+      return arith::ConstantOp::create(b, b.getI32IntegerAttr(value));
+    };
+    Value bad =
+        arith::XOrIOp::create(b, condition, emitter.constant(b.getI1Type(), 1));
+    auto outer = scf::IfOp::create(b, bad, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(outer.thenBlock());
+    // The first one may say what is wrong.
+    Value swapped = LLVM::AtomicCmpXchgOp::create(
+        b, field(kTaken), i32(0), i32(1), LLVM::AtomicOrdering::monotonic,
+        LLVM::AtomicOrdering::monotonic);
+    Value isFirst = LLVM::ExtractValueOp::create(b, swapped, 1);
+    auto inner = scf::IfOp::create(b, isFirst, /*withElseRegion=*/false);
+    b.setInsertionPointToStart(inner.thenBlock());
+    set(kFault, i32(static_cast<int32_t>(fault)));
+    set(kKernel, i32(-1));
+    set(kPlace, i32(place));
+    set(kDetail, arith::IndexCastOp::create(b, b.getI64Type(), found));
+    set(kWanted, arith::IndexCastOp::create(b, b.getI64Type(), wanted));
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Tasks
+//===----------------------------------------------------------------------===//
+
+void KernelBuilder::addTask(int32_t threads, int64_t iterations, CountFn count,
+                            BodyFn body) {
+  std::string suffix =
+      tasks.empty() ? "" : "_" + std::to_string(tasks.size() + 1);
+  counts.push_back(
+      FlatSymbolRefAttr::get(createCount("_count" + suffix, count)));
+
+  // Words, the number of iterations, the record of faults.
+  SmallVector<Type> types = wordTypes();
+  Type indexType = moduleBuilder.getIndexType();
+  size_t numWords = types.size();
+  Type pointer = LLVM::LLVMPointerType::get(module.getContext());
+  types.append({indexType, pointer});
+  func::FuncOp task = createFunction("_task" + suffix, types);
+  for (unsigned i : llvm::seq<unsigned>(0, numWords))
+    if (types[i] == pointer)
+      task.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
+                      moduleBuilder.getUnitAttr());
+  auto b = ImplicitLocOpBuilder::atBlockEnd(region.getLoc(),
+                                            &task.getBody().front());
+  RegionEmitter emitter(b);
+  bindOperands(emitter, task.getArguments().take_front(numWords));
+  bindFaults(emitter, task.getArgument(numWords + 1));
+  taskCanFault = false;
+
+  auto toIndex = [&](Value value) -> Value {
+    return arith::IndexCastUIOp::create(b, indexType, value);
+  };
+  Value block = toIndex(NVVM::BlockIdXOp::create(b, b.getI32Type()));
+  if (iterations == 1) {
+    body(emitter, block);
+  } else {
+    Value thread = toIndex(NVVM::ThreadIdXOp::create(b, b.getI32Type()));
+    Value number =
+        emitter.add(emitter.mul(block, emitter.index(iterations)), thread);
+    Value isOne = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number,
+                                        task.getArgument(numWords));
+    auto guarded = scf::IfOp::create(b, isOne, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(guarded.thenBlock());
+    body(emitter, number);
+  }
+  b.setInsertionPointToEnd(&task.getBody().front());
+  func::ReturnOp::create(b);
+
+  if (!taskCanFault && failed(task.eraseArgument(numWords + 1)))
+    llvm_unreachable("the record of faults is used by faults alone");
+  tasks.push_back(FlatSymbolRefAttr::get(task));
+  device.push_back(
+      dispatch::DeviceTaskAttr::get(module.getContext(), threads, iterations,
+                                    task.getNumArguments(), taskCanFault));
+}
+
+void KernelBuilder::addThreads(CountFn count, BodyFn body) {
+  addTask(kThreads, kThreads, count, body);
+}
+
+void KernelBuilder::addBlocks(int32_t threads, CountFn count, BodyFn body) {
+  addTask(threads, 1, count, body);
+}
+
+dispatch::KernelOp KernelBuilder::finish() {
+  return dispatch::KernelOp::create(
+      moduleBuilder, region.getLoc(), name, moduleBuilder.getArrayAttr(tasks),
+      moduleBuilder.getArrayAttr(counts), /*scratch_bytes=*/0, getNodes(region),
+      region.getInPlaceAttr(), canFault, moduleBuilder.getArrayAttr(device));
+}

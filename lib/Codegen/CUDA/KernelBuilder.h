@@ -1,0 +1,44 @@
+//===- KernelBuilder.h - Functions of one CUDA kernel ---------------------===//
+
+#ifndef WEFT_LIB_CODEGEN_CUDA_KERNELBUILDER_H
+#define WEFT_LIB_CODEGEN_CUDA_KERNELBUILDER_H
+
+#include "weft/Codegen/Common/RegionKernel.h"
+
+namespace weft::cuda {
+
+/// Makes the functions of the kernel that computes one `dispatch.region`, and
+/// the `dispatch.kernel` that names them. A kernel is one task or several, each
+/// a grid of blocks; the tasks run one after the other.
+class KernelBuilder : public RegionKernel {
+public:
+  using RegionKernel::RegionKernel;
+
+  using BodyFn =
+      llvm::function_ref<void(RegionEmitter &, mlir::Value iteration)>;
+
+  /// Adds a task whose iterations are threads. `count` emits their number
+  /// (`index`), `body` the work of one. Each is called once, with an emitter of
+  /// its own function in which the region's operands are bound.
+  void addThreads(CountFn count, BodyFn body);
+
+  /// Adds a task whose iterations are blocks of `threads` threads, all of which
+  /// run `body`.
+  void addBlocks(int32_t threads, CountFn count, BodyFn body);
+
+  /// Creates the `dispatch.kernel`.
+  dispatch::KernelOp finish();
+
+private:
+  void addTask(int32_t threads, int64_t iterations, CountFn count, BodyFn body);
+  void bindFaults(RegionEmitter &emitter, mlir::Value record);
+  /// The number of a place in the model that faults name.
+  int32_t getPlace(mlir::Operation *op);
+
+  llvm::SmallVector<mlir::Attribute> tasks, counts, device;
+  bool canFault = false, taskCanFault = false;
+};
+
+} // namespace weft::cuda
+
+#endif // WEFT_LIB_CODEGEN_CUDA_KERNELBUILDER_H

@@ -1,0 +1,23 @@
+//===- Kernels.h - The kinds of CUDA kernels ------------------------------===//
+
+#ifndef WEFT_LIB_CODEGEN_CUDA_KERNELS_H
+#define WEFT_LIB_CODEGEN_CUDA_KERNELS_H
+
+#include "KernelBuilder.h"
+
+namespace weft::cuda {
+
+// Each emits the tasks of a kernel if the region is of its kind, and returns
+// whether it is. They are asked in this order; the last takes every region
+// whose ops have rules for single elements.
+
+/// An op that replaces some elements of a tensor, in the tensor's memory.
+bool emitUpdateKernel(KernelBuilder &kernel);
+/// An op with loops of its own: scatter, sort, cumulative sums.
+bool emitLoopKernel(KernelBuilder &kernel);
+/// Everything else: a thread computes each element of the results.
+void emitElementKernel(KernelBuilder &kernel);
+
+} // namespace weft::cuda
+
+#endif // WEFT_LIB_CODEGEN_CUDA_KERNELS_H
