@@ -9,7 +9,7 @@ LEVEL = {
     "Codegen": 3, "Target": 4, "Training": 4, "Verify": 4, "Pipelines": 5, "CAPI": 6,
 }  # fmt: skip
 # Rooms that share nothing with the compiler but the program's contract.
-APART = {"Runtime"}
+APART = {"PTXEmulator", "Runtime"}
 
 
 def in_library(folder):
