@@ -29,6 +29,24 @@ typedef struct weft_run_table {
   void *(*allocate)(weft_run *run, const char *place, int64_t bytes);
   void (*fault)(weft_run *run, const char *place, weft_fault fault,
                 int64_t detail, int64_t wanted);
+  int32_t (*device_launch)(weft_run *run, int32_t kernel, const int64_t *grid,
+                           int64_t shared, void *const *args);
+  void *(*device_arena)(weft_run *run);
+  const void *(*device_constant)(weft_run *run, int32_t index);
+  const void *(*device_input)(weft_run *run, int32_t index);
+  void *(*device_output)(weft_run *run, int32_t index, const int64_t *dims);
+  void *(*device_allocate)(weft_run *run, const char *place, int64_t bytes);
+  int32_t (*device_upload)(weft_run *run, void *to, const void *from,
+                           int64_t bytes);
+  int32_t (*device_download)(weft_run *run, void *to, const void *from,
+                             int64_t bytes);
+  int32_t (*device_copy)(weft_run *run, void *to, const void *from,
+                         int64_t bytes);
+  int32_t (*device_fill)(weft_run *run, void *to, int32_t value, int64_t bytes);
+  int32_t (*device_tensor_map)(weft_run *run, const weft_tensor_map *map,
+                               const void *address, const int64_t *dims,
+                               const int64_t *strides, void *out);
+  void *(*device_faults)(weft_run *run);
 } weft_run_table;
 
 /// One of the weft_rt_* functions.

@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 /// Version of everything in this header.
-#define WEFT_PROGRAM_ABI 3
+#define WEFT_PROGRAM_ABI 4
 
 /// Alignment in bytes of every buffer that a program plans and of what the
 /// runtime provides. Inputs and outputs in the caller's memory are aligned to
@@ -143,6 +143,34 @@ typedef struct weft_kernel {
 /// It begins with the table of entry.h.
 typedef struct weft_run weft_run;
 
+/// A function in the device code of a program.
+typedef struct weft_device_kernel {
+  const char *entry; ///< its name in the image
+  int32_t kernel;    ///< what it is part of, in the program's table of kernels
+  int32_t num_args;
+  int32_t block[3];   ///< threads of a block in x, y and z, each at least 1
+  int32_t cluster[3]; ///< blocks of a cluster; 0, 0, 0 without clusters
+} weft_device_kernel;
+
+/// What of a program runs on a GPU.
+typedef struct weft_device_code {
+  /// What the driver loads: a fatbin with machine code for some GPUs and PTX
+  /// for others. Aligned to 8 bytes.
+  const void *image;
+  int64_t image_bytes;
+  int32_t num_kernels, num_places;
+  const weft_device_kernel *kernels;
+  /// Places in the model, by the numbers that faults give (weft_device_fault).
+  const char *const *places;
+  /// Bytes of the arena on the device, given the values of the symbols.
+  int64_t (*arena_bytes)(const int64_t *symbols);
+  /// Non-zero if all that `run` does is to call weft_rt_device_* functions, but
+  /// for _allocate(), _upload() and _download(), in a way that depends on
+  /// nothing but the values of the symbols. The runtime may then record a run
+  /// and replay it for the same values, without calling `run`.
+  int32_t replayable;
+} weft_device_code;
+
 typedef struct weft_program {
   uint32_t abi; ///< WEFT_PROGRAM_ABI
   const char *name;
@@ -160,6 +188,8 @@ typedef struct weft_program {
   int64_t (*arena_bytes)(const int64_t *symbols);
   /// Runs the program. Returns 0, or non-zero after weft_rt_fault().
   int32_t (*run)(weft_run *run);
+  /// What runs on a GPU, or NULL: then no driver is looked for.
+  const weft_device_code *device;
 } weft_program;
 
 /// The one symbol that a program exports. Returns NULL if it was made for
@@ -214,6 +244,92 @@ void *weft_rt_allocate(weft_run *run, const char *place, int64_t bytes);
 /// what it should be or stay below.
 void weft_rt_fault(weft_run *run, const char *place, weft_fault fault,
                    int64_t detail, int64_t wanted);
+
+/*===- What the runtime offers to programs with device code ---------------===*/
+
+/* Addresses of device memory are of the type `void *` as others are, but must
+ * not be read or written by the host. What is asked of the device happens in
+ * the order of the calls, after they have returned; only
+ * weft_rt_device_download() waits. Functions that return an address return
+ * NULL after a fault, and those that return a number 0, or non-zero after a
+ * fault. */
+
+/// Launches kernel `kernel` of weft_device_code with `grid[0]` × `grid[1]` ×
+/// `grid[2]` blocks, of whose dimensions none is negative; where one is 0
+/// nothing happens. `shared` is the number of bytes of dynamic shared memory of
+/// a block; more than 48 KiB are asked for as the driver wants it. `args[i]` is
+/// the address of argument i, which is of the type that the kernel declares;
+/// the arguments are copied before the call returns.
+int32_t weft_rt_device_launch(weft_run *run, int32_t kernel,
+                              const int64_t *grid, int64_t shared,
+                              void *const *args);
+
+/// The arena on the device, weft_device_code::arena_bytes(symbols) long,
+/// aligned to 256 bytes.
+void *weft_rt_device_arena(weft_run *run);
+/// The bytes of a constant on the device, in storage format. It is copied there
+/// once in a session.
+const void *weft_rt_device_constant(weft_run *run, int32_t index);
+/// The bytes of an input on the device.
+const void *weft_rt_device_input(weft_run *run, int32_t index);
+/// Memory on the device for an output, whose sizes are thereby settled. What it
+/// holds when the run has succeeded is the output. An output is made either
+/// here or in weft_rt_output().
+void *weft_rt_device_output(weft_run *run, int32_t index, const int64_t *dims);
+/// Device memory whose size was not known when the arena was planned; it lives
+/// until the run ends.
+void *weft_rt_device_allocate(weft_run *run, const char *place, int64_t bytes);
+
+/// Copies from host to device. `from` may be changed once the call has
+/// returned.
+int32_t weft_rt_device_upload(weft_run *run, void *to, const void *from,
+                              int64_t bytes);
+/// Copies from device to host, and waits until `to` holds the bytes.
+int32_t weft_rt_device_download(weft_run *run, void *to, const void *from,
+                                int64_t bytes);
+/// Copies within the device. The two do not overlap.
+int32_t weft_rt_device_copy(weft_run *run, void *to, const void *from,
+                            int64_t bytes);
+/// Sets each byte to the low byte of `value`.
+int32_t weft_rt_device_fill(weft_run *run, void *to, int32_t value,
+                            int64_t bytes);
+
+/// How a kernel reads or writes boxes of a tensor in device memory.
+typedef struct weft_tensor_map {
+  weft_dtype dtype;
+  int32_t rank;    ///< 1 to 5
+  int32_t box[5];  ///< elements of a box, the innermost dimension first
+  int32_t swizzle; ///< bytes of the span in which shared memory is swizzled: 0,
+                   ///< 32, 64 or 128
+} weft_tensor_map;
+
+/// Bytes and alignment of what a kernel gets as a tensor map.
+#define WEFT_TENSOR_MAP_BYTES 128
+#define WEFT_TENSOR_MAP_ALIGNMENT 64
+
+/// Writes the tensor map of the tensor at `address` to `out`, which is
+/// WEFT_TENSOR_MAP_BYTES long and aligned to WEFT_TENSOR_MAP_ALIGNMENT, to be
+/// an argument of a launch. `dims` are its sizes, the innermost dimension
+/// first; `strides[i]` are the bytes from one element to the next in dimension
+/// i + 1. What lies outside reads as zeros and is not written.
+int32_t weft_rt_device_tensor_map(weft_run *run, const weft_tensor_map *map,
+                                  const void *address, const int64_t *dims,
+                                  const int64_t *strides, void *out);
+
+/// What kernels on the device report. A kernel that finds a fault changes
+/// `taken` from 0 to 1 atomically; the one that succeeds writes the rest, and
+/// all go on, without reading or writing what they should not. The run ends
+/// with an error when its kernels have.
+typedef struct weft_device_fault {
+  int32_t taken;
+  int32_t fault;  ///< weft_fault
+  int32_t kernel; ///< in the program's table of kernels, or -1
+  int32_t place;  ///< in weft_device_code::places, or -1
+  int64_t detail, wanted;
+} weft_device_fault;
+
+/// The weft_device_fault of this run, in device memory.
+void *weft_rt_device_faults(weft_run *run);
 
 #ifdef __cplusplus
 }

@@ -46,7 +46,18 @@
   X(WEFT_ERROR_FAULT_UNKNOWN, 5306, "the program reported an unknown fault")   \
   X(WEFT_ERROR_NO_REASON, 5307, "the program failed without a fault")          \
   X(WEFT_ERROR_NO_OUTPUT, 5308, "the program left an output out")              \
-  X(WEFT_ERROR_PARALLEL_FOR, 5309, "the caller's loop lost or repeated parts")
+  X(WEFT_ERROR_PARALLEL_FOR, 5309, "the caller's loop lost or repeated parts") \
+  /* GPUs. */                                                                  \
+  X(WEFT_ERROR_DRIVER_MISSING, 5401, "there is no CUDA driver")                \
+  X(WEFT_ERROR_DRIVER_OLD, 5402, "the CUDA driver is too old")                 \
+  X(WEFT_ERROR_DRIVER_SYMBOL, 5403, "the CUDA driver lacks a function")        \
+  X(WEFT_ERROR_NO_DEVICE, 5404, "there is no such GPU")                        \
+  X(WEFT_ERROR_DEVICE_CODE, 5405, "the GPU cannot run the program's code")     \
+  X(WEFT_ERROR_DEVICE_MEMORY, 5406, "memory of the GPU is exhausted")          \
+  X(WEFT_ERROR_DEVICE_LAUNCH, 5407, "a kernel cannot be launched so")          \
+  X(WEFT_ERROR_DEVICE_KERNEL, 5408, "a kernel failed on the GPU")              \
+  X(WEFT_ERROR_DEVICE_CALL, 5409, "a call of the CUDA driver failed")          \
+  X(WEFT_ERROR_DEVICE_LOST, 5410, "the GPU was lost by an earlier failure")
 
 /// What a call returns: WEFT_OK or the number of an error.
 typedef enum weft_status {

@@ -103,8 +103,8 @@ typedef void (*weft_parallel_for_fn)(void *user, int64_t parts,
 /// with the same `words`: the addresses of the kernel's inputs, the addresses
 /// of its results, its scalars, and the sizes of both that the compiler did not
 /// know. An input and a result at the same address are one tensor that the
-/// kernel changes. What they point at is valid during the call. `user` is what
-/// the session was given.
+/// kernel changes. What they point at is valid during the call. Launches on a
+/// GPU are not told of. `user` is what the session was given.
 typedef void (*weft_observe_fn)(void *user, int32_t kernel, void *const *words);
 
 /// How a session runs. Fill it with weft_session_options_init() first.
@@ -124,6 +124,8 @@ typedef struct weft_session_options {
   void *observe_user;
   /// Non-zero: time every launch (see weft_session_write_trace).
   int32_t profile;
+  /// The number of the GPU, for programs with device code.
+  int32_t device;
 } weft_session_options;
 
 /// Sets the defaults: all threads, no profile.
@@ -143,7 +145,7 @@ WEFT_API weft_status weft_session_create(weft_model *model,
 WEFT_API void weft_session_retain(weft_session *session);
 
 /// Drops a reference; the last one ends the session's threads and frees its
-/// memory and outputs. NULL is let pass.
+/// memory, also that of a GPU, and outputs. NULL is let pass.
 WEFT_API void weft_session_release(weft_session *session);
 
 /// Runs the model.
@@ -204,7 +206,7 @@ typedef struct weft_launch_record {
   int32_t kernel;
   int32_t run; ///< number of the run, from 0
   int64_t begin, end;
-  int64_t count; ///< iterations
+  int64_t count; ///< iterations; on a GPU, blocks
 } weft_launch_record;
 
 /// The launches so far, in order: `*records` is valid until the next run or

@@ -72,7 +72,7 @@ TEST_F(ModelTest, describesThePrograms) {
 TEST_F(ModelTest, listsTheEntryPoints) {
   int32_t count = 0;
   const weft_entry_point *points = weft_entry_points(&count);
-  ASSERT_EQ(count, 8);
+  ASSERT_EQ(count, 20);
   EXPECT_STREQ(points[7].name, "weft_rt_fault");
   EXPECT_EQ(points[7].address, reinterpret_cast<void (*)()>(weft_rt_fault));
 }
@@ -107,10 +107,10 @@ TEST_F(ModelTest, refusesProgramsOfAnotherABI) {
   EXPECT_EQ(
       expectNotOpened(WEFT_TEST_FOLDER "/weft-other-abi.so", WEFT_ERROR_ABI),
       "WFT5103: \"" WEFT_TEST_FOLDER "/weft-other-abi.so\" holds a program of "
-      "another ABI than version 3");
+      "another ABI than version 4");
   program.abi = 99;
   expectRefused(program, WEFT_ERROR_ABI,
-                "the program has ABI version 99, wanted 3");
+                "the program has ABI version 99, wanted 4");
 }
 
 TEST_F(ModelTest, refusesMissingArguments) {
@@ -223,6 +223,43 @@ TEST_F(ModelTest, refusesBrokenSymbolsAndKernels) {
   program.kernels = &kernel;
   program.num_kernels = 1;
   expectRefused(program, WEFT_ERROR_PROGRAM, "kernel 0 has no name or nodes");
+}
+
+TEST_F(ModelTest, refusesBrokenDeviceCode) {
+  const char *place = nullptr;
+  weft_device_kernel kernel = {"add", 0, 1, {32, 1, 1}, {0, 0, 0}};
+  const weft_device_code whole = {
+      "image", 5, 1, 0, &kernel, nullptr, program.arena_bytes, 0};
+  weft_device_code code = whole;
+  program.device = &code;
+  for (auto &&spoil : std::initializer_list<std::function<void()>>{
+           [&] { code.image = nullptr; }, [&] { code.image_bytes = 0; },
+           [&] { code.kernels = nullptr; }, [&] { code.num_kernels = -1; },
+           [&] { code.num_places = 1; }, [&] { code.arena_bytes = nullptr; }}) {
+    code = whole;
+    spoil();
+    expectRefused(program, WEFT_ERROR_PROGRAM,
+                  "the program's device code is broken");
+  }
+  code = whole;
+  code.num_places = 1;
+  code.places = &place;
+  expectRefused(program, WEFT_ERROR_PROGRAM, "place 0 has no text");
+  code = whole;
+  kernel.kernel = 3;
+  expectRefused(program, WEFT_ERROR_PROGRAM,
+                "device kernel \"add\" belongs to kernel 3, but there are 3 "
+                "kernels");
+  kernel = {"add", 0, 1, {32, 0, 1}, {0, 0, 0}};
+  expectRefused(program, WEFT_ERROR_PROGRAM,
+                "device kernel \"add\" has 1 arguments, blocks of 32 x 0 x 1 "
+                "threads and clusters of 0 x 0 x 0 blocks");
+  kernel = {"add", 0, 1, {32, 1, 1}, {2, 0, 0}};
+  expectRefused(program, WEFT_ERROR_PROGRAM,
+                "device kernel \"add\" has 1 arguments, blocks of 32 x 1 x 1 "
+                "threads and clusters of 2 x 0 x 0 blocks");
+  kernel.entry = nullptr;
+  expectRefused(program, WEFT_ERROR_PROGRAM, "device kernel 0 has no name");
 }
 
 //===----------------------------------------------------------------------===//

@@ -55,6 +55,7 @@ struct Step {
       .scratch_bytes = 0,
       .arena_bytes = [](const int64_t *) { return int64_t(0); },
       .run = run,
+      .device = nullptr,
   };
 
   /// Makes the program that of this object, which was copied from another.

@@ -367,8 +367,26 @@ void TableBuilder::program(StringRef target, StringRef producer) {
 
 /// The functions of the runtime, in the order of weft_run_table.
 static constexpr StringLiteral runtimeFunctions[] = {
-    "weft_rt_launch", "weft_rt_symbols", "weft_rt_arena",    "weft_rt_constant",
-    "weft_rt_input",  "weft_rt_output",  "weft_rt_allocate", "weft_rt_fault",
+    "weft_rt_launch",
+    "weft_rt_symbols",
+    "weft_rt_arena",
+    "weft_rt_constant",
+    "weft_rt_input",
+    "weft_rt_output",
+    "weft_rt_allocate",
+    "weft_rt_fault",
+    "weft_rt_device_launch",
+    "weft_rt_device_arena",
+    "weft_rt_device_constant",
+    "weft_rt_device_input",
+    "weft_rt_device_output",
+    "weft_rt_device_allocate",
+    "weft_rt_device_upload",
+    "weft_rt_device_download",
+    "weft_rt_device_copy",
+    "weft_rt_device_fill",
+    "weft_rt_device_tensor_map",
+    "weft_rt_device_faults",
 };
 static_assert(sizeof(weft_run_table) ==
               std::size(runtimeFunctions) * sizeof(void *));

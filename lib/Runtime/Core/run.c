@@ -1,6 +1,7 @@
 //===- run.c - The state of a run, and what it offers to the program ------===//
 
 #include "run.h"
+#include "CUDA/device.h"
 #include "output.h"
 #include "session.h"
 #include "status.h"
@@ -66,7 +67,7 @@ static weft_status describe_fault(const weft_run *run, weft_text *text) {
 }
 
 // Names the kernel and the first few of its nodes, which come one per line.
-static void describe_kernel(const weft_kernel *kernel, weft_text *text) {
+void weft_run_describe_kernel(const weft_kernel *kernel, weft_text *text) {
   enum { MOST_NODES = 4 };
   weft_text_append(text, ", in kernel \"%s\"", kernel->name);
   const char *node = kernel->nodes;
@@ -93,7 +94,7 @@ weft_status weft_run_report(const weft_run *run) {
   if (run->place && *run->place)
     weft_text_append(&text, ": %s", run->place);
   else if (run->kernel >= 0 && run->kernel < program->num_kernels)
-    describe_kernel(&program->kernels[run->kernel], &text);
+    weft_run_describe_kernel(&program->kernels[run->kernel], &text);
   return weft_fail(status, "%s", message);
 }
 
@@ -184,4 +185,16 @@ const weft_run_table weft_run_functions = {
     .output = weft_run_output,
     .allocate = run_allocate,
     .fault = run_fault,
+    .device_launch = weft_run_device_launch,
+    .device_arena = weft_run_device_arena,
+    .device_constant = weft_run_device_constant,
+    .device_input = weft_run_device_input,
+    .device_output = weft_run_device_output,
+    .device_allocate = weft_run_device_allocate,
+    .device_upload = weft_run_device_upload,
+    .device_download = weft_run_device_download,
+    .device_copy = weft_run_device_copy,
+    .device_fill = weft_run_device_fill,
+    .device_tensor_map = weft_run_device_tensor_map,
+    .device_faults = weft_run_device_faults,
 };

@@ -3,6 +3,7 @@
 #ifndef WEFT_RUNTIME_CORE_RUN_H
 #define WEFT_RUNTIME_CORE_RUN_H
 
+#include "status.h"
 #include "weft-rt/entry.h"
 #include "weft-rt/weft.h"
 #include <stdatomic.h>
@@ -33,6 +34,9 @@ weft_run_fail(weft_run *run, weft_status status, const char *format, ...);
 
 /// Makes what was recorded the last error of this thread.
 weft_status weft_run_report(const weft_run *run);
+
+/// Appends ", in kernel "k" of nodes "a", "b"".
+void weft_run_describe_kernel(const weft_kernel *kernel, weft_text *text);
 
 /// Frees what the run has allocated.
 void weft_run_free_blocks(weft_run *run);

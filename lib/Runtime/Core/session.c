@@ -1,6 +1,7 @@
 //===- session.c - The threads and the memory of runs ---------------------===//
 
 #include "session.h"
+#include "CUDA/device.h"
 #include "output.h"
 #include "status.h"
 #include "tensor.h"
@@ -14,6 +15,7 @@ void weft_session_options_init(weft_session_options *options) {
 static void destroy(weft_session *session) {
   const weft_program *program = session->model->program;
   weft_executor_destroy(session->executor);
+  weft_device_destroy(session->device);
   weft_binding_destroy(&session->binding);
   weft_arena_free(&session->arena);
   for (int32_t i = 0; session->inputs && i < program->num_inputs; ++i)
@@ -50,8 +52,11 @@ static weft_status initialize(weft_session *session,
   weft_status status = weft_binding_create(program, &session->binding);
   if (status)
     return status;
-  return weft_executor_create(options, program->scratch_bytes,
-                              &session->executor);
+  status =
+      weft_executor_create(options, program->scratch_bytes, &session->executor);
+  if (!status && program->device)
+    status = weft_device_create(session, options->device, &session->device);
+  return status;
 }
 
 weft_status weft_session_create(weft_model *model,
@@ -162,7 +167,8 @@ static weft_status run_program(weft_session *session, const weft_tensor *inputs,
   if (!weft_outputs_begin(session, inputs, outputs))
     return weft_run_report(run);
   ++session->trace.run;
-  int32_t result = session->model->program->run(run);
+  int32_t result = session->device ? weft_device_run(session->device)
+                                   : session->model->program->run(run);
   weft_run_free_blocks(run);
   if (atomic_load(&run->failed))
     return weft_run_report(run);

@@ -29,11 +29,15 @@ typedef struct weft_output_slot {
   int64_t dims[WEFT_MAX_RANK], bytes;
 } weft_output_slot;
 
+/// See CUDA/device.h.
+typedef struct weft_device weft_device;
+
 struct weft_session {
   atomic_int references;
   atomic_bool busy;
   weft_model *model;
   weft_executor *executor;
+  weft_device *device; ///< NULL if the program has no device code
   weft_run run;
   weft_binding binding;
   weft_arena arena;

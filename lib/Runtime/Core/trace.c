@@ -34,7 +34,11 @@ static bool reserve(weft_trace *trace) {
 
 void weft_trace_add(weft_trace *trace, int32_t kernel, int64_t begin,
                     int64_t count) {
-  int64_t end = weft_trace_now();
+  weft_trace_add_span(trace, kernel, begin, weft_trace_now(), count);
+}
+
+void weft_trace_add_span(weft_trace *trace, int32_t kernel, int64_t begin,
+                         int64_t end, int64_t count) {
   if (!reserve(trace)) {
     ++trace->lost;
     return;

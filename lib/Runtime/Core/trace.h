@@ -23,6 +23,10 @@ int64_t weft_trace_now(void);
 void weft_trace_add(weft_trace *trace, int32_t kernel, int64_t begin,
                     int64_t count);
 
+/// Keeps a launch that began and ended then.
+void weft_trace_add_span(weft_trace *trace, int32_t kernel, int64_t begin,
+                         int64_t end, int64_t count);
+
 /// Writes all launches to a file.
 weft_status weft_trace_write(const weft_trace *trace,
                              const weft_program *program, const char *path);

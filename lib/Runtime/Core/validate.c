@@ -120,6 +120,46 @@ static weft_status check_kernels(const weft_program *program) {
   return WEFT_OK;
 }
 
+static weft_status check_device_kernel(const weft_program *program, int32_t i) {
+  const weft_device_kernel *kernel = &program->device->kernels[i];
+  if (!kernel->entry)
+    return weft_fail(WEFT_ERROR_PROGRAM, "device kernel %d has no name", i);
+  if (kernel->kernel < 0 || kernel->kernel >= program->num_kernels)
+    return weft_fail(WEFT_ERROR_PROGRAM,
+                     "device kernel \"%s\" belongs to kernel %d, but there are "
+                     "%d kernels",
+                     kernel->entry, kernel->kernel, program->num_kernels);
+  const int32_t *block = kernel->block, *cluster = kernel->cluster;
+  bool clustered = cluster[0] > 0 && cluster[1] > 0 && cluster[2] > 0;
+  if (kernel->num_args < 0 || block[0] < 1 || block[1] < 1 || block[2] < 1 ||
+      (!clustered && (cluster[0] || cluster[1] || cluster[2])))
+    return weft_fail(WEFT_ERROR_PROGRAM,
+                     "device kernel \"%s\" has %d arguments, blocks of %d x %d "
+                     "x %d threads and clusters of %d x %d x %d blocks",
+                     kernel->entry, kernel->num_args, block[0], block[1],
+                     block[2], cluster[0], cluster[1], cluster[2]);
+  return WEFT_OK;
+}
+
+static weft_status check_device(const weft_program *program) {
+  const weft_device_code *code = program->device;
+  if (!code)
+    return WEFT_OK;
+  if (!code->image || code->image_bytes <= 0 || !code->arena_bytes ||
+      code->num_kernels < 0 || (code->num_kernels && !code->kernels) ||
+      code->num_places < 0 || (code->num_places && !code->places))
+    return weft_fail(WEFT_ERROR_PROGRAM, "the program's device code is broken");
+  for (int32_t i = 0; i < code->num_kernels; ++i) {
+    weft_status status = check_device_kernel(program, i);
+    if (status)
+      return status;
+  }
+  for (int32_t i = 0; i < code->num_places; ++i)
+    if (!code->places[i])
+      return weft_fail(WEFT_ERROR_PROGRAM, "place %d has no text", i);
+  return WEFT_OK;
+}
+
 weft_status weft_program_validate(const weft_program *program) {
   if (program->abi != WEFT_PROGRAM_ABI)
     return weft_fail(WEFT_ERROR_ABI,
@@ -146,6 +186,8 @@ weft_status weft_program_validate(const weft_program *program) {
     status = check_constants(program);
   if (!status)
     status = check_kernels(program);
+  if (!status)
+    status = check_device(program);
   if (!status)
     status = weft_roles_validate(program);
   return status;

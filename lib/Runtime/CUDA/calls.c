@@ -1,0 +1,140 @@
+//===- calls.c - What runs on a GPU offer to the program ------------------===//
+
+#include "Core/output.h"
+#include "device.h"
+
+// The device, unless the run has failed already, or NULL.
+static weft_device *enter(const weft_run *run) {
+  if (atomic_load_explicit(&run->failed, memory_order_acquire))
+    return NULL;
+  return run->session->device;
+}
+
+// What a call returns that was a success if `ok`.
+static int32_t leave(weft_device *device, bool ok) {
+  return ok ? 0 : !weft_device_pass_on(device);
+}
+
+static void *to_pointer(CUdeviceptr address) {
+  return (void *)(uintptr_t)address;
+}
+
+static CUdeviceptr to_address(const void *pointer) {
+  return (CUdeviceptr)(uintptr_t)pointer;
+}
+
+int32_t weft_run_device_launch(weft_run *run, int32_t kernel,
+                               const int64_t *grid, int64_t shared,
+                               void *const *args) {
+  weft_device *device = enter(run);
+  return !device ||
+         leave(device, weft_device_launch(device, kernel, grid, shared, args));
+}
+
+void *weft_run_device_arena(weft_run *run) {
+  return to_pointer(run->session->device->arena.address);
+}
+
+const void *weft_run_device_constant(weft_run *run, int32_t index) {
+  weft_device *device = enter(run);
+  CUdeviceptr address = device ? weft_device_constant(device, index) : 0;
+  if (device && !address)
+    weft_device_pass_on(device);
+  return to_pointer(address);
+}
+
+const void *weft_run_device_input(weft_run *run, int32_t index) {
+  weft_device *device = enter(run);
+  if (!device || leave(device, weft_device_send_input(device, index)))
+    return NULL;
+  return to_pointer(device->inputs[index].memory.address);
+}
+
+void *weft_run_device_output(weft_run *run, int32_t index,
+                             const int64_t *dims) {
+  weft_device *device = enter(run);
+  if (!device || !weft_run_output(run, index, dims))
+    return NULL;
+  const weft_session *session = run->session;
+  weft_device_port *port = &device->outputs[index];
+  port->used = true;
+  if (leave(device, weft_device_reserve_port(
+                        device, port, session->outputs[index].bytes,
+                        "making room for the output",
+                        session->model->program->outputs[index].name)))
+    return NULL;
+  return to_pointer(port->memory.address);
+}
+
+void *weft_run_device_allocate(weft_run *run, const char *place,
+                               int64_t bytes) {
+  weft_device *device = enter(run);
+  if (!device)
+    return NULL;
+  if (bytes < 0) {
+    weft_run_functions.fault(run, place, WEFT_FAULT_NEGATIVE_SIZE, bytes, 0);
+    return NULL;
+  }
+  CUdeviceptr address = weft_device_allocate(device, bytes);
+  if (address)
+    return to_pointer(address);
+  if (device->status == WEFT_ERROR_DEVICE_MEMORY)
+    weft_run_functions.fault(run, place, WEFT_FAULT_OUT_OF_MEMORY, bytes, 0);
+  else
+    weft_device_pass_on(device);
+  return NULL;
+}
+
+int32_t weft_run_device_upload(weft_run *run, void *to, const void *from,
+                               int64_t bytes) {
+  weft_device *device = enter(run);
+  return !device ||
+         leave(device, weft_device_upload(device, to_address(to), from, bytes,
+                                          "copying to the GPU", NULL));
+}
+
+int32_t weft_run_device_download(weft_run *run, void *to, const void *from,
+                                 int64_t bytes) {
+  weft_device *device = enter(run);
+  return !device ||
+         leave(device, weft_device_download(device, to, to_address(from), bytes,
+                                            "copying from the GPU", NULL));
+}
+
+int32_t weft_run_device_copy(weft_run *run, void *to, const void *from,
+                             int64_t bytes) {
+  weft_device *device = enter(run);
+  if (!device || bytes == 0)
+    return !device;
+  return leave(device, WEFT_DEVICE_CALL(device, "copying on the GPU", NULL,
+                                        cuMemcpyDtoDAsync_v2, to_address(to),
+                                        to_address(from), (size_t)bytes,
+                                        device->stream));
+}
+
+int32_t weft_run_device_fill(weft_run *run, void *to, int32_t value,
+                             int64_t bytes) {
+  weft_device *device = enter(run);
+  if (!device || bytes == 0)
+    return !device;
+  return leave(device, WEFT_DEVICE_CALL(device, "filling memory of the GPU",
+                                        NULL, cuMemsetD8Async, to_address(to),
+                                        (unsigned char)value, (size_t)bytes,
+                                        device->stream));
+}
+
+int32_t weft_run_device_tensor_map(weft_run *run, const weft_tensor_map *map,
+                                   const void *address, const int64_t *dims,
+                                   const int64_t *strides, void *out) {
+  weft_device *device = enter(run);
+  return !device ||
+         leave(device, weft_device_tensor_map(device, map, to_address(address),
+                                              dims, strides, out));
+}
+
+void *weft_run_device_faults(weft_run *run) {
+  weft_device *device = enter(run);
+  if (!device || leave(device, weft_device_prepare_faults(device)))
+    return NULL;
+  return to_pointer(device->faults.address);
+}
