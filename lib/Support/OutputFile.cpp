@@ -19,6 +19,11 @@ llvm::Expected<UnfinishedFile> UnfinishedFile::create(llvm::StringRef path) {
   if (llvm::sys::fs::is_directory(path))
     return makeWriteError(path,
                           std::make_error_code(std::errc::is_a_directory));
+  llvm::sys::fs::file_status status;
+  if (!llvm::sys::fs::status(path, status) &&
+      status.type() != llvm::sys::fs::file_type::regular_file)
+    return llvm::createStringError("can't write '" + path +
+                                   "': it is no regular file");
   // A signal between the two steps would leave the file behind.
   sigset_t all, before;
   sigfillset(&all);

@@ -72,6 +72,7 @@ private:
   Value countOf(Value like);
   Value alongClasses(Value value, Value like);
   Value mean(Value perElement);
+  void requireClasses(Value counted);
   LossResult crossEntropy();
   Value binaryCrossEntropy();
   Value difference();
@@ -120,6 +121,23 @@ Value Loss::mean(Value perElement) {
   return (term(sumAll(perElement)) / term(countOf(perElement))).value;
 }
 
+/// Ends the run where a label that counts is the number of no class.
+void Loss::requireClasses(Value counted) {
+  // As unsigned numbers, negative ones are the largest.
+  auto type = typeOf(counted);
+  auto unsignedType =
+      type.clone(IntegerType::get(b.getContext(), 64, IntegerType::Unsigned));
+  Value highest =
+      reduce(ReduceKind::max, BitcastOp::create(b, unsignedType, counted),
+             llvm::to_vector(llvm::seq<int64_t>(0, type.getRank())));
+  highest = BitcastOp::create(
+      b, RankedTensorType::get({}, type.getElementType()), highest);
+  Value number = arith::IndexCastOp::create(
+      b, b.getIndexType(), tensor::ExtractOp::create(b, highest, ValueRange()));
+  RequireSizesOp::create(b, SizeRelation::below, number,
+                         tensor::DimOp::create(b, output, 1), "labels");
+}
+
 /// With p the logarithms of the probabilities, e the smoothing and C classes:
 /// `-(1 - e) p[label] - e / C * sum(p)`, the mean over the labels that count.
 /// Where the label is, is told by comparing class numbers: a product of the
@@ -157,8 +175,10 @@ LossResult Loss::crossEntropy() {
   Term isHit = compare(ComparePredicate::ge, term(hits), best);
   Term one = best.number(1), none = best.number(0);
   Value counted = choose(isHit, one, none).value;
-  if (!options.ignoreIndex)
+  if (!options.ignoreIndex) {
+    requireClasses(labels);
     return {mean(losses), mean(counted)};
+  }
   auto labelType = typeOf(labels);
   HostTensor ignored(RankedTensorType::get({}, labelType.getElementType()));
   ignored.setInt(0, *options.ignoreIndex);
@@ -167,6 +187,7 @@ LossResult Loss::crossEntropy() {
                           getSymbolicSizes(b, labels), ArrayRef<int64_t>());
   Term counts =
       compare(ComparePredicate::ne, term(labels), term(spreadIgnored));
+  requireClasses(choose(counts, term(labels), term(labels).number(0)).value);
   Term weights = choose(counts, one, none);
   Term total = term(sumAll(weights.value));
   auto meanOf = [&](Value value) {

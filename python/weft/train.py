@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import pathlib
 from typing import Any, Iterable, Mapping
 
 import numpy as np
@@ -194,13 +195,17 @@ class Trainer:
         text = json.dumps(header).encode()
         text += b" " * (-len(text) % 8)
         path = os.fspath(path)
-        with open(path + ".tmp", "wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for array in self._states.values():
-                file.write(array.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(path + ".tmp", path)
+        try:
+            with open(path + ".tmp", "wb") as file:
+                file.write(len(text).to_bytes(8, "little") + text)
+                for array in self._states.values():
+                    file.write(array.tobytes())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(path + ".tmp", path)
+        except OSError:
+            pathlib.Path(path + ".tmp").unlink(missing_ok=True)
+            raise
 
     def load(self, path: str | os.PathLike) -> None:
         """Goes on from what `save` or a checkpoint of `weft train` wrote."""

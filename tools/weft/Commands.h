@@ -128,6 +128,10 @@ private:
   std::vector<File> files;
 };
 
+/// Throws if the file `path` can't be written, as far as that can be told
+/// before; `bytes` is how long it will be at least.
+void checkOutput(const std::string &path, uint64_t bytes);
+
 /// Creates a folder unless it is there.
 void createFolder(const std::string &path);
 

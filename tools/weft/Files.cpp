@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,6 +111,26 @@ OutputFiles::~OutputFiles() {
     unlink(file.temporary.c_str());
     forget(file.temporary);
   }
+}
+
+void weft::tool::checkOutput(const std::string &path, uint64_t bytes) {
+  std::error_code error;
+  auto status = std::filesystem::status(path, error);
+  if (std::filesystem::is_directory(status))
+    throw failToWrite(path, EISDIR);
+  if (std::filesystem::exists(status) &&
+      !std::filesystem::is_regular_file(status))
+    throw Exit{1, "error: WFT6005: can't write '" + path +
+                      "': it is no regular file"};
+  OutputFiles probe;
+  probe.add(path, "");
+  auto folder = std::filesystem::absolute(path, error).parent_path();
+  auto space = std::filesystem::space(folder, error);
+  if (!error && space.available < bytes)
+    throw Exit{1, "error: WFT6005: can't write '" + path + "': it will have " +
+                      std::to_string(bytes) + " bytes, but the disk has " +
+                      std::to_string(space.available) +
+                      " left; make room, or choose another folder"};
 }
 
 void weft::tool::createFolder(const std::string &path) {

@@ -5,6 +5,7 @@
 #include "weft/Runtime/Train/ProgramStep.h"
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -146,11 +147,36 @@ static void writeModel(const TrainFlags &flags, train::ProgramStep &step,
   check(outcome, message);
 }
 
+/// Writes the model; an error says where the state is that would otherwise be
+/// lost.
+static void writeResult(const TrainFlags &flags, train::ProgramStep &step,
+                        const train::LoopResult &result) {
+  try {
+    writeModel(flags, step, result);
+  } catch (const Exit &exit) {
+    std::string message = exit.message;
+    while (message.ends_with('\n'))
+      message.pop_back();
+    throw Exit{exit.code, message + (result.checkpoint.empty()
+                                         ? "; there is no checkpoint: name a "
+                                           "folder with --checkpoint-dir"
+                                         : "; the trained state is in '" +
+                                               result.checkpoint +
+                                               "': the same command with "
+                                               "--resume writes it")};
+  }
+}
+
 static nlohmann::json describeNumber(double number) {
   return std::isnan(number) ? nlohmann::json() : nlohmann::json(number);
 }
 
 static void runTrain(const TrainFlags &flags) {
+  if (!flags.output.empty()) {
+    std::error_code ignored;
+    uintmax_t bytes = std::filesystem::file_size(flags.model, ignored);
+    checkOutput(flags.output, ignored ? 0 : bytes);
+  }
   std::unique_ptr<LoadedModel> training = compile(flags, false), evaluation;
   if (flags.data.validates())
     evaluation = compile(flags, true);
@@ -166,13 +192,13 @@ static void runTrain(const TrainFlags &flags) {
   train::LoopOptions loop = flags.getLoop(data.training().batches());
   train::LoopResult result =
       unwrap(train::train(*step, data.training(), data.validation(), loop));
+  if (!result.stopped && !flags.output.empty())
+    writeResult(flags, *step, result);
   if (!flags.profile.empty())
     check(weft_session_write_trace(weft_trainer_session(step->trainer()),
                                    flags.profile.c_str()));
   if (result.stopped)
     throw Exit{130, ""};
-  if (!flags.output.empty())
-    writeModel(flags, *step, result);
   if (!flags.json)
     return;
   nlohmann::json report = {

@@ -1,6 +1,7 @@
 //===- weft.cpp - Compiles and runs ONNX models ---------------------------===//
 
 #include "Commands.h"
+#include <csignal>
 #include <cstdio>
 #include <new>
 
@@ -23,6 +24,8 @@ int main(int argc, char **argv) {
   addBench(app);
   addTrain(app);
   addOps(app);
+  // A file that may not grow is an error of its own.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

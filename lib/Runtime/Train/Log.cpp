@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace weft::data;
@@ -38,8 +39,24 @@ static bool isBefore(std::string_view line, int64_t updates, int64_t epochs) {
                                          : numbers[0] <= updates;
 }
 
+/// Whether there is something at `path` that is no file to be replaced, such as
+/// a terminal.
+static bool isSpecial(const std::string &path) {
+  struct stat about = {};
+  return !stat(path.c_str(), &about) && !S_ISREG(about.st_mode);
+}
+
 Result<CsvLog> CsvLog::begin(const std::string &path,
                              const std::string &content) {
+  if (isSpecial(path)) {
+    std::FILE *file = std::fopen(path.c_str(), "abe");
+    if (!file)
+      return cannotWrite(path, errno);
+    CsvLog log(path, file);
+    if (std::fputs(content.c_str(), file) < 0 || std::fflush(file))
+      return cannotWrite(path, errno);
+    return log;
+  }
   AtomicFile fresh(path);
   int error = fresh.open();
   if (!error)

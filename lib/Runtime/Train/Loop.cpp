@@ -44,6 +44,7 @@ private:
   Status update(const Batch &batch);
   Status explainLoss(const Batch &batch, double loss, double rate) const;
   Status save();
+  Status saveAfter(const Status &failure);
   void log(const Record &record);
   void show(double loss);
   Metadata settings() const;
@@ -214,7 +215,9 @@ Status Loop::run() {
   if (status.ok() && saved != at.update)
     status = save();
   result.updates = at.update;
-  if (status.ok() && result.stopped)
+  if (!status.ok())
+    return saveAfter(status);
+  if (result.stopped)
     progress.say("stopped after update " + std::to_string(at.update) +
                  (result.checkpoint.empty()
                       ? "; there is no folder for checkpoints, so that "
@@ -384,6 +387,26 @@ Status Loop::save() {
   result.checkpoint = folder.pathOf(at.update);
   saved = at.update;
   return {};
+}
+
+/// After an error that is not of the state itself, keeps what has been reached,
+/// and says how to go on.
+Status Loop::saveAfter(const Status &failure) {
+  if (failure.is(Error::NotFinite) || failure.is(Error::CheckpointWrite) ||
+      at.update == 0)
+    return failure;
+  std::string outcome,
+      state = "the state after update " + std::to_string(at.update);
+  if (options.checkpoints.empty()) {
+    outcome = "; " + state + " is lost, as there is no folder for checkpoints";
+  } else if (Status status = saved == at.update ? Status() : save();
+             !status.ok()) {
+    outcome = "; and " + status.text();
+  } else {
+    outcome = "; " + state + " is saved as '" + result.checkpoint + "'; " +
+              options.resumeHint;
+  }
+  return Status::ofRuntime(failure.code(), failure.text() + outcome);
 }
 
 /// A log that can't be written is no reason to lose a run.

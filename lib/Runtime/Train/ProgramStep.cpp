@@ -2,6 +2,7 @@
 
 #include "weft/Runtime/Train/ProgramStep.h"
 #include "weft/Runtime/Data/Types.h"
+#include <cstdio>
 #include <cstring>
 
 using namespace weft;
@@ -18,6 +19,52 @@ static Status getError(weft_status status) {
   if (text.starts_with("WFT") && colon != std::string::npos)
     text.erase(0, colon + 2);
   return Status::ofRuntime(status, text);
+}
+
+/// The name of the field of `batch` that has `number` among its integers, and
+/// the position of its sample; null if there is none.
+static const char *findNumber(const weft_program *program,
+                              const data::Batch &batch, int64_t number,
+                              size_t &position) {
+  size_t field = 0;
+  for (int i = 0; i < program->num_inputs; ++i) {
+    if (program->inputs[i].role != WEFT_ROLE_DATA)
+      continue;
+    const weft_tensor &tensor = batch.tensors[field++];
+    int64_t width = weft_dtype_bytes(tensor.dtype);
+    if (tensor.dtype != WEFT_I64 && tensor.dtype != WEFT_I32)
+      continue;
+    for (int64_t at = 0; at < tensor.bytes; at += width) {
+      const char *element = static_cast<const char *>(tensor.data) + at;
+      int64_t wide = 0;
+      int32_t narrow = 0;
+      memcpy(width == 8 ? static_cast<void *>(&wide) : &narrow, element, width);
+      position = at / (tensor.bytes / batch.size());
+      if ((width == 8 ? wide : narrow) == number)
+        return program->inputs[i].name;
+    }
+  }
+  return nullptr;
+}
+
+/// The error of a run on `batch`. Where it is about an index that the data
+/// have, the sample is named.
+static Status getError(weft_status status, const weft_program *program,
+                       const data::Batch &batch) {
+  Status error = getError(status);
+  long long index = 0;
+  size_t position = 0;
+  if (status != WEFT_ERROR_FAULT_INDEX ||
+      sscanf(error.text().c_str(), "index %lld", &index) != 1)
+    return error;
+  const char *name = findNumber(program, batch, index, position);
+  if (!name)
+    return error;
+  return Status::ofRuntime(status, error.text() + "; '" + name +
+                                       "' of sample " +
+                                       std::to_string(batch.samples[position]) +
+                                       " is " + std::to_string(index) +
+                                       "; correct it, or leave the sample out");
 }
 
 static int findInput(const weft_program *program, const char *name) {
@@ -111,7 +158,7 @@ Result<double> ProgramStep::update(const data::Batch &batch, float rate,
   if (weft_status status =
           weft_step(owner, batch.tensors.size(), batch.tensors.data(), rate,
                     seed, outputs.size(), outputs.data()))
-    return getError(status);
+    return getError(status, training, batch);
   return readNumber(outputs[loss]);
 }
 
@@ -125,7 +172,7 @@ Result<Step::Evaluation> ProgramStep::evaluate(const data::Batch &batch) {
   if (weft_status status =
           weft_session_run(evaluator, inputs.size(), inputs.data(),
                            outputs.size(), outputs.data()))
-    return getError(status);
+    return getError(status, training, batch);
   Evaluation result;
   for (size_t i = 0; i < outputs.size(); ++i) {
     weft_role role = evaluation->outputs[i].role;
