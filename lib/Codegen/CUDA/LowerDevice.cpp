@@ -28,6 +28,7 @@ struct LowerDevice : weft::impl::LowerDevicePassBase<LowerDevice> {
     LLVMTypeConverter converter(&getContext());
     LLVMConversionTarget target(getContext());
     target.addLegalDialect<NVVM::NVVMDialect>();
+    target.addLegalOp<ModuleOp>();
     RewritePatternSet patterns(&getContext());
     // What libdevice has goes there, before the LLVM dialect's own functions,
     // most of which NVPTX has no code for.
@@ -42,7 +43,19 @@ struct LowerDevice : weft::impl::LowerDevicePassBase<LowerDevice> {
     populateFuncToLLVMConversionPatterns(converter, patterns);
     if (failed(
             applyFullConversion(getOperation(), target, std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    for (auto func : getOperation().getOps<LLVM::LLVMFuncOp>()) {
+      auto threads = func->getAttrOfType<IntegerAttr>(kThreadsAttr);
+      if (!threads)
+        continue;
+      func->removeAttr(kThreadsAttr);
+      Builder b(&getContext());
+      func->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                    b.getUnitAttr());
+      auto count = static_cast<int32_t>(threads.getInt());
+      func->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
+                    b.getDenseI32ArrayAttr({count, 1, 1}));
+    }
   }
 };
 } // namespace

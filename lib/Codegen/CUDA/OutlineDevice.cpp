@@ -1,6 +1,5 @@
 //===- OutlineDevice.cpp - A module of what runs on a GPU -----------------===//
 
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "weft/Codegen/CUDA/Passes.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 
@@ -27,10 +26,7 @@ struct OutlineDevice : weft::impl::OutlineDevicePassBase<OutlineDevice> {
         auto func = module.lookupSymbol<func::FuncOp>(task.getAttr());
         func->moveBefore(device.getBody(), device.getBody()->end());
         func.setPublic();
-        func->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
-                      b.getUnitAttr());
-        func->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
-                      b.getDenseI32ArrayAttr({launch.getThreads(), 1, 1}));
+        func->setAttr(kThreadsAttr, b.getI32IntegerAttr(launch.getThreads()));
       }
     }
     if (device.getBody()->empty())

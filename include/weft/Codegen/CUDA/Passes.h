@@ -10,6 +10,9 @@ namespace weft {
 /// The name of the module that `cuda-outline-device` puts device code into.
 inline constexpr llvm::StringLiteral kDeviceModule = "weft_device";
 
+/// Attribute of functions in it that are launched: the threads of a block.
+inline constexpr llvm::StringLiteral kThreadsAttr = "weft.threads";
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "weft/Codegen/CUDA/Passes.h.inc"

@@ -34,20 +34,20 @@ def OutlineDevicePass : Pass<"cuda-outline-device", "::mlir::ModuleOp"> {
   let summary = "Move the functions that run on a GPU into a module of their own";
   let description = [{
     The tasks of kernels with `device` go to a module `@weft_device` inside
-    the program's, where they are marked as kernels with as many threads as the
+    the program's, where the attribute `weft.threads` says how many threads the
     launch will have.
 
     Requires: nothing.
     Ensures: no task of such a kernel is left in the program's module.
   }];
-  let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
 }
 
 def LowerDevicePass : Pass<"cuda-lower-device", "::mlir::ModuleOp"> {
   let summary = "Lower device code to the LLVM and NVVM dialects";
   let description = [{
     Runs on `@weft_device`. Functions of the `math` dialect that GPUs have no
-    instruction for become calls of libdevice (`__nv_*`).
+    instruction for become calls of libdevice (`__nv_*`). Functions with
+    `weft.threads` become kernels.
 
     Requires: control flow lowered to `cf`, math in f32 or f64.
     Ensures: the module holds nothing but LLVM and NVVM.
