@@ -41,6 +41,8 @@ static cl::opt<int> timeRuns(
     "time", cl::init(0),
     cl::desc("Print each kernel's fastest time of so many runs on one thread"));
 static cl::opt<std::string> mcpu("mcpu", cl::desc("Processor"));
+static cl::opt<std::string>
+    cudaArch("cuda-arch", cl::desc("Run kernels on a GPU: the architecture"));
 static cl::opt<std::string> dumpStages("dump-stages",
                                        cl::desc("Folder for the IR"));
 
@@ -132,6 +134,8 @@ Outcome Batch::run() {
   PipelineOptions options;
   options.inProcess = true;
   options.target.cpu = mcpu;
+  if (!cudaArch.empty())
+    options.device.emplace().arch = cudaArch;
   options.dumpStages = dumpStages;
   FailureOr<std::unique_ptr<Program>> program = Program::create(cases, options);
   if (mlir::failed(program))

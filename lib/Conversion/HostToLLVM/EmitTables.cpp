@@ -321,7 +321,8 @@ Operation *TableBuilder::noArena() {
                                        LLVM::LLVMFunctionType::get(i64, ptr),
                                        LLVM::Linkage::Internal);
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(func.addEntryBlock(b));
+  Block *block = func.addEntryBlock(b);
+  b.setInsertionPointToStart(block);
   LLVM::ReturnOp::create(b, constant(i64, 0));
   return func;
 }
@@ -347,7 +348,9 @@ void TableBuilder::program(StringRef target, StringRef producer) {
   types.append(5, i32);
   types.append(5, ptr);
   types.append({i64, ptr, ptr, ptr});
+  // Of a program on a device, the arena is there.
   Operation *device = deviceCode(kernelOps);
+  Operation *hostArena = device ? noArena() : arenaBytes();
   table("weft_program", types, 1, [&](size_t) {
     Fields fields{constant(i32, WEFT_PROGRAM_ABI)};
     for (Operation *text : texts)
@@ -357,8 +360,7 @@ void TableBuilder::program(StringRef target, StringRef producer) {
     for (Operation *table : tables)
       fields.push_back(addressOf(table));
     fields.push_back(constant(i64, scratch));
-    // Of a program on a device, the arena is there.
-    fields.push_back(addressOf(device ? noArena() : arenaBytes()));
+    fields.push_back(addressOf(hostArena));
     fields.push_back(addressOf(module.lookupSymbol("weft_run")));
     fields.push_back(addressOf(device));
     return fields;

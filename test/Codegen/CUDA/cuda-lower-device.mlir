@@ -1,0 +1,18 @@
+// RUN: weft-opt %s -cuda-lower-device | FileCheck %s
+
+// Functions that are launched become kernels, and math calls libdevice.
+//       CHECK: llvm.func @__nv_tanhf(f32) -> f32
+//       CHECK: llvm.func @tanh_0_task(%[[X:.+]]: !llvm.ptr, %{{.+}}: i64)
+//  CHECK-SAME:     nvvm.kernel, nvvm.maxntid = array<i32: 256, 1, 1>
+//   CHECK-NOT:     weft.threads
+//       CHECK:   nvvm.read.ptx.sreg.tid.x
+//       CHECK:   llvm.call @__nv_tanhf(
+//   CHECK-NOT: func.func
+func.func @tanh_0_task(%x: !llvm.ptr, %n: index) attributes {weft.threads = 256 : i32} {
+  %0 = nvvm.read.ptx.sreg.tid.x : i32
+  %1 = llvm.getelementptr %x[%0] : (!llvm.ptr, i32) -> !llvm.ptr, f32
+  %2 = llvm.load %1 : !llvm.ptr -> f32
+  %3 = math.tanh %2 : f32
+  llvm.store %3, %1 : f32, !llvm.ptr
+  return
+}
