@@ -22,29 +22,43 @@ using ::onnx::TypeProto;
 
 namespace {
 
-/// The schema registry with careful data propagation: ONNX's makes one message
-/// for each element of a vector, and throws away a node's types if the vector
-/// is one whose data has been taken out.
+/// The schema registry with the types of gradients and with careful data
+/// propagation: ONNX's makes one message for each element of a vector, and
+/// throws away a node's types if the vector is one whose data has been taken
+/// out.
 class CarefulRegistry : public ::onnx::ISchemaRegistry {
 public:
   const OpSchema *GetSchema(const std::string &name, int version,
                             const std::string &domain) const override {
     const OpSchema *schema =
         ::onnx::OpSchemaRegistry::Schema(name, version, domain);
-    if (!schema || !schema->has_data_propagation_function())
+    bool isGradient = schema && schema->Name() == "Gradient" &&
+                      schema->domain() == "ai.onnx.preview.training";
+    if (!schema || !(schema->has_data_propagation_function() || isGradient))
       return schema;
     auto [it, isNew] = schemas.try_emplace(schema);
     if (isNew) {
       it->second = std::make_unique<OpSchema>(*schema);
-      it->second->PartialDataPropagationFunction(
-          [schema](::onnx::DataPropagationContext &context) {
-            propagate(*schema, context);
-          });
+      if (isGradient)
+        it->second->TypeAndShapeInferenceFunction(inferGradient);
+      else
+        it->second->PartialDataPropagationFunction(
+            [schema](::onnx::DataPropagationContext &context) {
+              propagate(*schema, context);
+            });
     }
     return it->second.get();
   }
 
 private:
+  /// A gradient is like the tensor that it is of; ONNX says nothing of it.
+  static void inferGradient(::onnx::InferenceContext &context) {
+    size_t count = std::min(context.getNumInputs(), context.getNumOutputs());
+    for (size_t i = 0; i < count; ++i)
+      if (const TypeProto *type = context.getInputType(i))
+        *context.getOutputType(i) = *type;
+  }
+
   static void propagate(const OpSchema &schema,
                         ::onnx::DataPropagationContext &context) {
     constexpr int64_t maxElements = 4096;

@@ -36,6 +36,8 @@ static void addPassesToTensor(OpPassManager &pm,
   // ONNX nodes become ops with one meaning each; what depends on sizes alone
   // becomes arithmetic on sizes.
   pm.addPass(createConvertONNXToWeftPass());
+  // Before anything is folded: gradients that the model itself asks for.
+  pm.addPass(createExpandGradientsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -25,6 +25,23 @@ def PrepareTrainingPass : Pass<"prepare-training", "::mlir::ModuleOp"> {
   ];
 }
 
+def ExpandGradientsPass : Pass<"expand-gradients", "::mlir::ModuleOp"> {
+  let summary = "Put the ops of gradients in the place of `weft.gradient`";
+  let description = [{
+    Differentiates what each `weft.gradient` stands behind, in program order, so
+    that a gradient of a gradient finds ops. One inside a branch or a loop whose
+    `y` is made outside moves out to it. Then `weft.independent` is replaced by
+    its operand.
+
+    Requires: ops of the tensor language.
+    Ensures: neither op is left.
+  }];
+  let dependentDialects = ["::weft::WeftDialect"];
+  let statistics = [
+    Statistic<"numExpanded", "gradients", "Gradients that were expanded">
+  ];
+}
+
 def BuildTrainingStepPass : Pass<"build-training-step", "::mlir::ModuleOp"> {
   let summary = "Add loss, gradients and the optimizer to a model";
   let description = [{

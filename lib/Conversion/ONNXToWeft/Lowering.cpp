@@ -38,6 +38,15 @@ Value Lowering::lookup(Value from) const {
   return {};
 }
 
+void Lowering::map(Value from, Value to) {
+  auto type = dyn_cast<RankedTensorType>(to.getType());
+  if (independents.contains(from) && type &&
+      isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(
+          type.getElementType()))
+    to = IndependentOp::create(b, to, onnx::getValueName(from));
+  mapping.map(from, to);
+}
+
 Value Lowering::operand(onnx::Node node, unsigned index) {
   Value from = node.getOperand(index);
   return from ? lookup(from) : Value();
@@ -59,6 +68,9 @@ void Lowering::lowerBlock(Block &block) {
         lowerNode(onnx::Node(&op));
       continue;
     }
+    // An argument may stand for itself, held apart.
+    if (isa<IndependentOp>(op))
+      continue;
     for (OpOperand &operand : op.getOpOperands())
       if (Value to = mapping.lookupOrNull(operand.get()))
         operand.set(to);
@@ -162,7 +174,7 @@ void Lowering::mapResults(onnx::Node node, ArrayRef<Value> results) {
       if (refined != type)
         value = tensor::CastOp::create(b, refined, value);
     }
-    mapping.map(from[index], value);
+    map(from[index], value);
   }
 }
 
@@ -175,7 +187,7 @@ FailureOr<SmallVector<Value>> Lowering::lowerGraph(Region &graph,
   Block &block = graph.front();
   for (auto [from, to] : llvm::zip(block.getArguments(), arguments))
     if (to)
-      mapping.map(from, to);
+      map(from, to);
   lowerBlock(block);
   SmallVector<Value> yields;
   for (Value from : block.back().getOperands()) {

@@ -184,6 +184,8 @@ public:
   /// Lowers the ops of a block, but for its terminator, at the builder's
   /// insertion point.
   void lowerBlock(mlir::Block &block);
+  /// Lowers one node there and maps its results.
+  void lowerNode(onnx::Node node);
   /// What the value of the onnx dialect was lowered to; null if nothing.
   mlir::Value lookup(mlir::Value from) const;
   /// Lowers the ops of a sub-graph at the builder's insertion point, with
@@ -191,7 +193,7 @@ public:
   llvm::FailureOr<llvm::SmallVector<mlir::Value>>
   lowerGraph(mlir::Region &graph, llvm::ArrayRef<mlir::Value> arguments);
   /// Maps a value of the onnx dialect to a lowered one.
-  void map(mlir::Value from, mlir::Value to) { mapping.map(from, to); }
+  void map(mlir::Value from, mlir::Value to);
 
   /// A sequence (or optional) whose length is known is a list of values that
   /// exists at compile time only.
@@ -228,6 +230,10 @@ public:
   llvm::SmallVector<Unsupported> unsupportedNodes;
   bool hasFailed = false;
 
+  /// Values of the onnx dialect that gradients are asked for. What they are
+  /// lowered to is kept apart from what it is made of.
+  llvm::DenseSet<mlir::Value> independents;
+
 private:
   using Scalars = llvm::SmallVector<mlir::OpFoldResult>;
   /// An operation on sizes: its name and operands.
@@ -237,7 +243,6 @@ private:
     return {name, lhs.getOpaqueValue(), rhs.getOpaqueValue()};
   }
 
-  void lowerNode(onnx::Node node);
   bool haveOperands(onnx::Node node) const;
   /// Blames `node` for ops that are behind `last` and that the verifier
   /// refuses, and adds checks of the sizes that they rely on at run time.
@@ -297,6 +302,7 @@ void addPartLowerings(LoweringTable &table);
 void addSourceLowerings(LoweringTable &table);
 void addSelectionLowerings(LoweringTable &table);
 void addGatherScatterLowerings(LoweringTable &table);
+void addGradientLowerings(LoweringTable &table);
 void addReductionLowerings(LoweringTable &table);
 void addContractionLowerings(LoweringTable &table);
 void addEinsumLowerings(LoweringTable &table);
@@ -315,6 +321,10 @@ void addSignalLowerings(LoweringTable &table);
 void addSequenceLowerings(LoweringTable &table);
 void addClassicalLowerings(LoweringTable &table);
 void addOptimizerLowerings(LoweringTable &table);
+
+/// Collects the values below `root` that its Gradient nodes differentiate by.
+void findIndependents(mlir::Operation *root,
+                      llvm::DenseSet<mlir::Value> &independents);
 
 } // namespace weft
 

@@ -29,7 +29,7 @@ static LoweringTable createTable() {
       addQuantizationLowerings,  addRandomLowerings,
       addImageLowerings,         addSignalLowerings,
       addSequenceLowerings,      addClassicalLowerings,
-      addOptimizerLowerings,
+      addOptimizerLowerings,     addGradientLowerings,
   };
   LoweringTable table;
   for (auto *family : families)
@@ -138,10 +138,11 @@ static void checkSignature(func::FuncOp func, Lowering &lowering) {
 static void lowerFunction(func::FuncOp func, Lowering &lowering) {
   checkSignature(func, lowering);
   Block &body = func.getBody().front();
-  for (BlockArgument argument : body.getArguments())
-    lowering.map(argument, argument);
+  findIndependents(func, lowering.independents);
   lowering.b.setInsertionPoint(body.getTerminator());
   lowering.b.setLoc(func.getLoc());
+  for (BlockArgument argument : body.getArguments())
+    lowering.map(argument, argument);
   lowering.lowerBlock(body);
   if (failed(lowerReturn(func, lowering)) || lowering.hasFailed ||
       !lowering.unsupportedNodes.empty())

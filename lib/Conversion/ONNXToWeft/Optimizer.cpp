@@ -108,14 +108,8 @@ static LogicalResult lowerMomentum(Lowering &lower, Node node,
   });
 }
 
-static LogicalResult lowerGradient(Lowering &lower, Node node,
-                                   SmallVectorImpl<Value> &results) {
-  return lower.unsupported(node, "gradients inside an inference graph");
-}
-
 void weft::addOptimizerLowerings(LoweringTable &table) {
   table["training.Adagrad"] = lowerAdagrad;
   table["training.Adam"] = lowerAdam;
-  table["training.Gradient"] = lowerGradient;
   table["training.Momentum"] = lowerMomentum;
 }

@@ -4,6 +4,7 @@
 #define WEFT_DIALECT_WEFT_IR_WEFTOPS
 
 include "weft/Dialect/Weft/IR/WeftElementwise.td"
+include "weft/Dialect/Weft/IR/WeftGradient.td"
 include "weft/Dialect/Weft/IR/WeftMovement.td"
 include "weft/Dialect/Weft/IR/WeftStructured.td"
 
