@@ -125,6 +125,18 @@ weft_outcome weft_export_updated(const char *path, const char *output,
 weft_outcome weft_inspect_trainable(const char *path, const char *settings,
                                     char **json, char **message);
 
+/// Tells as JSON of the training that the model brings along in its training
+/// info; null if there is none. An object with "algorithms", their number,
+/// "loss", the name of what is minimised (absent if unknown), "rate", its
+/// "name" and perhaps its "default" (absent if the algorithm takes none),
+/// "updates", an array of objects with "name", "role" (parameter or state) and
+/// "value", "initialized", names of what initialization assigns to, and
+/// "inputs", names of what an iteration is given. `settings` are those of
+/// training, of which "loss" matters; NULL: none. `*json` is to be freed with
+/// weft_message_free().
+weft_outcome weft_inspect_training(const char *path, const char *settings,
+                                   char **json, char **message);
+
 /// The settings of training steps, one line each: name, values, meaning. To be
 /// freed with weft_message_free().
 char *weft_describe_training(void);

@@ -211,8 +211,13 @@ extern "C" weft_outcome weft_inspect_file(const char *path, char **json,
   CompileSession session(nullptr);
   session.readFile(path);
   *json = nullptr;
-  if (session.module) {
+  bool isSound = bool(session.module);
+  if (isSound) {
     llvm::json::Object model = describeModel(*session.module);
+    auto training = describeOwnTraining(session, path, "algorithm=true");
+    isSound = succeeded(training);
+    if (isSound && training->getAsObject())
+      model["training"] = std::move(*training);
     if (OwningOpRef<ModuleOp> lowered = session.lowerCopy(Stage::Tensor))
       model["flops"] = describeCosts(*session.module, *lowered);
     std::string text;
@@ -220,5 +225,5 @@ extern "C" weft_outcome weft_inspect_file(const char *path, char **json,
         << llvm::formatv("{0:2}", llvm::json::Value(std::move(model)));
     *json = strdup(text.c_str());
   }
-  return session.finish(!session.module, message);
+  return session.finish(!isSound, message);
 }

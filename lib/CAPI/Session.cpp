@@ -5,6 +5,7 @@
 #include "weft/Conversion/ONNXToWeft.h"
 #include "weft/Dialect/Host/IR/HostDialect.h"
 #include "weft/Import/Import.h"
+#include "weft/Training/Options.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 #include <cstring>
@@ -139,6 +140,23 @@ void CompileSession::parseDims(StringRef text) {
   }
 }
 
+/// What of the model is wanted. Settings that are wrong are told of later.
+static ImportOptions getImportOptions(PipelineOptions &pipeline) {
+  ImportOptions options;
+  auto training = TrainingOptions::parse(pipeline.training.value_or(""));
+  if (!training) {
+    llvm::consumeError(training.takeError());
+    return options;
+  }
+  if (training->initialize) {
+    options.part = ModelPart::Initialization;
+    pipeline.training.reset();
+  } else if (training->algorithm) {
+    options.part = ModelPart::Training;
+  }
+  return options;
+}
+
 void CompileSession::readFile(StringRef path) {
   if (!isUsable)
     return;
@@ -146,7 +164,7 @@ void CompileSession::readFile(StringRef path) {
   if (llvm::sys::path::extension(path) == ".mlir")
     module = parseSourceFile<ModuleOp>(path, &context);
   else
-    module = importFile(context, path);
+    module = importFile(context, path, getImportOptions(pipeline));
 }
 
 void CompileSession::readBytes(const void *bytes, size_t size) {
@@ -154,7 +172,8 @@ void CompileSession::readBytes(const void *bytes, size_t size) {
     return;
   auto copy = std::make_unique<char[]>(size);
   memcpy(copy.get(), bytes, size);
-  module = importBytes(context, std::move(copy), size);
+  module = importBytes(context, std::move(copy), size, "<memory>", "",
+                       getImportOptions(pipeline));
 }
 
 LogicalResult CompileSession::runTo(Stage last) {

@@ -68,6 +68,13 @@ void writeProgramHeader(mlir::ModuleOp module, llvm::StringRef name,
 /// What an imported model is; see weft_inspect_file.
 llvm::json::Object describeModel(mlir::ModuleOp module);
 
+/// The training that the model at `path`, whose graph is `module`, brings
+/// along; see weft_inspect_training. Null if there is none; fails after an
+/// error.
+llvm::FailureOr<llvm::json::Value>
+describeOwnTraining(CompileSession &session, llvm::StringRef path,
+                    llvm::StringRef settings);
+
 /// What running a model costs, given its nodes and what became of them.
 llvm::json::Object describeCosts(mlir::ModuleOp imported,
                                  mlir::ModuleOp lowered);

@@ -50,6 +50,7 @@ private:
   Type convertTensorType(const TypeProto::Tensor &type);
   ArrayAttr getDimNames(const TypeProto &type);
   DictionaryAttr getValueAttrs(const ::onnx::ValueInfoProto &value);
+  DictionaryAttr getInputAttrs(const ::onnx::ValueInfoProto &value);
 
   // Attributes.
   Attribute convertAttr(const NodeProto &node, const AttributeProto &attr);
@@ -71,6 +72,8 @@ private:
                             OperationState &state);
   FailureOr<Type> getResultType(const NodeProto &node, StringRef name,
                                 Scope &scope);
+  LogicalResult addUpdates(Scope &scope, SmallVectorImpl<Value> &outputs,
+                           SmallVectorImpl<Attribute> &attrs);
   LogicalResult getOutputs(const GraphProto &graph, Scope &scope,
                            SmallVectorImpl<Value> &values);
   Value buildConstant(StringRef name, TypedAttr value, Location loc);
@@ -151,6 +154,18 @@ ModuleBuilder::getValueAttrs(const ::onnx::ValueInfoProto &value) {
   if (ArrayAttr dims = getDimNames(value.type()))
     attrs.push_back(b.getNamedAttr("weft.dims", dims));
   return b.getDictionaryAttr(attrs);
+}
+
+/// Those of an input of the model.
+DictionaryAttr
+ModuleBuilder::getInputAttrs(const ::onnx::ValueInfoProto &value) {
+  NamedAttrList attrs(getValueAttrs(value));
+  if (value.name() == model.rate) {
+    attrs.set("weft.role", b.getStringAttr("rate"));
+    if (model.defaultRate)
+      attrs.set("weft.default", b.getF32FloatAttr(*model.defaultRate));
+  }
+  return attrs.getDictionary(&context);
 }
 
 //===----------------------------------------------------------------------===//
@@ -283,9 +298,8 @@ DictionaryAttr ModuleBuilder::getModelAttr() {
     attrs.set("model_version", b.getI64IntegerAttr(proto.model_version()));
   if (proto.metadata_props_size() != 0)
     attrs.set("metadata", getDictionary(proto.metadata_props()));
-  // Its graphs are not imported.
-  if (proto.training_info_size() != 0)
-    attrs.set("training_info", b.getI64IntegerAttr(proto.training_info_size()));
+  if (model.numTrainings != 0)
+    attrs.set("training_info", b.getI64IntegerAttr(model.numTrainings));
   return attrs.getDictionary(&context);
 }
 
@@ -444,6 +458,33 @@ LogicalResult ModuleBuilder::getOutputs(const GraphProto &graph, Scope &scope,
   return success();
 }
 
+/// What is assigned to initializers leaves the function under their names. An
+/// initialization returns nothing else.
+LogicalResult ModuleBuilder::addUpdates(Scope &scope,
+                                        SmallVectorImpl<Value> &outputs,
+                                        SmallVectorImpl<Attribute> &attrs) {
+  bool isTraining = options.part == ModelPart::Training;
+  if (options.part == ModelPart::Initialization) {
+    outputs.clear();
+    attrs.clear();
+  }
+  for (const ValueUpdate &update : model.updates) {
+    NamedAttrList entries;
+    entries.set("weft.name", b.getStringAttr(update.initializer));
+    if (isTraining) {
+      entries.set("weft.role",
+                  b.getStringAttr(update.isWeight ? "parameter" : "state"));
+      entries.set("weft.updates", b.getStringAttr(update.value));
+    }
+    attrs.push_back(entries.getDictionary(&context));
+    outputs.push_back(scope.find(update.value));
+    if (!outputs.back())
+      return report.error(Code::Graph,
+                          "output '" + Twine(update.value) + "' has no value");
+  }
+  return success();
+}
+
 OwningOpRef<ModuleOp> ModuleBuilder::run() {
   const GraphProto &graph = model.proto.graph();
   OwningOpRef<ModuleOp> module = ModuleOp::create(report.getLoc());
@@ -472,7 +513,7 @@ OwningOpRef<ModuleOp> ModuleBuilder::run() {
       return nullptr;
     }
     scope.values[input.name()] = block->addArgument(type, getLoc(input.name()));
-    inputAttrs.push_back(getValueAttrs(input));
+    inputAttrs.push_back(getInputAttrs(input));
   }
   SmallVector<Value> outputs;
   if (failed(buildBody(graph, scope)) ||
@@ -480,6 +521,8 @@ OwningOpRef<ModuleOp> ModuleBuilder::run() {
     return nullptr;
   for (const auto &output : graph.output())
     outputAttrs.push_back(getValueAttrs(output));
+  if (failed(addUpdates(scope, outputs, outputAttrs)))
+    return nullptr;
   func::ReturnOp::create(b, report.getLoc(), outputs);
   function.setType(b.getFunctionType(block->getArgumentTypes(),
                                      TypeRange(ValueRange(outputs))));

@@ -53,10 +53,11 @@ private:
 using Properties = ArrayRef<std::pair<std::string, std::string>>;
 
 /// Where a message stands, as far as it tells whether its tensors are those of
-/// the main graph.
+/// the main graph or of an algorithm that trains it.
 struct Place {
   Message message = Message::Model;
   unsigned depth = 0;
+  bool isMainGraph = false;
   bool isInitializer = false;
   /// What the Constant node around it makes; empty if there is none.
   StringRef constant;
@@ -283,7 +284,10 @@ Expected<std::optional<Place>> Place::enter(const Field &field) const {
   if (depth == maxDepth)
     return tooDeep();
   Place next{*child, depth + 1};
-  bool isMainGraph = message == Message::Graph && depth == 1;
+  next.isMainGraph =
+      message == Message::Model
+          ? *child == Message::Graph
+          : message == Message::Training && field.number == TrainingAlgorithm;
   next.isInitializer = isMainGraph && *child == Message::Tensor;
   if (isMainGraph && *child == Message::Node) {
     Expected<StringRef> name = readConstantName(field.payload);

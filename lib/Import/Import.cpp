@@ -128,6 +128,12 @@ static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
       isText(bytes, name)
           ? parseText(StringRef(bytes.data(), bytes.size()), model, report)
           : parseBinary(bytes, file, limit, model, report);
+  model.numTrainings = model.proto.training_info_size();
+  if (succeeded(parsed) && options.part == ModelPart::Training)
+    parsed = combineTraining(model, report);
+  if (succeeded(parsed) && options.part == ModelPart::Initialization)
+    parsed = takeInitialization(model, report);
+  model.proto.clear_training_info();
   if (failed(parsed) || failed(densify(model, report)) ||
       failed(resolveTensors(model, limit, report)) ||
       failed(inlineFunctions(model, report)) ||

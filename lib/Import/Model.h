@@ -26,6 +26,7 @@ enum class Code {
   Unsupported = 1011,
   Export = 1012,
   Type = 1013,
+  Training = 1014,
 };
 
 /// Emits the errors of one model, the first twenty of them.
@@ -44,6 +45,13 @@ private:
   unsigned count = 0;
 };
 
+/// What training or initialization assigns to an initializer.
+struct ValueUpdate {
+  std::string initializer;
+  std::string value; ///< the output that it becomes
+  bool isWeight;     ///< of the model itself, not of its algorithm
+};
+
 /// A parsed model and where the bytes of its large tensors are.
 struct Model {
   ::onnx::ModelProto proto;
@@ -55,6 +63,14 @@ struct Model {
   /// The version of the main operator set that the file was written for; 0 if
   /// it does not use the main operator set.
   int64_t sourceOpset = 0;
+  /// How many algorithms of training the file brings along.
+  int numTrainings = 0;
+  /// Of a graph that is a step of training or an initialization.
+  std::vector<ValueUpdate> updates;
+  /// The input that is the learning rate of a step of training, if there is
+  /// one, and what it is where nobody says otherwise.
+  std::string rate;
+  std::optional<float> defaultRate;
 };
 
 /// "node 'conv1' (Conv)", or the first output in place of a missing name.
@@ -85,6 +101,13 @@ void forEachTensor(::onnx::FunctionProto &function,
 /// Parses ONNX's text syntax.
 llvm::LogicalResult parseText(llvm::StringRef text, Model &model,
                               Report &report);
+
+/// Makes the graph one iteration of the model's own training: the graph and the
+/// algorithms behind it.
+llvm::LogicalResult combineTraining(Model &model, Report &report);
+
+/// Makes the graph the initialization of the model's own training.
+llvm::LogicalResult takeInitialization(Model &model, Report &report);
 
 /// Makes dense tensors of sparse ones.
 llvm::LogicalResult densify(Model &model, Report &report);

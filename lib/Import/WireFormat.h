@@ -37,6 +37,7 @@ enum : uint64_t {
   TensorExternalData = 13,
   TensorDataLocation = 14,
   ModelMetadata = 14,
+  TrainingAlgorithm = 2,
   NodeOutput = 2,
   NodeOpType = 4,
   NodeDomain = 7,

@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "weft/Autodiff/Autodiff.h"
 #include "weft/Dialect/Weft/IR/Terms.h"
+#include "weft/Training/Algorithm.h"
 #include "weft/Training/Passes.h"
 
 namespace weft {
@@ -268,6 +269,8 @@ LogicalResult StepBuilder::run() {
 void BuildTrainingStepPass::runOnOperation() {
   if (failed(runOnMain(getOperation(), settings,
                        [](func::FuncOp main, const TrainingOptions &options) {
+                         if (options.algorithm)
+                           return buildAlgorithmStep(main, options);
                          return StepBuilder(main, options).run();
                        })))
     signalPassFailure();

@@ -172,6 +172,13 @@ static const Setting settings[] = {
     {"evaluate", "true or false",
      "Only the loss and the metrics, without training [false]",
      [](StringRef value, Options &o) { return readFlag(value, o.evaluate); }},
+    {"algorithm", "true or false",
+     "Train as the model's training info says, without loss and optimizer "
+     "[false]",
+     [](StringRef value, Options &o) { return readFlag(value, o.algorithm); }},
+    {"initialize", "true or false",
+     "Only what that training starts from [false]",
+     [](StringRef value, Options &o) { return readFlag(value, o.initialize); }},
 };
 
 static llvm::Error makeError(const llvm::Twine &message) {
@@ -202,6 +209,15 @@ llvm::Expected<TrainingOptions> TrainingOptions::parse(StringRef text) {
                        found->values);
   }
   // What would be passed over in silence is refused.
+  if (options.algorithm || options.initialize)
+    for (StringRef part : parts) {
+      StringRef name = part.split('=').first;
+      if (!part.starts_with("loss=output:") && name != "output" &&
+          name != "evaluate" && name != "algorithm" && name != "initialize")
+        return makeError("'" + name +
+                         "' can't be set where the model's own algorithm "
+                         "trains: only its loss can, by loss=output:NAME");
+    }
   bool hasMomentum = options.optimizer == OptimizerKind::SGD ||
                      options.optimizer == OptimizerKind::RMSProp;
   if (options.momentum > 0 && !hasMomentum)

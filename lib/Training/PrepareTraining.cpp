@@ -5,6 +5,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "weft/Dialect/ONNX/IR/Node.h"
 #include "weft/Dialect/ONNX/IR/ONNXDialect.h"
+#include "weft/Training/Algorithm.h"
 #include "weft/Training/Parameters.h"
 #include "weft/Training/Passes.h"
 
@@ -153,6 +154,8 @@ LogicalResult Preparation::run() {
 void PrepareTrainingPass::runOnOperation() {
   if (failed(runOnMain(getOperation(), settings,
                        [](func::FuncOp main, const TrainingOptions &options) {
+                         if (options.algorithm)
+                           return prepareAlgorithm(main, options);
                          return Preparation(main, options).run();
                        })))
     signalPassFailure();

@@ -79,11 +79,16 @@ class RMSProp:
     name = "rmsprop"
 
 
-def _settings(optimizer: Any, loss: str, others: Mapping[str, Any]) -> str:
+def _settings(optimizer: Any, loss: str | None, others: Mapping[str, Any]) -> str:
     """The text that the compiler reads (`weft compile --help`)."""
-    words = [f"loss={loss}", f"optimizer={optimizer.name}"]
-    numbers = {f.name: getattr(optimizer, f.name) for f in dataclasses.fields(optimizer)}
-    numbers.pop("rate")
+    if optimizer is None:
+        words, numbers = ["algorithm=true"], {}
+        if loss is not None:
+            words.append(f"loss={loss}")
+    else:
+        words = [f"loss={loss or 'cross-entropy'}", f"optimizer={optimizer.name}"]
+        numbers = {f.name: getattr(optimizer, f.name) for f in dataclasses.fields(optimizer)}
+        numbers.pop("rate")
     for key, value in {**numbers, **others}.items():
         if isinstance(value, bool):
             value = str(value).lower()
@@ -95,7 +100,10 @@ class Trainer:
     """A model, compiled as a training step, and its state.
 
     model: the path of an ONNX file.
-    loss: cross-entropy, bce, mse, l1, huber, or output:NAME.
+    loss: cross-entropy, bce, mse, l1, huber, or output:NAME [cross-entropy].
+    optimizer: None for a model that brings its training along (training info):
+    then `rate` is the learning rate, and the loss is known. What the training
+    info initializes starts from what the file holds.
     seed: of what the model draws at random.
     settings: those of `weft train --set`, as ``bn="train"``, ``clip_norm=1.0``.
     """
@@ -104,8 +112,9 @@ class Trainer:
         self,
         model: str | os.PathLike,
         *,
-        loss: str = "cross-entropy",
+        loss: str | None = None,
         optimizer: Any = SGD(),
+        rate: float | None = None,
         seed: int = 0,
         threads: int = 0,
         mcpu: str | None = None,
@@ -113,7 +122,10 @@ class Trainer:
     ):
         self._path = os.fspath(model)
         self._settings = _settings(optimizer, loss, settings)
-        self.rate, self._seed = optimizer.rate, seed
+        self.rate = optimizer.rate if rate is None and optimizer is not None else rate
+        if self.rate is None:
+            raise Error("error: without an optimizer 'rate' is needed")
+        self._seed = seed
         source = _weft.Source(self._path, mcpu, None, None, self._settings)
         try:
             self._trainer = _weft.Trainer.compile(source, threads)

@@ -19,16 +19,21 @@ struct TrainFlags {
   DataFlags data;
   std::string model, output;
   // Settings of the step, as weft_describe_training() lists them.
-  std::string loss = "cross-entropy", optimizer = "sgd", train, freeze, bn;
+  std::string loss, optimizer, train, freeze, bn;
   std::vector<std::string> settings;
   // The loop.
-  double rate = 0.01, factor = 0.1, last = 0;
+  std::optional<double> rate;
+  double factor = 0.1, last = 0;
   std::string schedule = "constant";
   int64_t warmup = 0, every = 1;
   int64_t epochs = 10, seed = 0, saveUpdates = 0, logUpdates = 10;
   int keep = 3, threads = 0;
   std::string checkpoints, events, csv, profile;
   bool resume = false, quiet = false, json = false;
+  /// The model trains by its own algorithm, whose default rate is this.
+  bool hasAlgorithm = false, keepsValues = false;
+  bool isInitialized = false; ///< by its own initialization graph
+  double defaultRate = 0.01;
 
   std::string getSettings() const;
   train::LoopOptions getLoop(int64_t batches) const;
@@ -36,11 +41,15 @@ struct TrainFlags {
 } // namespace
 
 std::string TrainFlags::getSettings() const {
-  std::string text = "loss=" + loss + " optimizer=" + optimizer;
+  std::string text;
   auto add = [&](const char *name, const std::string &value) {
     if (!value.empty())
-      text += std::string(" ") + name + "=" + value;
+      text += (text.empty() ? "" : " ") + std::string(name) + "=" + value;
   };
+  add("algorithm", hasAlgorithm ? "true" : "");
+  bool isDefault = !hasAlgorithm;
+  add("loss", isDefault && loss.empty() ? "cross-entropy" : loss);
+  add("optimizer", isDefault && optimizer.empty() ? "sgd" : optimizer);
   add("train", train);
   add("freeze", freeze);
   add("bn", bn);
@@ -57,7 +66,7 @@ train::LoopOptions TrainFlags::getLoop(int64_t batches) const {
                         : schedule == "cosine" ? Shape::Cosine
                         : schedule == "linear" ? Shape::Linear
                                                : Shape::Constant;
-  loop.schedule.rate = rate;
+  loop.schedule.rate = rate.value_or(defaultRate);
   loop.schedule.warmup = warmup;
   loop.schedule.total = epochs * batches;
   loop.schedule.every = every * batches;
@@ -82,6 +91,69 @@ static std::unique_ptr<LoadedModel> compile(const TrainFlags &flags,
   CompileFlags options = flags.compile;
   options.training = flags.getSettings() + (evaluate ? " evaluate=true" : "");
   return std::make_unique<LoadedModel>(flags.model, options);
+}
+
+/// Takes the training that the model brings along, unless the flags name
+/// another optimizer or loss.
+static void findAlgorithm(TrainFlags &flags) {
+  if (!flags.optimizer.empty() ||
+      !(flags.loss.empty() || flags.loss.starts_with("output:")))
+    return;
+  std::string settings =
+      "algorithm=true" + (flags.loss.empty() ? "" : " loss=" + flags.loss);
+  char *json = nullptr, *message = nullptr;
+  weft_outcome outcome = weft_inspect_training(
+      flags.model.c_str(), settings.c_str(), &json, &message);
+  auto info = nlohmann::json::parse(json ? json : "null");
+  weft_message_free(json);
+  check(outcome, message);
+  if (info.is_null())
+    return;
+  flags.hasAlgorithm = true;
+  if (!info.contains("rate") && flags.rate)
+    throw Exit{2, "error: WFT6001: the model's own algorithm takes no learning "
+                  "rate: leave --lr out, or name an --optimizer"};
+  if (info.contains("rate") && info["rate"].contains("default"))
+    flags.defaultRate = info["rate"]["default"];
+  flags.isInitialized = !info["initialized"].empty();
+  if (!flags.quiet)
+    fprintf(stderr,
+            "training info of the model: loss '%s', %zu tensors are assigned "
+            "to, %zu initialized%s\n",
+            info.value("loss", "?").c_str(), info["updates"].size(),
+            info["initialized"].size(),
+            flags.keepsValues && flags.isInitialized ? " (not now)" : "");
+}
+
+/// Sets the state to what the model's training info starts from.
+static void initialize(const TrainFlags &flags, train::ProgramStep &step) {
+  CompileFlags options = flags.compile;
+  options.training = "initialize=true";
+  options.dims.clear();
+  LoadedModel model(flags.model, options);
+  weft_session_options session;
+  weft_session_options_init(&session);
+  Session runner = createSession(model, session);
+  std::vector<weft_tensor> outputs(model.program().num_outputs);
+  check(weft_session_run(runner.get(), 0, nullptr, outputs.size(),
+                         outputs.data()));
+  weft_trainer *trainer = step.trainer();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const char *name = model.program().outputs[i].name;
+    int32_t number = weft_trainer_find_state(trainer, name);
+    if (number < 0)
+      throw Exit{1, "error: WFT6007: the training info initializes '" +
+                        std::string(name) +
+                        "', which it does not assign to while it trains"};
+    weft_tensor state;
+    check(weft_trainer_state(trainer, number, &state));
+    const weft_tensor &value = outputs[i];
+    if (describe(state) != describe(value))
+      throw Exit{1, "error: WFT6007: the training info initializes '" +
+                        std::string(name) + "', " + describe(state) +
+                        ", with " + describe(value)};
+    memcpy(state.data, value.data, state.bytes);
+  }
 }
 
 /// Says before the first step what will be done, and with how much memory.
@@ -171,12 +243,13 @@ static nlohmann::json describeNumber(double number) {
   return std::isnan(number) ? nlohmann::json() : nlohmann::json(number);
 }
 
-static void runTrain(const TrainFlags &flags) {
+static void runTrain(TrainFlags &flags) {
   if (!flags.output.empty()) {
     std::error_code ignored;
     uintmax_t bytes = std::filesystem::file_size(flags.model, ignored);
     checkOutput(flags.output, ignored ? 0 : bytes);
   }
+  findAlgorithm(flags);
   std::unique_ptr<LoadedModel> training = compile(flags, false), evaluation;
   if (flags.data.validates())
     evaluation = compile(flags, true);
@@ -186,6 +259,8 @@ static void runTrain(const TrainFlags &flags) {
   options.profile = !flags.profile.empty();
   auto step = unwrap(train::ProgramStep::create(
       training->get(), evaluation ? evaluation->get() : nullptr, options));
+  if (flags.isInitialized && !flags.keepsValues)
+    initialize(flags, *step);
   TrainData data = openTrainData(flags.data, unwrap(step->wants()),
                                  training->program(), flags.seed);
   announce(flags, *step, training->program(), data);
@@ -222,6 +297,9 @@ static void addStepFlags(CLI::App &app, TrainFlags &flags) {
   app.add_option("--optimizer", flags.optimizer,
                  "sgd, momentum, nesterov, adam, adamw, adagrad, rmsprop or "
                  "lamb [sgd]");
+  app.add_flag("--keep-values", flags.keepsValues,
+               "Where the model's own training is run, do not run its "
+               "initialization");
   app.add_option("--train", flags.train,
                  "Train also the tensors whose name matches this regular "
                  "expression");
@@ -238,7 +316,8 @@ static void addStepFlags(CLI::App &app, TrainFlags &flags) {
 }
 
 static void addLoopFlags(CLI::App &app, TrainFlags &flags) {
-  app.add_option("--lr", flags.rate, "Learning rate [0.01]");
+  app.add_option("--lr", flags.rate,
+                 "Learning rate [0.01, or what the model's own training says]");
   app.add_option("--schedule", flags.schedule,
                  "How the rate changes: constant, step, cosine, linear "
                  "[constant]")
@@ -280,6 +359,9 @@ void weft::tool::addTrain(CLI::App &app) {
       "--epochs 10 -o tuned.onnx\n"
       "  weft train net.onnx --data images/ --split 0.1 --bn train "
       "--checkpoint-dir ck --logdir logs -o tuned.onnx\n\n"
+      "A model that brings its training along (training info) is trained by "
+      "that, unless --optimizer or --loss say otherwise; --loss output:NAME "
+      "then tells which number is its loss.\n"
       "Ctrl-C ends after the step under way, with a checkpoint if there is a "
       "folder for them.\n"
       "Exit codes: 0 done, 1 error, 2 wrong usage, 77 the model asks for "

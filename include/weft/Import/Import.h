@@ -13,6 +13,20 @@
 
 namespace weft {
 
+/// What of a model is imported.
+enum class ModelPart {
+  Inference,
+  /// One iteration of its own training: the graph and the algorithms of its
+  /// training info. `main` returns the new value of each initializer that they
+  /// assign to, as a result of its name with the role `parameter` or, if it is
+  /// an algorithm's, `state` and with `weft.updates`. The learning rate, if it
+  /// is found, is an argument of the role `rate`, perhaps with `weft.default`.
+  Training,
+  /// What its training info assigns to initializers at the start: results that
+  /// have their names.
+  Initialization,
+};
+
 struct ImportOptions {
   /// Tensors of up to this many bytes become dense elements; larger ones become
   /// `#weft.extern`.
@@ -21,6 +35,7 @@ struct ImportOptions {
   /// in memory, and packed integers) dense elements whatever their size. For IR
   /// that another process is to read.
   bool inlineMemory = false;
+  ModelPart part = ModelPart::Inference;
 };
 
 /// Registers the `onnx` dialect with the ops of ONNX's schema registry, and the
@@ -81,7 +96,8 @@ mlir::LogicalResult exportONNX(mlir::ModuleOp module, llvm::StringRef path);
 
 /// Copies the model at `path` to `output`, as a binary one, with other data in
 /// the tensors that `updates` name, which are initializers of the main graph or
-/// what its Constant nodes make and keep their types, and with `metadata` among
+/// of an algorithm of its training info, or what Constant nodes there make, and
+/// which keep their types, and with `metadata` among
 /// its properties in place of those of the same key. All else stays, byte for
 /// byte, and the data keeps its form: raw, typed, or in a file of its own. Such
 /// files are copied beside `output`; if the model lies there itself, those that

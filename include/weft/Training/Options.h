@@ -41,6 +41,11 @@ struct TrainingOptions {
   bool dropout = true;
   /// Only the loss and the metrics, of the model as it is used.
   bool evaluate = false;
+  /// The training that the model brings along, instead of a loss and an
+  /// optimizer; `output` may name its loss.
+  bool algorithm = false;
+  /// No step, but what that training starts from.
+  bool initialize = false;
 
   LossKind loss = LossKind::CrossEntropy;
   std::string output; ///< what the loss is of; "": the first output of floats

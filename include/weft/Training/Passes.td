@@ -13,8 +13,9 @@ def PrepareTrainingPass : Pass<"prepare-training", "::mlir::ModuleOp"> {
     the initializer, the role `parameter` and their value as `weft.initial`.
     Dropout is switched on. BatchNormalization uses the statistics of the batch
     if `bn=train`: the running ones become arguments and results of the role
-    `state`. With `evaluate=true` nothing is switched, and the arguments have no
-    role.
+    `state`. With `algorithm=true` the arguments are the initializers that the
+    model's own training assigns to, and nothing is switched. With
+    `evaluate=true` nothing is switched either, and the arguments have no role.
 
     Requires: nodes of the `onnx` dialect at the newest opset.
     Ensures: the same, with parameters as arguments.
@@ -51,7 +52,9 @@ def BuildTrainingStepPass : Pass<"build-training-step", "::mlir::ModuleOp"> {
     parameters, what the optimizer remembers, the learning rate (`rate`) and the
     seed of random numbers (`seed`). Results: the loss, metrics, and the new
     value of each parameter and state, tied to its argument by `weft.twin`.
-    While the loss is not a finite number nothing changes.
+    While the loss is not a finite number nothing changes. With `algorithm=true`
+    the loss and the new values are results already, and only what a step needs
+    besides is added.
 
     Requires: ops of the tensor language.
     Ensures: the same.
