@@ -92,7 +92,7 @@ uint8_t *accessShared(Warp &warp, uint32_t rank, uint64_t offset,
                 int(info.lane));
   }
   uint8_t *host = block.shared + at;
-  if (cluster.races && !info.mbarrier)
+  if (cluster.races)
     cluster.races->access(warp, reinterpret_cast<uint64_t>(host), bytes, info,
                           true);
   if (!isWrite(info.access))

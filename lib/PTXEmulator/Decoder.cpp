@@ -12,10 +12,10 @@ namespace {
 const std::unordered_map<std::string_view, DecodeFunction> &table() {
   static const auto *all = [] {
     auto *map = new std::unordered_map<std::string_view, DecodeFunction>;
-    for (auto group :
-         {arithmeticTable, integerTable, bitTable, functionTable, convertTable,
-          compareTable, moveTable, memoryTable, atomicTable, warpTable,
-          controlTable, barrierTable, asyncTable, matrixTable, wgmmaTable})
+    for (auto group : {arithmeticTable, integerTable, bitTable, functionTable,
+                       convertTable, compareTable, moveTable, memoryTable,
+                       atomicTable, warpTable, controlTable, barrierTable,
+                       mbarrierTable, asyncTable, matrixTable, wgmmaTable})
       for (const DecodeEntry &entry : group())
         map->emplace(entry.opcode, entry.decode);
     return map;

@@ -134,6 +134,7 @@ DecodeTable atomicTable();
 DecodeTable warpTable();
 DecodeTable controlTable();
 DecodeTable barrierTable();
+DecodeTable mbarrierTable();
 DecodeTable asyncTable();
 DecodeTable matrixTable();
 DecodeTable wgmmaTable();

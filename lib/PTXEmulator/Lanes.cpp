@@ -11,7 +11,32 @@ void fmaPortable(float *d, const float *a, const float *b, const float *c) {
     d[i] = std::fma(a[i], b[i], c[i]);
 }
 
+void multiplyPortable(float *c, const float *a, const float *b, unsigned m,
+                      unsigned n, unsigned k) {
+  for (unsigned i = 0; i < m; ++i)
+    for (unsigned l = 0; l < k; ++l)
+      for (unsigned j = 0; j < n; ++j)
+        c[i * n + j] += a[i * k + l] * b[l * n + j];
+}
+
 #if defined(__x86_64__)
+// `n` is a multiple of 8.
+__attribute__((target("avx2,fma"))) void
+multiplyVectors(float *c, const float *a, const float *b, unsigned m,
+                unsigned n, unsigned k) {
+  for (unsigned i = 0; i < m; ++i)
+    for (unsigned first = 0; first < n; first += 8) {
+      float sum[8];
+      for (unsigned j = 0; j < 8; ++j)
+        sum[j] = c[i * n + first + j];
+      for (unsigned l = 0; l < k; ++l)
+        for (unsigned j = 0; j < 8; ++j)
+          sum[j] = __builtin_fmaf(a[i * k + l], b[l * n + first + j], sum[j]);
+      for (unsigned j = 0; j < 8; ++j)
+        c[i * n + first + j] = sum[j];
+    }
+}
+
 __attribute__((target("avx2,fma"))) void
 fmaVectors(float *d, const float *a, const float *b, const float *c) {
   float result[32];
@@ -37,4 +62,13 @@ void weft::ptx::fmaLanes(float *d, const float *a, const float *b,
     return fmaVectors(d, a, b, c);
 #endif
   fmaPortable(d, a, b, c);
+}
+
+void weft::ptx::multiplyAdd(float *c, const float *a, const float *b,
+                            unsigned m, unsigned n, unsigned k) {
+#if defined(__x86_64__)
+  if (hasFma())
+    return multiplyVectors(c, a, b, m, n, k);
+#endif
+  multiplyPortable(c, a, b, m, n, k);
 }

@@ -281,6 +281,12 @@ public:
   uint32_t barrierPhase = 0, barrierArrived = 0;
   std::shared_ptr<Clock> barrierClock, passedClock;
   std::unique_ptr<ClusterRaces> races;
+  /// Of `Mode::Race`: what those knew that arrived at mbarriers, in this phase
+  /// and in the last.
+  struct PhaseClocks {
+    std::shared_ptr<Clock> current, passed;
+  };
+  std::unordered_map<uint32_t, PhaseClocks> mbarrierClocks;
   uint64_t executed = 0;
   bool finished = false;
 

@@ -62,6 +62,8 @@ uint32_t weft::ptx::toFormat(double value, const Format &format,
   if (std::isinf(value))
     return sign | (saturate ? largest : infinity);
   double magnitude = std::fabs(value);
+  if (magnitude == 0)
+    return sign;
   int exponent = 0;
   std::frexp(magnitude, &exponent);
   exponent = std::max(exponent - 1, 1 - bias);

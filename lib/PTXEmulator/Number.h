@@ -100,6 +100,11 @@ double sqrtRounded(double a, Rounding rounding);
 /// d[i] = a[i] * b[i] + c[i], rounded once, for 32 lanes.
 void fmaLanes(float *d, const float *a, const float *b, const float *c);
 
+/// c[i][j] += sum over l of a[i][l] * b[l][j], of m x n and k; products are
+/// exact in float, so that it does not matter whether they are fused.
+void multiplyAdd(float *c, const float *a, const float *b, unsigned m,
+                 unsigned n, unsigned k);
+
 } // namespace weft::ptx
 
 #endif // WEFT_PTXEMULATOR_NUMBER_H
