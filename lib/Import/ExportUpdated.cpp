@@ -283,7 +283,9 @@ Expected<std::optional<Place>> Place::enter(const Field &field) const {
     return std::nullopt;
   if (depth == maxDepth)
     return tooDeep();
-  Place next{*child, depth + 1};
+  Place next;
+  next.message = *child;
+  next.depth = depth + 1;
   next.isMainGraph =
       message == Message::Model
           ? *child == Message::Graph

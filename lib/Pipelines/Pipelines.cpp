@@ -102,8 +102,8 @@ static void addPassesToObject(OpPassManager &pm,
   // 0. Code for a GPU becomes a constant of the program.
   if (options.device) {
     addDevicePasses(pm);
-    pm.addPass(createEmbedDevicePass(
-        {options.device->arch, options.device->toolkit}));
+    pm.addPass(
+        createEmbedDevicePass({options.device->arch, options.device->toolkit}));
   }
 
   // 1. What processors have no instructions for is spelled out.

@@ -33,7 +33,7 @@ class Block:
         text = self.text.strip()
         if text.startswith("!"):
             return f'"test.type"() : () -> {text}\n'
-        if text.startswith("#") and not re.match(r"#\S+\s*=", text):
+        if text.startswith("#") and not re.match(r"#[\w.]+\s*=", text):
             return f'"test.attribute"() {{value = {text}}} : () -> ()\n'
         lines = [f'{n} = "test.value"() : () -> {t}' for n, t in self.free.items()]
         return "\n".join([*lines, text, ""])
