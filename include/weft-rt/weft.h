@@ -187,13 +187,15 @@ WEFT_API weft_status weft_session_bind_symbols(weft_session *session,
                                                const weft_tensor *inputs,
                                                int64_t *symbols);
 
-/// The bytes that the arena of a run with these values of the symbols takes.
+/// The bytes that the arena of a run with these values of the symbols takes, on
+/// the host and on the GPU together.
 WEFT_API weft_status weft_session_arena_bytes(const weft_session *session,
                                               int32_t num_symbols,
                                               const int64_t *symbols,
                                               int64_t *out);
 
 /// The bytes that the arena takes now: of the last run, as planned; 0 before.
+/// On a GPU, memory of larger runs before is kept.
 WEFT_API int64_t weft_session_arena_taken(const weft_session *session);
 
 /// The number of parts into which parallel loops are cut.

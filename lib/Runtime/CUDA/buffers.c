@@ -35,6 +35,7 @@ bool weft_device_reserve(weft_device *device, weft_device_buffer *buffer,
   if (!WEFT_DEVICE_CALL(device, what, name, cuMemAlloc_v2, &buffer->address,
                         at_least_one(bytes))) {
     buffer->address = 0;
+    weft_graph_doubt_all(device);
     return false;
   }
   buffer->capacity = bytes;
@@ -50,6 +51,7 @@ bool weft_pinned_reserve(weft_device *device, weft_pinned_buffer *buffer,
   if (!WEFT_DEVICE_CALL(device, what, name, cuMemHostAlloc, &buffer->data,
                         at_least_one(bytes), CU_MEMHOSTALLOC_PORTABLE)) {
     buffer->data = NULL;
+    weft_graph_doubt_all(device);
     return false;
   }
   buffer->capacity = bytes;

@@ -75,7 +75,8 @@ typedef struct weft_launched {
 /// A run that may be replayed for the same symbols.
 typedef struct weft_graph {
   int64_t *symbols;
-  bool proven;         ///< a run with these symbols has succeeded
+  bool proven; ///< a run with these symbols has succeeded, and its memory is
+               ///< there
   CUgraphExec exec;    ///< NULL before the next run
   uint64_t generation; ///< of the addresses in it
   uint64_t last_used;
@@ -99,6 +100,7 @@ struct weft_device {
 
   weft_device_function *functions;
   weft_device_buffer arena, faults;
+  int64_t arena_planned; ///< bytes that the last run wanted
   weft_pinned_buffer fault_copy;
   weft_device_buffer *constants;
   weft_device_port *inputs, *outputs;
@@ -208,6 +210,10 @@ void weft_timing_free(weft_device *device);
 /// The entry for the symbols of this run, which is made if there is none. NULL
 /// after a failure.
 weft_graph *weft_graph_find(weft_device *device);
+
+/// Says that memory which runs have used is gone, so that they may have to
+/// allocate again.
+void weft_graph_doubt_all(weft_device *device);
 
 /// Starts to record what is done to the stream.
 bool weft_graph_begin(weft_device *device);

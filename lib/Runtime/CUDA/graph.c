@@ -58,6 +58,11 @@ weft_graph *weft_graph_find(weft_device *device) {
   return graph;
 }
 
+void weft_graph_doubt_all(weft_device *device) {
+  for (int32_t i = 0; i < device->num_graphs; ++i)
+    device->graphs[i].proven = false;
+}
+
 bool weft_graph_begin(weft_device *device) {
   return WEFT_DEVICE_CALL(device, "recording a run", NULL,
                           cuStreamBeginCapture_v2, device->stream,

@@ -220,7 +220,10 @@ static bool reserve_arena(weft_device *device) {
   weft_text text = {what, sizeof(what), 0};
   weft_text_append(&text, "reserving %lld bytes for the arena",
                    (long long)bytes);
-  return weft_device_reserve(device, &device->arena, bytes, what, NULL);
+  if (!weft_device_reserve(device, &device->arena, bytes, what, NULL))
+    return false;
+  device->arena_planned = bytes;
+  return true;
 }
 
 // With the context current.

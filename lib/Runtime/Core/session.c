@@ -126,11 +126,21 @@ weft_status weft_session_arena_bytes(const weft_session *session,
     if (status)
       return status;
   }
-  return weft_session_plan(program, symbols, out);
+  weft_status status = weft_session_plan(program, symbols, out);
+  if (!status && program->device) {
+    int64_t more = program->device->arena_bytes(symbols);
+    if (more < 0 || __builtin_add_overflow(*out, more, out)) {
+      *out = 0;
+      return weft_fail(WEFT_ERROR_OVERFLOW,
+                       "the bytes of the arena do not fit into 64 bits");
+    }
+  }
+  return status;
 }
 
 int64_t weft_session_arena_taken(const weft_session *session) {
-  return session->arena.bytes;
+  int64_t more = session->device ? session->device->arena_planned : 0;
+  return session->arena.bytes + more;
 }
 
 //===----------------------------------------------------------------------===//
