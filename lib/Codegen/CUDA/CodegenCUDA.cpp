@@ -22,7 +22,8 @@ struct GenerateCUDAKernels
     KernelCounts counts = generateKernels(
         getOperation(), [&](dispatch::RegionOp region, StringRef name) {
           KernelBuilder builder(region, name, getOperation());
-          if (!emitUpdateKernel(builder) && !emitLoopKernel(builder))
+          if (!emitUpdateKernel(builder) && !emitLoopKernel(builder) &&
+              !emitRowKernel(builder))
             emitElementKernel(builder);
           return builder.finish();
         });

@@ -146,6 +146,16 @@ void KernelBuilder::addBlocks(int32_t threads, CountFn count, BodyFn body) {
   addTask(threads, 1, count, body);
 }
 
+Value KernelBuilder::sharedMemory(RegionEmitter &emitter, Type type,
+                                  int64_t count) {
+  auto global = LLVM::GlobalOp::create(
+      moduleBuilder, region.getLoc(), LLVM::LLVMArrayType::get(type, count),
+      /*isConstant=*/false, LLVM::Linkage::Internal,
+      name + "_shared_" + std::to_string(numShared++), Attribute(),
+      /*alignment=*/16, static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
+  return LLVM::AddressOfOp::create(emitter.builder(), global);
+}
+
 dispatch::KernelOp KernelBuilder::finish() {
   return dispatch::KernelOp::create(
       moduleBuilder, region.getLoc(), name, moduleBuilder.getArrayAttr(tasks),

@@ -26,6 +26,11 @@ public:
   /// run `body`.
   void addBlocks(int32_t threads, CountFn count, BodyFn body);
 
+  /// Static shared memory for `count` elements, which nothing else uses; its
+  /// address in the function that is being emitted.
+  mlir::Value sharedMemory(RegionEmitter &emitter, mlir::Type type,
+                           int64_t count);
+
   /// Creates the `dispatch.kernel`.
   dispatch::KernelOp finish();
 
@@ -36,6 +41,7 @@ private:
   int32_t getPlace(mlir::Operation *op);
 
   llvm::SmallVector<mlir::Attribute> tasks, counts, device;
+  unsigned numShared = 0;
   bool canFault = false, taskCanFault = false;
 };
 

@@ -15,6 +15,9 @@ namespace weft::cuda {
 bool emitUpdateKernel(KernelBuilder &kernel);
 /// An op with loops of its own: scatter, sort, cumulative sums.
 bool emitLoopKernel(KernelBuilder &kernel);
+/// Reductions, softmax and normalisations over the same axes, with what goes
+/// before and follows element by element.
+bool emitRowKernel(KernelBuilder &kernel);
 /// Everything else: a thread computes each element of the results.
 void emitElementKernel(KernelBuilder &kernel);
 

@@ -1,5 +1,7 @@
 //===- OutlineDevice.cpp - A module of what runs on a GPU -----------------===//
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "weft/Codegen/CUDA/Passes.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
 
@@ -29,6 +31,11 @@ struct OutlineDevice : weft::impl::OutlineDevicePassBase<OutlineDevice> {
         func->setAttr(kThreadsAttr, b.getI32IntegerAttr(launch.getThreads()));
       }
     }
+    auto shared = static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared);
+    for (auto global :
+         llvm::make_early_inc_range(module.getOps<LLVM::GlobalOp>()))
+      if (global.getAddrSpace() == shared)
+        global->moveBefore(device.getBody(), device.getBody()->begin());
     if (device.getBody()->empty())
       device.erase();
   }

@@ -33,7 +33,7 @@ def GenerateCUDAKernelsPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
 def OutlineDevicePass : Pass<"cuda-outline-device", "::mlir::ModuleOp"> {
   let summary = "Move the functions that run on a GPU into a module of their own";
   let description = [{
-    The tasks of kernels with `device` go to a module `@weft_device` inside
+    The tasks of kernels with `device`, and shared memory, go to a module `@weft_device` inside
     the program's, where the attribute `weft.threads` says how many threads the
     launch will have.
 
