@@ -121,3 +121,10 @@ func.func @symbolic(%a: tensor<?x4x?xf64>, %b: tensor<?x?xf64>) -> tensor<?x4x?x
       : tensor<?x4x?xf64>, tensor<?x?xf64> -> tensor<?x4x?xf64>
   return %y : tensor<?x4x?xf64>
 }
+
+//     CHECK: {{^}}begun: formula, right
+func.func @begun(%a: tensor<4x3xf64>, %b: tensor<4x5xf64>, %c: tensor<3x5xf64>) -> tensor<3x5xf64> {
+  %y = weft.contract %a, %b init(%c : tensor<3x5xf64>) batch [] x [] contract [0] x [0]
+      : tensor<4x3xf64>, tensor<4x5xf64> -> tensor<3x5xf64>
+  return %y : tensor<3x5xf64>
+}

@@ -178,3 +178,11 @@ func.func @no_positions(%x: tensor<1x2x2xf64>, %g: tensor<1x2x0xf64>) -> tensor<
       : tensor<1x2x2xf64>, tensor<1x2x0xf64> -> tensor<2x2x4xf64>
   return %w : tensor<2x2x4xf64>
 }
+
+//     CHECK: {{^}}begun: formula, right
+func.func @begun(%x: tensor<2x2x5xf64>, %g: tensor<2x3x4xf64>, %c: tensor<3x2x2xf64>) -> tensor<3x2x2xf64> {
+  %w = weft.conv_filter %x, %g init(%c : tensor<3x2x2xf64>) strides [1] low [0] high [0]
+      input_dilation [1] filter_dilation [1] groups 1
+      : tensor<2x2x5xf64>, tensor<2x3x4xf64> -> tensor<3x2x2xf64>
+  return %w : tensor<3x2x2xf64>
+}

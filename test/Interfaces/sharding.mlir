@@ -5,7 +5,8 @@
 // CHECK-NOT: WRONG
 
 func.func @splits(%a: tensor<3x6xf32>, %c: tensor<3x6xi1>,
-                  %l: tensor<4x3x5x6xf32>, %r: tensor<6x4x7x5xf32>) {
+                  %l: tensor<4x3x5x6xf32>, %r: tensor<6x4x7x5xf32>,
+                  %m: tensor<4x6xf32>, %n: tensor<6x8xf32>, %i: tensor<4x8xf32>) {
   //      CHECK: weft.tanh:
   // CHECK-NEXT:   (0) -> 0: right
   // CHECK-NEXT:   (1) -> 1: right
@@ -25,5 +26,13 @@ func.func @splits(%a: tensor<3x6xf32>, %c: tensor<3x6xi1>,
   // CHECK-NEXT:   (3, 0) -> sum: right
   %2 = weft.contract %l, %r batch [0] x [1] contract [2, 3] x [3, 0]
       : tensor<4x3x5x6xf32>, tensor<6x4x7x5xf32> -> tensor<4x3x7xf32>
+
+  // A sum that begins somewhere is not split.
+  //      CHECK: weft.contract:
+  // CHECK-NEXT:   (0, whole, 0) -> 0: right
+  // CHECK-NEXT:   (whole, 1, 1) -> 1: right
+  //  CHECK-NOT:   sum
+  %3 = weft.contract %m, %n init(%i : tensor<4x8xf32>) batch [] x [] contract [1] x [0]
+      : tensor<4x6xf32>, tensor<6x8xf32> -> tensor<4x8xf32>
   return
 }

@@ -164,13 +164,17 @@ class Function:
         return self.op(f"weft.normalize {x.name} axes {list(axes)} epsilon {epsilon:.1e}"
                        f"{' rms' * rms} : {x.type}", x.shape, x.element)
 
-    def contract(self, a, b, batch=((), ()), contract=((), ()), element=None):
+    @staticmethod
+    def begins(init):
+        return f" init({init.name} : {init.type})" if init else ""
+
+    def contract(self, a, b, batch=((), ()), contract=((), ()), element=None, init=None):
         free = [s for i, s in enumerate(a.shape) if i not in batch[0] and i not in contract[0]]
         free += [s for i, s in enumerate(b.shape) if i not in batch[1] and i not in contract[1]]
         shape = [a.shape[i] for i in batch[0]] + free
         to = Value("", shape, element or a.element)
         return self.op(
-            f"weft.contract {a.name}, {b.name} batch {list(batch[0])} x {list(batch[1])} contract"
+            f"weft.contract {a.name}, {b.name}{self.begins(init)} batch {list(batch[0])} x {list(batch[1])} contract"
             f" {list(contract[0])} x {list(contract[1])} : {a.type}, {b.type} -> {to.type}",
             shape, to.element)
 
@@ -207,12 +211,12 @@ class Function:
         return shape, (f"strides {strides} low {low} high {high} input_dilation {idil}"
                        f" filter_dilation {fdil}")
 
-    def conv_filter(self, x, g, w, groups=1, element=None, **arguments):
+    def conv_filter(self, x, g, w, groups=1, element=None, init=None, **arguments):
         """The gradient of a filter of shape w."""
         to = Value("", w, element or x.element)
         text = self.window_of(x, w, **arguments)[1]
-        return self.op(f"weft.conv_filter {x.name}, {g.name} {text} groups {groups} : {x.type},"
-                       f" {g.type} -> {to.type}", w, to.element)
+        return self.op(f"weft.conv_filter {x.name}, {g.name}{self.begins(init)} {text} groups {groups}"
+                       f" : {x.type}, {g.type} -> {to.type}", w, to.element)
 
     def window(self, name, kind, x, window, strides=None, low=None, high=None, dilations=None):
         n = x.rank

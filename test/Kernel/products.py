@@ -113,6 +113,36 @@ def contractions():
     f.ret(f.matmul(f.arg(["B", "M", 17]), f.arg(["B", 17, 9])), f.matmul(f.arg(["B", "M", 5]), f.arg([5, 33])))
 
 
+def sums_from_elsewhere():
+    for m, k, n in ((1, 5, 1), (1, 300, 17), (1, 64, 256), (2, 40, 128), (9, 17, 33), (16, 700, 31), (13, 0, 5)):
+        f = Function(f"contract_init_{m}x{k}x{n}")
+        f.ret(f.contract(f.arg([m, k]), f.arg([k, n]), contract=([1], [0]), init=f.arg([m, n])))
+    f = Function("contract_init_dynamic", sizes=[{"K": k} for k in (0, 1, 7, 32, 1000)])
+    a, b = f.arg(["K", 9]), f.arg(["K", 33])
+    f.ret(f.contract(a, b, contract=([0], [0]), init=f.arg([9, 33])))
+    f = Function("contract_init_transposed")
+    a, b, c = f.arg([40, 9]), f.arg([40, 33]), f.arg([33, 9])
+    f.ret(f.contract(a, b, contract=([0], [0]), init=f.transpose(c, [1, 0])))
+    f = Function("contract_init_and_after")
+    a, b, c = f.arg([40, 9]), f.arg([40, 33]), f.arg([9, 33])
+    f.ret(f.binary("add", f.contract(a, b, contract=([0], [0]), init=c), f.unary("tanh", c)))
+    f = Function("contract_init_zero")
+    f.ret(f.contract(f.arg([1, 40]), f.arg([33, 40]), contract=([1], [1]), init=f.splat(0, Like([1, 33]))))
+    f = Function("contract_init_column_sums", sizes=[{"N": n} for n in (0, 1, 3, 40)])
+    x = f.arg(["N", 33])
+    ones = f.broadcast(f.constant(1), [], ["N"])
+    f.ret(f.contract(ones, x, contract=([0], [0]), init=f.arg([33])))
+    for element in ("f64", "f16", "bf16"):
+        f = Function(f"contract_init_{element}")
+        f.ret(f.contract(f.arg([9, 17], element), f.arg([17, 33], element), contract=([1], [0]),
+                         init=f.arg([9, 33], element)))
+    f = Function("contract_init_widened")
+    f.ret(f.contract(f.arg([9, 17], "bf16"), f.arg([17, 33], "bf16"), contract=([1], [0]), element="f32",
+                     init=f.arg([9, 33])))
+    f = Function("contract_init_batch")
+    f.ret(f.contract(f.arg([3, 9, 17]), f.arg([3, 17, 20]), ([0], [0]), ([2], [1]), init=f.arg([3, 9, 20])))
+
+
 def fused_products():
     f = Function("linear_gelu")
     x, w, b = f.arg([9, 17]), f.arg([17, 33]), f.arg([33])
@@ -207,6 +237,8 @@ def filter_gradients():
         windows = {key: value for key, value in arguments.items() if key != "groups"}
         result = f.window_of(Value("", x, "f32"), w, **windows)[0]
         f.ret(f.conv_filter(f.arg(x), f.arg(result), w, **arguments))
+        f = Function(f"conv_filter_init_{name}")
+        f.ret(f.conv_filter(f.arg(x), f.arg(result), w, init=f.arg(w), **arguments))
     pad = {"low": [1, 1], "high": [1, 1]}
     for element in ("f64", "f16", "bf16"):
         f = Function(f"conv_filter_{element}")
@@ -339,6 +371,7 @@ def add_cases():
     matrix_sizes()
     matrix_orders()
     contractions()
+    sums_from_elsewhere()
     fused_products()
     convolutions()
     filter_gradients()

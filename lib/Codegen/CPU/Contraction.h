@@ -30,6 +30,9 @@ public:
   /// The op, and the dimensions of its result that make up n.
   mlir::Operation *op;
   llvm::SmallVector<int64_t> columnDims;
+  /// What the sums begin at, a tensor like the op's result, if there is such:
+  /// then they are taken in the order of k.
+  mlir::Value init;
   /// Type of the accumulators: f32, f64, i32 or i64.
   mlir::Type accumulatorType;
   int64_t staticBatch, staticM, staticN, staticK;

@@ -16,6 +16,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+#include "weft/Dialect/Weft/IR/ModuleAttrs.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <numeric>
 
@@ -44,6 +46,8 @@ struct BlockEmitter {
   Contraction &problem;
   Epilogue &epilogue;
   Tiling tiling;
+  /// Whether sums begin at elements of a tensor that are not all zero.
+  bool hasInit;
   int64_t panelOffset = 0, tileOffset = 0; ///< in scratch
   int64_t rowOffset = 0, packingOffset = 0;
 
@@ -78,6 +82,7 @@ private:
   Value multiplyAdd(RegionEmitter &e, Value a, Value b, Value sum);
   void finish(RegionEmitter &e, const Block &block, Value firstRow);
   Value sumPosition(RegionEmitter &e, Value firstRow, Value row);
+  void beginSums(RegionEmitter &e, const Block &block, Value firstRow);
   bool isWhole() const { return tiling.blockDepth == problem.staticK; }
 };
 } // namespace
@@ -232,6 +237,25 @@ Value BlockEmitter::sumPosition(RegionEmitter &e, Value firstRow, Value row) {
   return e.mul(row, e.index(tiling.blockColumns));
 }
 
+/// Puts what the sums of the tile at `firstRow` begin at where they lie. Those
+/// beyond the edges begin anywhere.
+void BlockEmitter::beginSums(RegionEmitter &e, const Block &block,
+                             Value firstRow) {
+  Value rows = e.min(e.index(tiling.tileRows), e.sub(block.rows, firstRow));
+  auto initType = cast<RankedTensorType>(problem.init.getType());
+  e.loopNest({rows, block.columns}, {}, [&](ArrayRef<Value> place, ValueRange) {
+    Value m = e.add(block.m0, e.add(firstRow, place[0]));
+    Value element = e.element(
+        problem.init,
+        problem.resultIndices(e, block.batch, m, e.add(block.n0, place[1])));
+    element = widen(e.builder(), element, initType.getElementType(),
+                    problem.accumulatorType);
+    Value position = e.add(sumPosition(e, firstRow, place[0]), place[1]);
+    LLVM::StoreOp::create(e.builder(), element, at(e, block.tile, position));
+    return SmallVector<Value>();
+  });
+}
+
 void BlockEmitter::multiplyTile(RegionEmitter &e, const Block &block, Value k0,
                                 Value depth, Value firstRow, Value panel) {
   ImplicitLocOpBuilder &b = e.builder();
@@ -245,16 +269,17 @@ void BlockEmitter::multiplyTile(RegionEmitter &e, const Block &block, Value k0,
   auto zero = arith::ConstantOp::create(
       b, cast<TypedAttr>(b.getZeroAttr(vectorType())));
   SmallVector<Value> sums(tiling.tileRows, zero);
-  if (!isWhole()) {
+  if (hasInit || !isWhole()) {
     // Go on from the sums of the parts before.
     Value isFirst =
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, k0, e.index(0));
-    for (auto [sum, place] : llvm::zip(sums, places))
-      sum = e.choose(
-          isFirst, [&] { return Value(zero); },
-          [&]() -> Value {
-            return LLVM::LoadOp::create(b, vectorType(), place, bytes());
-          });
+    for (auto [sum, place] : llvm::zip(sums, places)) {
+      auto load = [&]() -> Value {
+        return LLVM::LoadOp::create(b, vectorType(), place, bytes());
+      };
+      sum = hasInit ? load()
+                    : e.choose(isFirst, [&] { return Value(zero); }, load);
+    }
   }
 
   Value panelStart =
@@ -308,34 +333,45 @@ void BlockEmitter::fetchRows(RegionEmitter &e, const Block &block, Value k0,
   });
 }
 
+/// Emits `body` under a condition.
+static void emitIf(ImplicitLocOpBuilder &b, Value condition,
+                   llvm::function_ref<void()> body) {
+  auto ifOp = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(ifOp.thenBlock());
+  body();
+}
+
 void BlockEmitter::multiply(RegionEmitter &e, const Block &block, Value k0,
                             Value depth) {
   Value tileRows = e.index(tiling.tileRows), lanes = e.index(tiling.lanes);
-  e.loop(e.index(0), e.ceilDiv(block.rows, tileRows), {},
-         [&](Value tile, ValueRange) {
-           Value firstRow = e.mul(tile, tileRows);
-           packRows(e, block, k0, depth, firstRow);
-           e.loop(e.index(0), e.ceilDiv(block.columns, lanes), {},
-                  [&](Value panel, ValueRange) {
-                    if (problem.isContiguousA())
-                      fetchRows(e, block, k0, depth, firstRow, panel);
-                    multiplyTile(e, block, k0, depth, firstRow, panel);
-                    return SmallVector<Value>();
-                  });
-           if (isWhole()) {
-             finish(e, block, firstRow);
-             return SmallVector<Value>();
-           }
-           ImplicitLocOpBuilder &b = e.builder();
-           Value isLast =
-               arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
-                                     e.add(k0, depth), problem.depth(e));
-           auto ifOp = scf::IfOp::create(b, isLast, /*withElseRegion=*/false);
-           OpBuilder::InsertionGuard guard(b);
-           b.setInsertionPointToStart(ifOp.thenBlock());
-           finish(e, block, firstRow);
-           return SmallVector<Value>();
-         });
+  e.loop(
+      e.index(0), e.ceilDiv(block.rows, tileRows), {},
+      [&](Value tile, ValueRange) {
+        Value firstRow = e.mul(tile, tileRows);
+        packRows(e, block, k0, depth, firstRow);
+        if (hasInit) {
+          Value isFirst = arith::CmpIOp::create(
+              e.builder(), arith::CmpIPredicate::eq, k0, e.index(0));
+          emitIf(e.builder(), isFirst, [&] { beginSums(e, block, firstRow); });
+        }
+        e.loop(e.index(0), e.ceilDiv(block.columns, lanes), {},
+               [&](Value panel, ValueRange) {
+                 if (problem.isContiguousA())
+                   fetchRows(e, block, k0, depth, firstRow, panel);
+                 multiplyTile(e, block, k0, depth, firstRow, panel);
+                 return SmallVector<Value>();
+               });
+        if (isWhole()) {
+          finish(e, block, firstRow);
+          return SmallVector<Value>();
+        }
+        ImplicitLocOpBuilder &b = e.builder();
+        Value isLast = arith::CmpIOp::create(
+            b, arith::CmpIPredicate::sge, e.add(k0, depth), problem.depth(e));
+        emitIf(b, isLast, [&] { finish(e, block, firstRow); });
+        return SmallVector<Value>();
+      });
 }
 
 /// Stores what follows the contraction for the tile's rows of the block, while
@@ -472,16 +508,26 @@ static std::unique_ptr<Contraction> findProblem(KernelBuilder &kernel) {
   return problem;
 }
 
+/// Whether all elements of `tensor` are the constant zero.
+static bool isZero(Value tensor) {
+  if (auto broadcast = tensor.getDefiningOp<BroadcastOp>())
+    tensor = broadcast.getInput();
+  auto constant = tensor.getDefiningOp<ConstantOp>();
+  return constant && (matchPattern(constant.getValue(), m_PosZeroFloat()) ||
+                      matchPattern(constant.getValue(), m_Zero()));
+}
+
 /// Emits the tasks of a contraction, which run if `isWanted` says so.
 static void emitTasks(KernelBuilder &kernel, Contraction &problem,
                       Epilogue &epilogue, ConditionFn isWanted) {
   bool isFloat = isa<FloatType>(problem.accumulatorType);
-  if (isFloat && problem.staticM == 1 && problem.isTransposedB() &&
-      problem.isContiguousA())
+  if (isFloat && !problem.init && problem.staticM == 1 &&
+      problem.isTransposedB() && problem.isContiguousA())
     return emitDotProducts(kernel, problem, epilogue, isWanted);
 
   BlockEmitter emitter{kernel, problem, epilogue,
-                       chooseTiling(problem, kernel.getTarget())};
+                       chooseTiling(problem, kernel.getTarget()),
+                       problem.init && !isZero(problem.init)};
   emitter.reserve();
   kernel.addTask(
       [&](RegionEmitter &e) {
@@ -512,7 +558,9 @@ bool weft::cpu::emitContractionKernel(KernelBuilder &kernel) {
       Epilogue::create(kernel, problem->op, problem->columnDims);
   if (!epilogue)
     return false;
-  if (!ShapedType::isDynamic(problem->staticM)) {
+  auto module = kernel.getRegion()->getParentOfType<ModuleOp>();
+  if (!ShapedType::isDynamic(problem->staticM) || problem->init ||
+      module->hasAttr(kOrderedAttr)) {
     emitTasks(kernel, *problem, *epilogue, nullptr);
     return true;
   }

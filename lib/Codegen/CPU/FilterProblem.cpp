@@ -73,6 +73,7 @@ private:
 FilterProblem::FilterProblem(ConvFilterOp op)
     : filter(op), groups(op.getGroups()) {
   this->op = op;
+  init = op.getInit();
   RankedTensorType result = op.getType();
   spatialRank = result.getRank() - 2;
   taps = llvm::to_vector(result.getShape().drop_front(2));

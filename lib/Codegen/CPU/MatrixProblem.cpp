@@ -175,6 +175,7 @@ static Type getSumType(Type resultType) {
 std::unique_ptr<Contraction> MatrixProblem::create(ContractOp op) {
   auto problem = std::make_unique<MatrixProblem>();
   problem->op = op;
+  problem->init = op.getInit();
   problem->accumulatorType = getSumType(op.getType().getElementType());
   if (!problem->accumulatorType)
     return nullptr;

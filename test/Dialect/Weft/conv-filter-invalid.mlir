@@ -47,3 +47,13 @@ func.func @groups(%x: tensor<1x4x8xf32>, %g: tensor<1x6x6xf32>) {
       : tensor<1x4x8xf32>, tensor<1x6x6xf32> -> tensor<6x4x3xf32>
   return
 }
+
+// -----
+
+func.func @init(%x: tensor<1x4x8xf32>, %g: tensor<1x6x6xf32>, %c: tensor<6x4xf32>) {
+  // expected-error @below {{'weft.conv_filter' op shape [6, 4] of the init must be [6, 4, 3]}}
+  %0 = weft.conv_filter %x, %g init(%c : tensor<6x4xf32>) strides [1] low [0] high [0]
+      input_dilation [1] filter_dilation [1] groups 1
+      : tensor<1x4x8xf32>, tensor<1x6x6xf32> -> tensor<6x4x3xf32>
+  return
+}

@@ -48,3 +48,15 @@ func.func @symbolic_taps() -> tensor<1x1x?xf32> {
       : tensor<1x1x4xf32>, tensor<1x1x3xf32> -> tensor<1x1x?xf32>
   return %w : tensor<1x1x?xf32>
 }
+
+// VALUE: {{^}}begun:
+// VALUE-NEXT: dense<{{\[\[\[}}1.800000e+01, 2.500000e+01]]]> : tensor<1x1x2xf32>
+func.func @begun() -> tensor<1x1x2xf32> {
+  %x = weft.constant dense<[[[2.0, 1.0, 3.0, 2.0]]]> : tensor<1x1x4xf32>
+  %g = weft.constant dense<[[[1.0, 0.0, 2.0]]]> : tensor<1x1x3xf32>
+  %c = weft.constant dense<[[[10.0, 20.0]]]> : tensor<1x1x2xf32>
+  %w = weft.conv_filter %x, %g init(%c : tensor<1x1x2xf32>) strides [1] low [0] high [0]
+      input_dilation [1] filter_dilation [1] groups 1
+      : tensor<1x1x4xf32>, tensor<1x1x3xf32> -> tensor<1x1x2xf32>
+  return %w : tensor<1x1x2xf32>
+}

@@ -280,3 +280,14 @@ func.func @det_f16() -> (tensor<f16>) {
   %y, %l = weft.det %x : tensor<2x2xf16>
   return %y : tensor<f16>
 }
+
+// CHECK: {{^}}contract_init:
+// CHECK-NEXT: dense<[1.400000e+01, 2.500000e+01]> : tensor<2xf32>
+func.func @contract_init() -> (tensor<2xf32>) {
+  %a = weft.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %b = weft.constant dense<[[1.0, 2.0], [1.5, 1.5]]> : tensor<2x2xf32>
+  %c = weft.constant dense<[10.0, 20.0]> : tensor<2xf32>
+  %y = weft.contract %a, %b init(%c : tensor<2xf32>) batch [] x [] contract [0] x [0]
+      : tensor<2xf32>, tensor<2x2xf32> -> tensor<2xf32>
+  return %y : tensor<2xf32>
+}

@@ -77,3 +77,16 @@ func.func @inverse_square() -> tensor<3x?xf32> {
   %y, %room = weft.inverse %x : tensor<3x?xf32>
   return %y : tensor<3x?xf32>
 }
+
+// -----
+
+func.func @contract_init() -> tensor<?xf32> {
+  %n = arith.constant 2 : index
+  %a = weft.constant dense<1.0> : tensor<3xf32>
+  %b = weft.constant dense<1.0> : tensor<3x3xf32>
+  %c = weft.iota axis 0 sizes(%n) : tensor<?xf32>
+  // expected-error @below {{'weft.contract' op init has shape [2], but the result [3]}}
+  %y = weft.contract %a, %b init(%c : tensor<?xf32>) batch [] x [] contract [0] x [0]
+      : tensor<3xf32>, tensor<3x3xf32> -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}

@@ -344,3 +344,21 @@ func.func @det_vector(%x: tensor<4xf32>) {
   %0, %1 = weft.det %x : tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @contract_init_type(%a: tensor<3x4xf16>, %b: tensor<4x5xf16>, %c: tensor<3x5xf16>) {
+  // expected-error @below {{'weft.contract' op has sums of type 'f32', but begins at elements of type 'f16'}}
+  %0 = weft.contract %a, %b init(%c : tensor<3x5xf16>) batch [] x [] contract [1] x [0]
+      : tensor<3x4xf16>, tensor<4x5xf16> -> tensor<3x5xf32>
+  return
+}
+
+// -----
+
+func.func @contract_init_shape(%a: tensor<3x4xf32>, %b: tensor<4x5xf32>, %c: tensor<5x3xf32>) {
+  // expected-error @below {{'weft.contract' op shape [5, 3] of the init must be [3, 5]}}
+  %0 = weft.contract %a, %b init(%c : tensor<5x3xf32>) batch [] x [] contract [1] x [0]
+      : tensor<3x4xf32>, tensor<4x5xf32> -> tensor<3x5xf32>
+  return
+}

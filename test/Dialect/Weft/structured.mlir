@@ -105,3 +105,12 @@ func.func @det(%x: tensor<?x3x3xf16>) -> (tensor<?xf16>, tensor<?x3x3xf32>) {
   %0, %1 = weft.det %x : tensor<?x3x3xf16>
   return %0, %1 : tensor<?xf16>, tensor<?x3x3xf32>
 }
+
+// CHECK-LABEL: func.func @contract_init(
+func.func @contract_init(%a: tensor<?x4xf16>, %b: tensor<?x5xf16>, %c: tensor<4x5xf32>)
+    -> tensor<4x5xf32> {
+  // CHECK: weft.contract %{{.+}}, %{{.+}} init(%{{.+}} : tensor<4x5xf32>) batch [] x [] contract [0] x [0] : tensor<?x4xf16>, tensor<?x5xf16> -> tensor<4x5xf32>
+  %0 = weft.contract %a, %b init(%c : tensor<4x5xf32>) batch [] x [] contract [0] x [0]
+      : tensor<?x4xf16>, tensor<?x5xf16> -> tensor<4x5xf32>
+  return %0 : tensor<4x5xf32>
+}

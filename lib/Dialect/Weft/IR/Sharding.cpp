@@ -17,12 +17,17 @@ void weft::detail::getElementwiseSplits(Operation *op,
 }
 
 /// Batch dimensions split both operands, free ones split theirs. The parts of a
-/// summed dimension give sums that are to be added up.
+/// summed dimension give sums that are to be added up, which they can't be if
+/// each of them begins at `init`.
 void ContractOp::getSplitDims(SmallVectorImpl<SplitDim> &dims) {
   using Dim = std::optional<int64_t>;
   int64_t result = 0;
   auto add = [&](Dim lhs, Dim rhs) {
-    dims.push_back({{lhs, rhs}, {result++}, Combine::Concatenate});
+    SplitDim split{{lhs, rhs}, {result}, Combine::Concatenate};
+    if (getInit())
+      split.operands.push_back(result);
+    dims.push_back(split);
+    ++result;
   };
   for (auto [lhs, rhs] : llvm::zip_equal(getLhsBatch(), getRhsBatch()))
     add(lhs, rhs);
@@ -30,6 +35,8 @@ void ContractOp::getSplitDims(SmallVectorImpl<SplitDim> &dims) {
     add(lhs, std::nullopt);
   for (int64_t rhs : getRhsFree())
     add(std::nullopt, rhs);
+  if (getInit())
+    return;
   for (auto [lhs, rhs] : llvm::zip_equal(getLhsContract(), getRhsContract()))
     dims.push_back({{lhs, rhs}, {std::nullopt}, Combine::Sum});
 }

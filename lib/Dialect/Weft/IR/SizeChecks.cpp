@@ -89,6 +89,14 @@ public:
     for (auto [lhs, rhs] :
          llvm::zip_equal(op.getLhsContract(), op.getRhsContract()))
       equal(op.getLhs(), lhs, op.getRhs(), rhs);
+    if (!op.getInit())
+      return;
+    int64_t dim = 0;
+    for (int64_t lhs :
+         llvm::concat<const int64_t>(op.getLhsBatch(), op.getLhsFree()))
+      equal(op.getLhs(), lhs, op.getInit(), dim++);
+    for (int64_t rhs : op.getRhsFree())
+      equal(op.getRhs(), rhs, op.getInit(), dim++);
   }
   void conv(ConvOp op) {
     checker.require(

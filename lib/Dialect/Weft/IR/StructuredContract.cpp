@@ -20,6 +20,18 @@ static LogicalResult checkProduct(const Complaint &complain,
   return success();
 }
 
+// Checks that sums of the type `result` can begin at `init`, which may be null.
+static LogicalResult checkInit(const Complaint &complain, Value init,
+                               RankedTensorType result) {
+  if (!init)
+    return success();
+  auto type = cast<RankedTensorType>(init.getType());
+  if (type.getElementType() != result.getElementType())
+    return complain("has sums of type ", result.getElementType(),
+                    ", but begins at elements of type ", type.getElementType());
+  return checkShape(complain, "the init", type.getShape(), result.getShape());
+}
+
 //===----------------------------------------------------------------------===//
 // contract
 //===----------------------------------------------------------------------===//
@@ -72,7 +84,8 @@ void ContractOp::build(OpBuilder &builder, OperationState &state, Value lhs,
   build(builder, state,
         RankedTensorType::get(shape, elementType ? elementType
                                                  : lhsType.getElementType()),
-        lhs, rhs, lhsBatch, rhsBatch, lhsContract, rhsContract);
+        lhs, rhs, /*init=*/Value(), lhsBatch, rhsBatch, lhsContract,
+        rhsContract);
 }
 
 // Checks that the dimensions exist and that none is named twice.
@@ -119,7 +132,8 @@ LogicalResult ContractOp::verify() {
                         getRhsContract(), lhs, rhs)) ||
       failed(checkProduct(complain,
                           {lhs.getElementType(), rhs.getElementType()},
-                          getType().getElementType())))
+                          getType().getElementType())) ||
+      failed(checkInit(complain, getInit(), getType())))
     return failure();
   return checkShape(complain, "the result", getType().getShape(),
                     getContractShape(lhs.getShape(), rhs.getShape(),
@@ -248,7 +262,8 @@ LogicalResult ConvFilterOp::verify() {
   RankedTensorType input = getInput().getType(), grad = getGrad().getType();
   if (failed(checkProduct(complain,
                           {input.getElementType(), grad.getElementType()},
-                          getType().getElementType())))
+                          getType().getElementType())) ||
+      failed(checkInit(complain, getInit(), getType())))
     return failure();
   // Those of the first two dimensions follow from the operands.
   int64_t wanted =

@@ -19,12 +19,23 @@ static Value emitMultiplyAdd(ImplicitLocOpBuilder &b, Type type, Value sum,
   return arith::AddFOp::create(b, sum, product, flags);
 }
 
+// What the sum for the result's element `indices` begins at.
+static Value emitInit(ElementEmitter &emitter, Value init, Type accumulator,
+                      ArrayRef<Value> indices) {
+  if (!init)
+    return emitter.constant(accumulator, 0);
+  return emitConvert(emitter.builder(), emitter.element(init, indices),
+                     cast<RankedTensorType>(init.getType()).getElementType(),
+                     accumulator);
+}
+
 Value ContractOp::emitElement(ElementEmitter &emitter,
                               ArrayRef<Value> indices) {
   ImplicitLocOpBuilder &b = emitter.builder();
   RankedTensorType lhsType = getLhs().getType(), rhsType = getRhs().getType();
   Type elementType = getType().getElementType();
   Type accumulator = getAccumulatorType(elementType);
+  Value init = emitInit(emitter, getInit(), accumulator, indices);
 
   SmallVector<Value> lhsAt(lhsType.getRank()), rhsAt(rhsType.getRank());
   for (auto [l, r] : llvm::zip_equal(getLhsBatch(), getRhsBatch())) {
@@ -53,8 +64,7 @@ Value ContractOp::emitElement(ElementEmitter &emitter,
                             lhsType.getElementType(), rhs,
                             rhsType.getElementType())};
   };
-  Value zero = emitter.constant(accumulator, 0);
-  Value sum = emitter.loopNest(sizes, zero, body)[0];
+  Value sum = emitter.loopNest(sizes, init, body)[0];
   return emitConvert(b, sum, accumulator, getSignlessType(elementType));
 }
 
@@ -235,8 +245,8 @@ Value ConvFilterOp::emitElement(ElementEmitter &emitter,
                                        [&] { return carried[0]; })
                       : multiplyAdd()};
   };
-  Value sum = emitNest(emitter, lower, upper, emitter.constant(accumulator, 0),
-                       body)[0];
+  Value init = emitInit(emitter, getInit(), accumulator, indices);
+  Value sum = emitNest(emitter, lower, upper, init, body)[0];
   return emitConvert(b, sum, accumulator, getSignlessType(elementType));
 }
 

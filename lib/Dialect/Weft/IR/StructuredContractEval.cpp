@@ -13,6 +13,12 @@ class Products {
 public:
   explicit Products(Type elementType) : isFloat(isa<FloatType>(elementType)) {}
 
+  void begin(const HostTensor &init, int64_t position) {
+    if (isFloat)
+      real = init.getFloat(position);
+    else
+      whole = static_cast<uint64_t>(init.getInt(position));
+  }
   void add(const HostTensor &lhs, int64_t l, const HostTensor &rhs, int64_t r) {
     if (isFloat)
       real += lhs.getFloat(l) * rhs.getFloat(r);
@@ -33,6 +39,15 @@ private:
   uint64_t whole = 0;
 };
 } // namespace
+
+static LogicalResult checkInit(Operation *op, const HostTensor &init,
+                               ArrayRef<int64_t> shape) {
+  if (init.getShape() == shape)
+    return success();
+  return op->emitOpError("init has shape ")
+         << formatShape(init.getShape()) << ", but the result "
+         << formatShape(shape);
+}
 
 Results ContractOp::evaluate(ArrayRef<HostTensor> operands) {
   const HostTensor &lhs = operands[0], &rhs = operands[1];
@@ -57,6 +72,8 @@ Results ContractOp::evaluate(ArrayRef<HostTensor> operands) {
     shape.push_back(lhs.getShape()[dim]);
   for (int64_t dim : rhsFree)
     shape.push_back(rhs.getShape()[dim]);
+  if (getInit() && failed(checkInit(getOperation(), operands[2], shape)))
+    return failure();
 
   HostTensor result = makeHost(shape, getType().getElementType());
   SmallVector<int64_t> lhsAt(lhs.getRank()), rhsAt(rhs.getRank());
@@ -71,6 +88,8 @@ Results ContractOp::evaluate(ArrayRef<HostTensor> operands) {
     for (auto [dim, index] : llvm::zip(rhsFree, at.drop_front(lhsFree.size())))
       rhsAt[dim] = index;
     Products sum(result.getElementType());
+    if (getInit())
+      sum.begin(operands[2], count);
     forEachIndex(inner, [&](ArrayRef<int64_t> contracted) {
       for (auto [l, r, index] :
            llvm::zip_equal(getLhsContract(), getRhsContract(), contracted))
@@ -163,6 +182,8 @@ Results ConvFilterOp::evaluate(ArrayRef<HostTensor> operands) {
              << grad.getShape()[dim + 2] << " in dimension " << dim + 2
              << ", but the convolution gives " << wanted;
   }
+  if (getInit() && failed(checkInit(getOperation(), operands.back(), shape)))
+    return failure();
   HostTensor result = makeHost(shape, getType().getElementType());
   int64_t outputs = shape[0] / static_cast<int64_t>(getGroups());
   int64_t count = 0;
@@ -171,6 +192,8 @@ Results ConvFilterOp::evaluate(ArrayRef<HostTensor> operands) {
   SmallVector<int64_t> inputAt(input.getRank()), gradAt(grad.getRank());
   forEachIndex(shape, [&](ArrayRef<int64_t> at) {
     Products sum(result.getElementType());
+    if (getInit())
+      sum.begin(operands.back(), count);
     inputAt[1] = at[0] / outputs * perGroup + at[1];
     gradAt[1] = at[0];
     forEachIndex(places, [&](ArrayRef<int64_t> place) {

@@ -82,10 +82,11 @@ static Value buildContractGradient(ImplicitLocOpBuilder &b, Value grad,
       dims, [&](int64_t dim) { return own.value.getType().getDimSize(dim); });
   auto type = RankedTensorType::get(shape, gradType.getElementType());
   Value result =
-      isOtherFirst ? ContractOp::create(b, type, other.value, grad, otherBatch,
-                                        gradBatch, other.free, summed)
-                   : ContractOp::create(b, type, grad, other.value, gradBatch,
-                                        otherBatch, summed, other.free);
+      isOtherFirst
+          ? ContractOp::create(b, type, other.value, grad, Value(), otherBatch,
+                               gradBatch, other.free, summed)
+          : ContractOp::create(b, type, grad, other.value, Value(), gradBatch,
+                               otherBatch, summed, other.free);
   if (!llvm::is_sorted(dims)) {
     SmallVector<int64_t> permutation(dims.size());
     for (auto [position, dim] : llvm::enumerate(dims))
@@ -99,7 +100,7 @@ LogicalResult ContractOp::buildGradient(OpBuilder &builder,
                                         ValueRange resultGrads,
                                         SmallVectorImpl<Value> &operandGrads) {
   if (!isa<FloatType>(getType().getElementType())) {
-    operandGrads.append(2, Value());
+    operandGrads.append(getNumOperands(), Value());
     return success();
   }
   ImplicitLocOpBuilder b(getLoc(), builder);
@@ -111,6 +112,8 @@ LogicalResult ContractOp::buildGradient(OpBuilder &builder,
       buildContractGradient(b, grad, lhs, rhs, lhsFirst, rhsFirst));
   operandGrads.push_back(
       buildContractGradient(b, grad, rhs, lhs, rhsFirst, lhsFirst));
+  if (getInit())
+    operandGrads.push_back(fitType(b, grad, getInit()));
   return success();
 }
 

@@ -280,7 +280,7 @@ LogicalResult ConvOp::buildGradient(OpBuilder &builder, ValueRange resultGrads,
       sizes.push_back(tensor::DimOp::create(b, getFilter(), dim));
   Value filter = ConvFilterOp::create(
       b, filterType.clone(getType().getElementType()), getInput(), grad, sizes,
-      getStrides(), getLow(), getHigh(), getInputDilation(),
+      /*init=*/Value(), getStrides(), getLow(), getHigh(), getInputDilation(),
       getFilterDilation(), getGroups());
   operandGrads.append({*input, convertElements(b, filter, getFilter())});
   return success();
@@ -312,5 +312,7 @@ ConvFilterOp::buildGradient(OpBuilder &builder, ValueRange resultGrads,
                      getInputDilation(), getFilterDilation(), getGroups());
   operandGrads[0] = *input;
   operandGrads[1] = convertElements(b, result, getGrad());
+  if (getInit())
+    operandGrads.back() = fitType(b, filter, getInit());
   return success();
 }

@@ -264,7 +264,12 @@ def Weft_ContractOp
     are accumulated in the result's element type, f16 and bf16 in f32. Integers
     are widened by their own signedness first.
 
-    `y[b, m, n] = sum over k of lhs[b, m, k] * rhs[b, k, n]`
+    With `init`, a tensor like the result, products are added to its elements
+    one after the other, in the order in which the contracted dimensions are
+    named: a contraction that begins where one over the first part of a
+    dimension ended gives the bits of a single one over all of it.
+
+    `y[b, m, n] = init[b, m, n] + sum over k of lhs[b, m, k] * rhs[b, k, n]`
 
     Saved for the gradient: lhs and rhs.
 
@@ -276,14 +281,16 @@ def Weft_ContractOp
     ```
   }];
   let arguments = (ins Weft_NumberTensor:$lhs, Weft_NumberTensor:$rhs,
+                       Optional<Weft_NumberTensor>:$init,
                        DenseI64ArrayAttr:$lhs_batch,
                        DenseI64ArrayAttr:$rhs_batch,
                        DenseI64ArrayAttr:$lhs_contract,
                        DenseI64ArrayAttr:$rhs_contract);
   let results = (outs Weft_NumberTensor:$result);
   let assemblyFormat = [{
-    $lhs `,` $rhs `batch` $lhs_batch `x` $rhs_batch `contract` $lhs_contract `x`
-    $rhs_contract attr-dict `:` type($lhs) `,` type($rhs) `->` type($result)
+    $lhs `,` $rhs (`init` `(` $init^ `:` type($init) `)`)? `batch` $lhs_batch
+    `x` $rhs_batch `contract` $lhs_contract `x` $rhs_contract attr-dict `:`
+    type($lhs) `,` type($rhs) `->` type($result)
   }];
   let builders = [OpBuilder<(ins
     "::mlir::Value":$lhs, "::mlir::Value":$rhs,
@@ -348,16 +355,18 @@ def Weft_ConvOp : Weft_IndexedOp<"conv", [],
   let hasVerifier = 1;
 }
 
-def Weft_ConvFilterOp : Weft_IndexedOp<"conv_filter", [],
-                     "Formula", ["countFlops"]> {
+def Weft_ConvFilterOp
+    : Weft_IndexedOp<"conv_filter", [AttrSizedOperandSegments], "Formula",
+                     ["countFlops"]> {
   let summary = "Sums of what a convolution's taps meet, times a weight each";
   let description = [{
     The gradient of the filter of `weft.conv` with the same attributes: `grad`,
     `[N, O, spatial...]`, has the shape of that convolution's result, and the
     result `[O, C / groups, taps...]` the shape of its filter. `sizes` gives the
-    symbolic numbers of taps in order. Accumulation as in `weft.contract`.
+    symbolic numbers of taps in order. Accumulation, also onto an `init`, as in
+    `weft.contract`: image by image, and position by position.
 
-    `w[o, c, t] = sum over n and p of x[n, c, p * stride + t * dilation - low] *
+    `w[o, c, t] = init[o, c, t] + sum over n and p of x[n, c, p * stride + t * dilation - low] *
     g[n, o, p]`, in each spatial dimension
 
     Saved for the gradient: the input and the gradient.
@@ -372,13 +381,15 @@ def Weft_ConvFilterOp : Weft_IndexedOp<"conv_filter", [],
   }];
   let arguments = (ins Weft_NumberTensor:$input, Weft_NumberTensor:$grad,
                        Variadic<Index>:$sizes,
+                       Optional<Weft_NumberTensor>:$init,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$low,
                        DenseI64ArrayAttr:$high,
                        DenseI64ArrayAttr:$input_dilation,
                        DenseI64ArrayAttr:$filter_dilation, I64Attr:$groups);
   let results = (outs Weft_NumberTensor:$result);
   let assemblyFormat = [{
-    $input `,` $grad `strides` $strides `low` $low `high` $high
+    $input `,` $grad (`init` `(` $init^ `:` type($init) `)`)?
+    `strides` $strides `low` $low `high` $high
     `input_dilation` $input_dilation `filter_dilation` $filter_dilation
     `groups` $groups (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($input) `,`
     type($grad) `->` type($result)
