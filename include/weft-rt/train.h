@@ -27,6 +27,13 @@ extern "C" {
 /// The name of the state (a scalar i64) that counts the updates.
 #define WEFT_STEP_NAME "weft.step"
 
+/// The name of the state (a scalar i64) that counts the batches of the update
+/// under way, if the program was compiled to take several for one: with
+/// accumulate=K, each K-th step moves the parameters and what the optimizer
+/// remembers; the others but add to sums, which are state, too. To make an
+/// update of fewer batches, write K - 1 there before its last step.
+#define WEFT_BATCHES_NAME "weft.batches"
+
 /// The state of a model that is trained, and the session that does it. Counts
 /// references and holds one to its model.
 typedef struct weft_trainer weft_trainer;

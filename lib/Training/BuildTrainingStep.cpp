@@ -1,10 +1,13 @@
 //===- BuildTrainingStep.cpp - Loss, gradients and optimizer --------------===//
 
+#include "Accumulate.h"
 #include "Loss.h"
+#include "Numbers.h"
 #include "Optimizer.h"
 #include "Ports.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "weft/Autodiff/Autodiff.h"
+#include "weft/Dialect/Weft/IR/ModuleAttrs.h"
 #include "weft/Dialect/Weft/IR/Terms.h"
 #include "weft/Training/Algorithm.h"
 #include "weft/Training/Passes.h"
@@ -40,10 +43,19 @@ private:
   FailureOr<Value> addLabels(Value output, unsigned number);
   BlockArgument addArgument(Type type, StringRef name, StringRef role);
   void dropResults();
-  LogicalResult differentiate(Value loss);
+  Value sumUp(RankedTensorType type, const Twine &name,
+              llvm::function_ref<Value(Value)> addOnto);
+  Value sumLabels(Value value, Value like, StringRef name);
+  void addNumber(Value value, StringRef name, StringRef role);
+  void addNumbers(const LossResult &result);
+  LogicalResult differentiate(Value losses);
+  void countBatches();
+  void findMeans();
   void addUpdates();
   void seedRandomNumbers();
-  void addStateResults(Value loss);
+  Value convert(Value value, Type type);
+  void addResultFor(BlockArgument state, Value next);
+  void addStateResults();
 
   func::FuncOp main;
   const TrainingOptions &options;
@@ -51,9 +63,15 @@ private:
   ImplicitLocOpBuilder b;
   SmallVector<BlockArgument> parameters;
   SmallVector<Value> gradients;
-  /// What is remembered, and its new value.
-  SmallVector<std::pair<BlockArgument, Value>> states;
-  BlockArgument count; // of the updates so far
+  using States = SmallVector<std::pair<BlockArgument, Value>>;
+  States states; ///< what an update changes, and its new value
+  States sums;   ///< sums over the batches of an update, and their new value
+  Value loss, weight;  ///< sums over the labels of the update so far, f64
+  BlockArgument count; ///< of the updates so far
+  /// Of the batches of the update before this one, and whether this one is the
+  /// last; null if it is the only one.
+  BlockArgument batches;
+  Value isLast;
 };
 } // namespace
 
@@ -137,14 +155,73 @@ void StepBuilder::dropResults() {
   end->setOperands(ValueRange());
 }
 
-/// Finds the gradient of each parameter. One that the loss does not depend on
+/// The sum over the batches of an update up to this one. `addOnto` adds what
+/// there is of this one; where there are several, the sum is kept as the state
+/// `name`.
+Value StepBuilder::sumUp(RankedTensorType type, const Twine &name,
+                         llvm::function_ref<Value(Value)> addOnto) {
+  if (!isLast) {
+    SmallVector<OpFoldResult> sizes =
+        getAsIndexOpFoldResult(b.getContext(), type.getShape());
+    return addOnto(makeSplat(b, sizes, type.getElementType(), 0));
+  }
+  BlockArgument state = addArgument(type, name.str(), "state");
+  Value sum = addOnto(state);
+  sums.push_back({state, sum});
+  return sum;
+}
+
+/// The sum over all elements of `value` or, if that is null, of as many ones as
+/// `like` has elements.
+Value StepBuilder::sumLabels(Value value, Value like, StringRef name) {
+  auto type = RankedTensorType::get({}, b.getF64Type());
+  return sumUp(type, name, [&](Value init) -> Value {
+    if (value)
+      return addElementsOnto(b, init, value);
+    Value count = arith::ConstantIndexOp::create(b, 1);
+    for (OpFoldResult size : getSizesOf(b, like))
+      count = arith::MulIOp::create(
+          b, count, getValueOrCreateConstantIndexOp(b, b.getLoc(), size));
+    Value number = tensor::FromElementsOp::create(
+        b, type.clone(b.getI64Type()),
+        arith::IndexCastOp::create(b, b.getI64Type(), count).getResult());
+    return AddOp::create(b, init, castScalar(b, number, b.getF64Type()));
+  });
+}
+
+void StepBuilder::addNumber(Value value, StringRef name, StringRef role) {
+  addResult(main, castScalar(b, value, b.getF32Type()),
+            {b.getNamedAttr(kNameAttr, b.getStringAttr(name)),
+             b.getNamedAttr(kRoleAttr, b.getStringAttr(role))});
+}
+
+/// The means over the labels of the update so far leave the function. There may
+/// be none that counts yet.
+void StepBuilder::addNumbers(const LossResult &result) {
+  loss = sumLabels(result.losses, Value(), "weft.loss");
+  weight = sumLabels(result.weights, result.losses, "weft.weight");
+  auto mean = [&](Value sum, Value total) {
+    Term s{&b, sum}, t{&b, total};
+    if (isLast)
+      t = choose({&b, isLast}, t, apply<MaxOp>(t, t.number(1e-300)));
+    return (s / t).value;
+  };
+  addNumber(mean(loss, weight), "loss", "loss");
+  if (!result.hits)
+    return;
+  Value hits = sumLabels(result.hits, Value(), "weft.hits");
+  Value labels = sumLabels(result.counts, result.losses, "weft.labels");
+  addNumber(mean(hits, labels), "accuracy", "metric");
+}
+
+/// Finds the gradient of each parameter. One that the losses do not depend on
 /// becomes a constant again.
-LogicalResult StepBuilder::differentiate(Value loss) {
+LogicalResult StepBuilder::differentiate(Value losses) {
   SmallVector<Value> xs, grads;
   for (unsigned i : llvm::seq(main.getNumArguments()))
     if (StringAttr role = getRole(main, i); role && role == "parameter")
       xs.push_back(main.getArgument(i));
-  if (failed(buildGradients(b, loss, makeSplat(b, loss, 1), xs, grads)))
+  if (failed(buildGradients(b, losses, makeSplat(b, losses, 1), xs, grads)))
     return failure();
   llvm::BitVector unused(main.getNumArguments());
   for (auto [x, grad] : llvm::zip_equal(xs, grads)) {
@@ -171,6 +248,62 @@ LogicalResult StepBuilder::differentiate(Value loss) {
   return success();
 }
 
+/// Counts the batches of an update, if there are several.
+void StepBuilder::countBatches() {
+  if (options.accumulate == 1 || options.evaluate)
+    return;
+  auto type = RankedTensorType::get({}, b.getI64Type());
+  batches = addArgument(type, "weft.batches", "state");
+  HostTensor one(type), wanted(type);
+  one.setInt(0, 1);
+  wanted.setInt(0, options.accumulate);
+  Value number = AddOp::create(b, batches, ConstantOp::create(b, one.toAttr()));
+  isLast = CompareOp::create(b, ComparePredicate::ge, number,
+                             ConstantOp::create(b, wanted.toAttr()));
+  sums.push_back({batches, number});
+}
+
+/// `value` as a tensor of `type`, which differs at most in what it knows of
+/// sizes, and in its floats.
+Value StepBuilder::convert(Value value, Type type) {
+  auto wanted = cast<RankedTensorType>(type);
+  auto found = cast<RankedTensorType>(value.getType());
+  if (found.getElementType() != wanted.getElementType())
+    value = CastOp::create(b, found.clone(wanted.getElementType()), value,
+                           /*saturate=*/false);
+  if (value.getType() != type)
+    value = tensor::CastOp::create(b, type, value);
+  return value;
+}
+
+/// The gradients of the mean loss are those of the sum of the losses, divided
+/// by the sum of their weights. They are of f32, or f64 as their parameter is.
+void StepBuilder::findMeans() {
+  Term total{&b, weight};
+  Value inverse = (total.number(1) / total).value;
+  DenseSet<Value> fixed(parameters.begin(), parameters.end());
+  for (auto [parameter, gradient] : llvm::zip_equal(parameters, gradients)) {
+    b.setLoc(parameter.getLoc());
+    auto type = cast<RankedTensorType>(parameter.getType());
+    if (!type.getElementType().isF64())
+      type = type.clone(b.getF32Type());
+    std::string name =
+        (getName(main, parameter.getArgNumber()) + ".gradient").str();
+    int numParts = 0;
+    auto sumPart = [&](RankedTensorType part,
+                       llvm::function_ref<Value(Value)> addOnto) {
+      std::string suffix = numParts ? "." + std::to_string(numParts) : "";
+      ++numParts;
+      return sumUp(part, name + suffix, addOnto);
+    };
+    Value whole =
+        sumOverBatches(b, gradient, type.getElementType(), fixed, sumPart);
+    Term sum{&b, convert(whole, type)};
+    gradient = (sum * spread(inverse, sum)).value;
+  }
+  b.setLoc(main.getLoc());
+}
+
 void StepBuilder::addUpdates() {
   Type f32 = b.getF32Type();
   auto countType = RankedTensorType::get({}, b.getI64Type());
@@ -181,6 +314,7 @@ void StepBuilder::addUpdates() {
   Value number = AddOp::create(b, count, ConstantOp::create(b, one.toAttr()));
   states.push_back({count, number});
 
+  findMeans();
   Optimizer optimizer(b, options, rate, number);
   optimizer.clip(gradients);
   for (auto [parameter, gradient] : llvm::zip_equal(parameters, gradients)) {
@@ -188,9 +322,10 @@ void StepBuilder::addUpdates() {
     b.setLoc(parameter.getLoc());
     SmallVector<Value> old;
     for (StringRef state : getOptimizerStates(options))
-      old.push_back(addArgument(parameter.getType(), (name + "." + state).str(),
-                                "state"));
-    Optimizer::Update next = optimizer.update(parameter, gradient, old);
+      old.push_back(
+          addArgument(gradient.getType(), (name + "." + state).str(), "state"));
+    Value wide = convert(parameter, gradient.getType());
+    Optimizer::Update next = optimizer.update(wide, gradient, old);
     states.push_back({parameter, next.parameter});
     for (auto [state, value] : llvm::zip_equal(old, next.states))
       states.push_back({cast<BlockArgument>(state), value});
@@ -198,42 +333,60 @@ void StepBuilder::addUpdates() {
   b.setLoc(main.getLoc());
 }
 
-/// Each step draws other numbers: the key of a draw is made of the seed and the
-/// number of updates so far. The factor is odd, so that no two seeds give the
-/// same keys at the same step.
+/// Each batch draws other numbers: the key of a draw is made of the seed, the
+/// number of updates so far, and that of batches of the next one. The factors
+/// are odd, so that no two seeds give the same keys at the same step.
 void StepBuilder::seedRandomNumbers() {
   auto type = RankedTensorType::get({}, b.getI64Type());
   Value seed = addArgument(type, "seed", "seed");
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&main.getBody().front());
-  HostTensor factor(type);
-  factor.setInt(0, static_cast<int64_t>(0x9E3779B97F4A7C15));
-  Value key = MulOp::create(b, seed, ConstantOp::create(b, factor.toAttr()));
-  key = AddOp::create(b, key, count);
+  auto times = [&](Value value, uint64_t number) -> Value {
+    HostTensor factor(type);
+    factor.setInt(0, static_cast<int64_t>(number));
+    return MulOp::create(b, value, ConstantOp::create(b, factor.toAttr()));
+  };
+  Value key = AddOp::create(b, times(seed, 0x9E3779B97F4A7C15), count);
+  if (isLast)
+    key = AddOp::create(b, key, times(batches, 0xD1342543DE82EF95));
   main.walk([&](RandomUniformOp op) { op.getSeedMutable().assign(key); });
 }
 
+void StepBuilder::addResultFor(BlockArgument state, Value next) {
+  unsigned number = state.getArgNumber();
+  addResult(main, next,
+            {b.getNamedAttr(kNameAttr, b.getStringAttr(getName(main, number))),
+             b.getNamedAttr(kRoleAttr, getRole(main, number)),
+             b.getNamedAttr(kTwinAttr, b.getI64IntegerAttr(number))});
+}
+
 /// The new values leave the function, or the old ones if the loss is infinite
-/// or not a number.
-void StepBuilder::addStateResults(Value loss) {
+/// or not a number. Before the last batch of an update only sums change; after
+/// it they begin anew.
+void StepBuilder::addStateResults() {
   Term l{&b, loss};
-  Value isFinite =
-      compare(ComparePredicate::eq, l - l, l.number(0)).value; // no NaN
+  Term isFinite = compare(ComparePredicate::eq, l - l, l.number(0)); // no NaN
+  Term w{&b, weight};
+  Term counts = compare(ComparePredicate::ne, w, w.number(0));
+  Term isDone = apply<AndOp>(isFinite, counts), goesOn = isDone;
+  if (isLast) {
+    Term last{&b, isLast};
+    isDone = apply<AndOp>(isDone, last);
+    goesOn = choose(last, isDone, isFinite);
+  }
+  auto pick = [&](Term condition, Value yes, Value no) {
+    Term like{&b, no};
+    return choose(spread(condition.value, like), {&b, yes}, like).value;
+  };
   for (auto [old, next] : states) {
-    unsigned number = old.getArgNumber();
     b.setLoc(old.getLoc());
-    auto type = cast<RankedTensorType>(old.getType());
-    Value condition =
-        BroadcastOp::create(b, type.clone(b.getI1Type()), isFinite,
-                            getSymbolicSizes(b, old), ArrayRef<int64_t>());
-    if (next.getType() != type)
-      next = tensor::CastOp::create(b, type, next);
-    Value kept = SelectOp::create(b, type, condition, next, old);
-    addResult(
-        main, kept,
-        {b.getNamedAttr(kNameAttr, b.getStringAttr(getName(main, number))),
-         b.getNamedAttr(kRoleAttr, getRole(main, number)),
-         b.getNamedAttr(kTwinAttr, b.getI64IntegerAttr(number))});
+    next = convert(next, old.getType());
+    addResultFor(old, pick(isDone, next, old));
+  }
+  for (auto [old, next] : sums) {
+    b.setLoc(old.getLoc());
+    Value begun = pick({&b, isLast}, makeSplat(b, next, 0), next);
+    addResultFor(old, pick(goesOn, begun, old));
   }
 }
 
@@ -248,25 +401,20 @@ LogicalResult StepBuilder::run() {
   LossResult result =
       buildLoss(b, findScores(*output, options), *labels, options);
   dropResults();
-  auto addNumber = [&](Value value, StringRef name, StringRef role) {
-    addResult(main, value,
-              {b.getNamedAttr(kNameAttr, b.getStringAttr(name)),
-               b.getNamedAttr(kRoleAttr, b.getStringAttr(role))});
-  };
-  addNumber(result.loss, "loss", "loss");
-  if (result.accuracy)
-    addNumber(result.accuracy, "accuracy", "metric");
+  countBatches();
+  addNumbers(result);
   if (options.evaluate)
     return success();
-  if (failed(differentiate(result.loss)))
+  if (failed(differentiate(result.losses)))
     return failure();
   addUpdates();
   seedRandomNumbers();
-  addStateResults(result.loss);
+  addStateResults();
   return success();
 }
 
 void BuildTrainingStepPass::runOnOperation() {
+  getOperation()->setAttr(kOrderedAttr, UnitAttr::get(&getContext()));
   if (failed(runOnMain(getOperation(), settings,
                        [](func::FuncOp main, const TrainingOptions &options) {
                          if (options.algorithm)

@@ -68,10 +68,7 @@ public:
 private:
   Term term(Value value) { return {&b, value}; }
   Value reduce(ReduceKind kind, Value value, ArrayRef<int64_t> axes);
-  Value sumAll(Value value);
-  Value countOf(Value like);
   Value alongClasses(Value value, Value like);
-  Value mean(Value perElement);
   void requireClasses(Value counted);
   LossResult crossEntropy();
   Value binaryCrossEntropy();
@@ -87,26 +84,6 @@ Value Loss::reduce(ReduceKind kind, Value value, ArrayRef<int64_t> axes) {
   return ReduceOp::create(b, kind, value, axes);
 }
 
-Value Loss::sumAll(Value value) {
-  return reduce(
-      ReduceKind::sum, value,
-      llvm::to_vector(llvm::seq<int64_t>(0, typeOf(value).getRank())));
-}
-
-/// The number of elements, as a tensor of rank 0 of the same element type.
-Value Loss::countOf(Value like) {
-  Value count = arith::ConstantIndexOp::create(b, 1);
-  for (int64_t dim : llvm::seq(typeOf(like).getRank()))
-    count = arith::MulIOp::create(
-        b, count, tensor::DimOp::create(b, like, dim).getResult());
-  Value wide = arith::IndexCastOp::create(b, b.getI64Type(), count);
-  Value tensor = tensor::FromElementsOp::create(
-      b, RankedTensorType::get({}, b.getI64Type()), wide);
-  return CastOp::create(
-      b, RankedTensorType::get({}, typeOf(like).getElementType()), tensor,
-      /*saturate=*/false);
-}
-
 /// `value` without the dimension of the classes, spread along it.
 Value Loss::alongClasses(Value value, Value like) {
   SmallVector<int64_t> dims = {0};
@@ -115,10 +92,6 @@ Value Loss::alongClasses(Value value, Value like) {
   auto type = RankedTensorType::get(typeOf(like).getShape(),
                                     typeOf(value).getElementType());
   return BroadcastOp::create(b, type, value, getSymbolicSizes(b, like), dims);
-}
-
-Value Loss::mean(Value perElement) {
-  return (term(sumAll(perElement)) / term(countOf(perElement))).value;
 }
 
 /// Ends the run where a label that counts is the number of no class.
@@ -139,7 +112,7 @@ void Loss::requireClasses(Value counted) {
 }
 
 /// With p the logarithms of the probabilities, e the smoothing and C classes:
-/// `-(1 - e) p[label] - e / C * sum(p)`, the mean over the labels that count.
+/// `-(1 - e) p[label] - e / C * sum(p)` for each label.
 /// Where the label is, is told by comparing class numbers: a product of the
 /// gradient with it fuses, which a scatter would not.
 LossResult Loss::crossEntropy() {
@@ -177,7 +150,7 @@ LossResult Loss::crossEntropy() {
   Value counted = choose(isHit, one, none).value;
   if (!options.ignoreIndex) {
     requireClasses(labels);
-    return {mean(losses), mean(counted)};
+    return {losses, Value(), counted, Value()};
   }
   auto labelType = typeOf(labels);
   HostTensor ignored(RankedTensorType::get({}, labelType.getElementType()));
@@ -188,13 +161,11 @@ LossResult Loss::crossEntropy() {
   Term counts =
       compare(ComparePredicate::ne, term(labels), term(spreadIgnored));
   requireClasses(choose(counts, term(labels), term(labels).number(0)).value);
-  Term weights = choose(counts, one, none);
-  Term total = term(sumAll(weights.value));
-  auto meanOf = [&](Value value) {
-    Term kept = choose(counts, term(value), none);
-    return (term(sumAll(kept.value)) / total).value;
+  Value weights = choose(counts, one, none).value;
+  auto only = [&](Value value) {
+    return choose(counts, term(value), none).value;
   };
-  return {meanOf(losses), meanOf(counted)};
+  return {only(losses), weights, only(counted), weights};
 }
 
 /// `max(x, 0) - x z + log(1 + exp(-|x|))` of scores x and labels z: no exponent
@@ -202,22 +173,22 @@ LossResult Loss::crossEntropy() {
 Value Loss::binaryCrossEntropy() {
   Term x = term(output), z = term(labels);
   Term tail = apply<LogOp>(apply<ExpOp>(-apply<AbsOp>(x)) + 1.0);
-  return mean((apply<MaxOp>(x, x.number(0)) - x * z + tail).value);
+  return (apply<MaxOp>(x, x.number(0)) - x * z + tail).value;
 }
 
 Value Loss::difference() {
   Term distance = term(output) - term(labels);
   if (options.loss == LossKind::MeanSquare)
-    return mean((distance * distance).value);
+    return (distance * distance).value;
   Term size = apply<AbsOp>(distance);
   if (options.loss == LossKind::MeanAbsolute)
-    return mean(size.value);
+    return size.value;
   double delta = options.huberDelta;
   Term near = 0.5 * (distance * distance);
   Term far = delta * (size - 0.5 * delta);
-  return mean(
-      choose(compare(ComparePredicate::le, size, size.number(delta)), near, far)
-          .value);
+  return choose(compare(ComparePredicate::le, size, size.number(delta)), near,
+                far)
+      .value;
 }
 
 LossResult Loss::run() {
@@ -237,14 +208,11 @@ LossResult Loss::run() {
   case LossKind::CrossEntropy:
     return crossEntropy();
   case LossKind::BinaryCrossEntropy:
-    return {binaryCrossEntropy(), Value()};
+    return {binaryCrossEntropy(), {}, {}, {}};
   case LossKind::Output:
-    return {ReshapeOp::create(
-                b, RankedTensorType::get({}, typeOf(output).getElementType()),
-                output, ValueRange()),
-            Value()};
+    return {output, {}, {}, {}};
   default:
-    return {difference(), Value()};
+    return {difference(), {}, {}, {}};
   }
 }
 

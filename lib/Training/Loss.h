@@ -13,11 +13,14 @@ namespace weft {
 llvm::FailureOr<mlir::RankedTensorType>
 getLabelType(mlir::Value output, const TrainingOptions &options);
 
-/// A loss and what else is told of a batch; `accuracy` (f32, the part of the
-/// labels that have the highest score) is null for losses without classes.
+/// The losses of a batch, one per label (or of what the model itself gives),
+/// and what else is told of each label. What is null is one for every label.
 struct LossResult {
-  mlir::Value loss; ///< f32, or f64 for outputs of f64
-  mlir::Value accuracy;
+  mlir::Value losses;  ///< f32 or f64, times the weight
+  mlir::Value weights; ///< what to divide the sum of the losses by, summed
+  mlir::Value hits;    ///< one where the label has the highest score, f32; null
+                       ///< for losses without classes
+  mlir::Value counts;  ///< one where the label counts, f32
 };
 
 /// What the loss is computed from: scores where `output` is what a softmax or a
@@ -26,7 +29,7 @@ struct LossResult {
 /// of it changes nothing.
 mlir::Value findScores(mlir::Value output, const TrainingOptions &options);
 
-/// Emits the loss of `output` given `labels`, the mean over all labels.
+/// Emits the losses of `output` given `labels`.
 LossResult buildLoss(mlir::ImplicitLocOpBuilder &b, mlir::Value output,
                      mlir::Value labels, const TrainingOptions &options);
 

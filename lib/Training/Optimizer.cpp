@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Optimizer.h"
+#include "Numbers.h"
 #include "weft/Dialect/Weft/IR/Terms.h"
 
 using namespace mlir;
@@ -41,23 +42,6 @@ weft::getOptimizerStates(const TrainingOptions &options) {
 //===----------------------------------------------------------------------===//
 // Numbers
 //===----------------------------------------------------------------------===//
-
-static Value castScalar(ImplicitLocOpBuilder &b, Value scalar, Type element) {
-  if (typeOf(scalar).getElementType() == element)
-    return scalar;
-  return CastOp::create(b, RankedTensorType::get({}, element), scalar,
-                        /*saturate=*/false);
-}
-
-/// A number as a tensor like `like`.
-static Term spread(Value scalar, Term like) {
-  ImplicitLocOpBuilder &b = *like.b;
-  auto type = typeOf(like.value);
-  Value number = castScalar(b, scalar, type.getElementType());
-  return {&b,
-          BroadcastOp::create(b, type, number, getSymbolicSizes(b, like.value),
-                              ArrayRef<int64_t>())};
-}
 
 /// `1 - decay^count`, which undoes that a mean starts from zero. In f32 the
 /// difference would be off by 6e-5 in the first steps of a decay of 0.999.

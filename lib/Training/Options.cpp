@@ -157,6 +157,11 @@ static const Setting settings[] = {
      [](StringRef value, Options &o) {
        return readNumber(value, o.clipValue);
      }},
+    {"accumulate", "a number of batches",
+     "Batches of an update, over which gradients are summed [1]",
+     [](StringRef value, Options &o) {
+       return !value.getAsInteger(10, o.accumulate) && o.accumulate > 0;
+     }},
     {"train", "a regular expression", "Tensors that are trained as well [none]",
      [](StringRef value, Options &o) { return readPattern(value, o.train); }},
     {"freeze", "a regular expression", "Tensors that are not trained [none]",

@@ -104,6 +104,7 @@ class Trainer:
     optimizer: None for a model that brings its training along (training info):
     then `rate` is the learning rate, and the loss is known. What the training
     info initializes starts from what the file holds.
+    accumulate: batches of an update; it is that of as many at once.
     seed: of what the model draws at random.
     settings: those of `weft train --set`, as ``bn="train"``, ``clip_norm=1.0``.
     """
@@ -115,12 +116,16 @@ class Trainer:
         loss: str | None = None,
         optimizer: Any = SGD(),
         rate: float | None = None,
+        accumulate: int = 1,
         seed: int = 0,
         threads: int = 0,
         mcpu: str | None = None,
         **settings: Any,
     ):
         self._path = os.fspath(model)
+        self._accumulate = accumulate
+        if accumulate != 1:
+            settings["accumulate"] = accumulate
         self._settings = _settings(optimizer, loss, settings)
         self.rate = optimizer.rate if rate is None and optimizer is not None else rate
         if self.rate is None:
@@ -142,16 +147,20 @@ class Trainer:
         self._of_model = [name for name, own, *_ in _weft.Trainer.states(self._trainer) if own]
         self.metrics: dict[str, float] = {}
 
-    def step(self, *batch: Any, rate: float | None = None) -> float:
-        """Makes an update with a batch (arrays in the order of `inputs`, the
-        labels last) and returns its loss before; `metrics` has what else is told
-        of it. rate: the learning rate, by default the optimizer's."""
+    def step(self, *batch: Any, rate: float | None = None, last: bool = False) -> float:
+        """Takes a batch (arrays in the order of `inputs`, the labels last) of an
+        update, which the last of its `accumulate` batches makes, and returns the
+        loss, before it, of those so far; `metrics` has what else is told of them.
+        rate: the learning rate, by default the optimizer's. last: whether the
+        update is made with this batch in any case."""
         if len(batch) != len(self.inputs):
             names = ", ".join(repr(port.name) for port in self.inputs)
             raise Error(f"error: got {len(batch)} arrays, wanted {len(self.inputs)}: {names}")
         arrays = [as_array(value) for value in batch]
         buffers = [(a.ctypes.data, a.nbytes, CODES[a.dtype], list(a.shape)) for a in arrays]
         rate = self.rate if rate is None else rate
+        if last and self._accumulate > 1:
+            self._states["weft.batches"][...] = self._accumulate - 1
         try:
             self.metrics = self._trainer.step(buffers, rate, self._seed)
         except _weft.Failure as failure:
@@ -159,9 +168,19 @@ class Trainer:
         return self.metrics["loss"]
 
     def fit(self, batches: Iterable[Any]) -> list[float]:
-        """Makes an update per batch, a tuple of arrays; the losses. Takes any
-        iterator, such as a torch DataLoader."""
-        return [self.step(*batch) for batch in batches]
+        """Makes an update of each `accumulate` batches, tuples of arrays, and one
+        of what is left; the losses. Takes any iterator, such as a torch
+        DataLoader."""
+        losses = []
+        iterator = iter(batches)
+        batch = next(iterator, None)
+        while batch is not None:
+            before, upcoming = self.steps, next(iterator, None)
+            loss = self.step(*batch, last=upcoming is None)
+            if self.steps != before:
+                losses.append(loss)
+            batch = upcoming
+        return losses
 
     @property
     def steps(self) -> int:

@@ -17,8 +17,8 @@
 //  CHECK-SAME:   tensor<4x3xf32> {weft.name = "w.momentum", weft.role = "state", weft.twin = 5 : i64})
 //       CHECK:   %[[Y:.*]] = weft.contract %[[X]], %[[W]]
 //       CHECK:   %[[D:.*]] = weft.sub %[[Y]], %[[LABELS]]
-//       CHECK:   %[[LOSS:.*]] = weft.div
-//       CHECK:   weft.contract %[[X]], {{.*}} contract [0] x [0]
+//       CHECK:   %[[LOSS:.*]] = weft.contract {{.*}} init(
+//       CHECK:   weft.contract %[[X]], {{.*}} init({{.*}} contract [0] x [0]
 //       CHECK:   weft.mul {{.*}}, %[[SPEED]]
 //       CHECK:   weft.sub %[[LOSS]], %[[LOSS]]
 //       CHECK:   weft.select

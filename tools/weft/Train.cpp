@@ -27,6 +27,7 @@ struct TrainFlags {
   std::string schedule = "constant";
   int64_t warmup = 0, every = 1;
   int64_t epochs = 10, seed = 0, saveUpdates = 0, logUpdates = 10;
+  int64_t accumulate = 1;
   int keep = 3, threads = 0;
   std::string checkpoints, events, csv, profile;
   bool resume = false, quiet = false, json = false;
@@ -53,6 +54,8 @@ std::string TrainFlags::getSettings() const {
   add("train", train);
   add("freeze", freeze);
   add("bn", bn);
+  if (accumulate > 1)
+    add("accumulate", std::to_string(accumulate));
   for (const std::string &setting : settings)
     text += " " + setting;
   return text;
@@ -62,14 +65,16 @@ train::LoopOptions TrainFlags::getLoop(int64_t batches) const {
   using Shape = train::Schedule::Shape;
   train::LoopOptions loop;
   loop.epochs = epochs;
+  loop.accumulate = accumulate;
+  int64_t updates = (batches + accumulate - 1) / accumulate;
   loop.schedule.shape = schedule == "step"     ? Shape::Step
                         : schedule == "cosine" ? Shape::Cosine
                         : schedule == "linear" ? Shape::Linear
                                                : Shape::Constant;
   loop.schedule.rate = rate.value_or(defaultRate);
   loop.schedule.warmup = warmup;
-  loop.schedule.total = epochs * batches;
-  loop.schedule.every = every * batches;
+  loop.schedule.total = epochs * updates;
+  loop.schedule.every = every * updates;
   loop.schedule.factor = factor;
   loop.schedule.last = last;
   loop.seed = seed;
@@ -258,7 +263,8 @@ static void runTrain(TrainFlags &flags) {
   options.threads = flags.threads;
   options.profile = !flags.profile.empty();
   auto step = unwrap(train::ProgramStep::create(
-      training->get(), evaluation ? evaluation->get() : nullptr, options));
+      training->get(), evaluation ? evaluation->get() : nullptr, options,
+      flags.accumulate));
   if (flags.isInitialized && !flags.keepsValues)
     initialize(flags, *step);
   TrainData data = openTrainData(flags.data, unwrap(step->wants()),
@@ -329,6 +335,10 @@ static void addLoopFlags(CLI::App &app, TrainFlags &flags) {
   app.add_option("--lr-factor", flags.factor, "What step multiplies by [0.1]");
   app.add_option("--lr-last", flags.last, "Where cosine and linear arrive [0]");
   app.add_option("--epochs", flags.epochs, "Times through the data [10]")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--accumulate", flags.accumulate,
+                 "Batches of an update: it is that of as many at once, which "
+                 "would take more memory [1]")
       ->check(CLI::PositiveNumber);
   app.add_option("--seed", flags.seed,
                  "Of the order of samples, augmentation and dropout [0]");

@@ -62,6 +62,9 @@ struct TrainingOptions {
   double weightDecay = 0;
   double clipNorm = 0, clipValue = 0; ///< none if zero
 
+  /// Batches of an update: gradients are summed over as many.
+  int64_t accumulate = 1;
+
   /// Reads `loss=mse optimizer=adamw weight-decay=0.01`, what describe() tells
   /// of. Fails with a message that names the setting that is wrong.
   static llvm::Expected<TrainingOptions> parse(llvm::StringRef text);

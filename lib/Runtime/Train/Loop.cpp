@@ -18,7 +18,8 @@ struct Position {
   int64_t batch = 0; ///< the next one; the number of batches: only the
                      ///< evaluation is left
   int64_t update = 0;
-  double lossSum = 0; ///< over the epoch's samples
+  int64_t updateSamples = 0; ///< of the update under way, so far
+  double lossSum = 0;        ///< over the epoch's samples
   int64_t lossSamples = 0;
 };
 
@@ -42,6 +43,7 @@ private:
   Status evaluateEpoch();
   Status endEpoch();
   Status update(const Batch &batch);
+  void endUpdate(double loss, double rate);
   Status explainLoss(const Batch &batch, double loss, double rate) const;
   Status save();
   Status saveAfter(const Status &failure);
@@ -61,7 +63,7 @@ private:
   std::optional<EventFile> events;
   std::vector<NamedTensor> state;
   Position at;
-  int64_t saved = -1; ///< the update of the last checkpoint of this position
+  bool isSaved = false; ///< whether there is a checkpoint of this position
   double finiteLoss = NAN;
   EpochReport report;
   // Of this process alone.
@@ -86,6 +88,8 @@ Status Loop::checkOptions() const {
   };
   if (options.epochs < 1)
     return refuse("the number of epochs", options.epochs, 1);
+  if (options.accumulate < 1)
+    return refuse("the number of batches of an update", options.accumulate, 1);
   if (options.keep < 1)
     return refuse("the number of checkpoints to keep", options.keep, 1);
   if (options.saveUpdates < 0 || options.saveEpochs < 0)
@@ -101,11 +105,14 @@ Status Loop::checkOptions() const {
 /// What must be the same in a run that goes on.
 Metadata Loop::settings() const {
   const LoaderOptions &loader = training.options();
-  return {{"weft.seed", std::to_string(options.seed)},
-          {"weft.data_seed", std::to_string(loader.seed)},
-          {"weft.samples", std::to_string(training.samples())},
-          {"weft.batch_size", std::to_string(loader.batch)},
-          {"weft.shuffle", loader.shuffle ? "1" : "0"}};
+  Metadata wanted = {{"weft.seed", std::to_string(options.seed)},
+                     {"weft.data_seed", std::to_string(loader.seed)},
+                     {"weft.samples", std::to_string(training.samples())},
+                     {"weft.batch_size", std::to_string(loader.batch)},
+                     {"weft.shuffle", loader.shuffle ? "1" : "0"}};
+  if (options.accumulate > 1)
+    wanted["weft.accumulate"] = std::to_string(options.accumulate);
+  return wanted;
 }
 
 static bool readNumber(const Metadata &metadata, const char *key,
@@ -147,10 +154,13 @@ Status Loop::resume() {
                   "'" + found->path() +
                       "' does not say where in the run it was made");
   at.lossSum = std::strtod(sum->second.c_str(), nullptr);
+  // All batches but an epoch's last one are full.
+  if (at.batch < training.batches())
+    at.updateSamples = at.batch % options.accumulate * training.options().batch;
   if (Status status = restore(*found, state); !status.ok())
     return status;
   result.checkpoint = found->path();
-  saved = at.update;
+  isSaved = true;
   progress.say("resumed from '" + found->path() + "': epoch " +
                std::to_string(at.epoch + 1) + ", batch " +
                std::to_string(at.batch) + ", update " +
@@ -212,7 +222,7 @@ Status Loop::run() {
     if (status.ok() && !result.stopped)
       status = endEpoch();
   }
-  if (status.ok() && saved != at.update)
+  if (status.ok() && !isSaved)
     status = save();
   result.updates = at.update;
   if (!status.ok())
@@ -242,9 +252,11 @@ Status Loop::trainEpoch() {
       return batch.status();
     if (!*batch)
       break;
+    int64_t before = at.update;
     if (Status status = update(**batch); !status.ok())
       return status;
-    if (options.saveUpdates && at.update % options.saveUpdates == 0)
+    if (options.saveUpdates && at.update != before &&
+        at.update % options.saveUpdates == 0)
       if (Status status = save(); !status.ok())
         return status;
   }
@@ -254,29 +266,40 @@ Status Loop::trainEpoch() {
 
 Status Loop::update(const Batch &batch) {
   auto rate = static_cast<float>(options.schedule.at(at.update));
-  Random random(options.seed, Random::Step, 0, at.update);
-  Result<double> loss =
-      step.update(batch, rate, static_cast<int64_t>(random.next64() >> 1));
+  int64_t part = at.batch % options.accumulate;
+  bool isLast =
+      part + 1 == options.accumulate || at.batch + 1 == training.batches();
+  Random random(options.seed, Random::Step, part, at.update);
+  Result<double> loss = step.update(
+      batch, rate, static_cast<int64_t>(random.next64() >> 1), isLast);
   if (!loss.ok())
     return loss.status();
   if (!std::isfinite(*loss))
     return explainLoss(batch, *loss, rate);
-  finiteLoss = *loss;
-  ++at.update;
+  isSaved = false;
   ++at.batch;
-  at.lossSum += *loss * static_cast<double>(batch.size());
-  at.lossSamples += batch.size();
   ++batchesDone;
   epochSamples += batch.size();
+  at.updateSamples += batch.size();
+  if (isLast)
+    endUpdate(*loss, rate);
+  show(at.lossSamples ? at.lossSum / at.lossSamples : *loss);
+  return {};
+}
+
+void Loop::endUpdate(double loss, double rate) {
+  finiteLoss = loss;
+  ++at.update;
+  at.lossSum += loss * static_cast<double>(at.updateSamples);
+  at.lossSamples += at.updateSamples;
+  at.updateSamples = 0;
   if (at.update % options.logUpdates == 0)
     log({.kind = "train",
          .update = at.update,
          .epoch = at.epoch + 1,
-         .loss = *loss,
+         .loss = loss,
          .rate = rate,
          .samplesPerSecond = epochSamples / secondsSince(epochBegan)});
-  show(at.lossSum / at.lossSamples);
-  return {};
 }
 
 Status Loop::explainLoss(const Batch &batch, double loss, double rate) const {
@@ -355,7 +378,7 @@ Status Loop::endEpoch() {
   progress.say(text);
   result.last = report;
   at = {.epoch = at.epoch + 1, .update = at.update};
-  saved = -1;
+  isSaved = false;
   if (options.onEpoch)
     options.onEpoch(report);
   if (finished() || (options.saveEpochs && at.epoch % options.saveEpochs == 0))
@@ -385,7 +408,7 @@ Status Loop::save() {
                                        : "; the last checkpoint is '" +
                                              result.checkpoint + "'"));
   result.checkpoint = folder.pathOf(at.update);
-  saved = at.update;
+  isSaved = true;
   return {};
 }
 
@@ -399,8 +422,7 @@ Status Loop::saveAfter(const Status &failure) {
       state = "the state after update " + std::to_string(at.update);
   if (options.checkpoints.empty()) {
     outcome = "; " + state + " is lost, as there is no folder for checkpoints";
-  } else if (Status status = saved == at.update ? Status() : save();
-             !status.ok()) {
+  } else if (Status status = isSaved ? Status() : save(); !status.ok()) {
     outcome = "; and " + status.text();
   } else {
     outcome = "; " + state + " is saved as '" + result.checkpoint + "'; " +

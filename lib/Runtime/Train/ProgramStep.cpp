@@ -76,8 +76,9 @@ static int findInput(const weft_program *program, const char *name) {
 
 Result<std::unique_ptr<ProgramStep>>
 ProgramStep::create(weft_model *training, weft_model *evaluation,
-                    const weft_session_options &options) {
+                    const weft_session_options &options, int64_t accumulate) {
   std::unique_ptr<ProgramStep> step(new ProgramStep);
+  step->accumulate = accumulate;
   step->training = weft_model_program(training);
   if (weft_status status =
           weft_trainer_create(training, &options, &step->owner))
@@ -143,8 +144,22 @@ static double readNumber(const weft_tensor &tensor) {
                                   : NAN;
 }
 
+/// Sets how many batches of the update under way have been, so that the next
+/// one is the last.
+Status ProgramStep::makeLast() {
+  int32_t number = weft_trainer_find_state(owner, WEFT_BATCHES_NAME);
+  weft_tensor batches;
+  if (weft_status status = weft_trainer_state(owner, number, &batches))
+    return getError(status);
+  *static_cast<int64_t *>(batches.data) = accumulate - 1;
+  return {};
+}
+
 Result<double> ProgramStep::update(const data::Batch &batch, float rate,
-                                   int64_t seed) {
+                                   int64_t seed, bool isLast) {
+  if (isLast && accumulate > 1)
+    if (Status status = makeLast(); !status.ok())
+      return status;
   std::vector<weft_tensor> outputs;
   size_t loss = 0;
   for (int i = 0; i < training->num_outputs; ++i) {

@@ -35,20 +35,28 @@ private:
                                         {"y", WEFT_I64, {}}};
 };
 
-/// Logistic regression with momentum, some noise, and a count of updates.
+/// Logistic regression with momentum, some noise, a count of updates, and sums
+/// over the batches of an update.
 class FakeStep : public train::Step {
 public:
   data::Result<double> update(const data::Batch &batch, float rate,
-                              int64_t seed) override {
+                              int64_t seed, bool isLast) override {
     rates.push_back(rate);
-    float grad[3] = {};
-    double loss = look(batch, grad).loss;
+    sums.loss += look(batch, sums.grad).loss * batch.size();
+    sums.samples += batch.size();
+    double loss = sums.loss / sums.samples;
+    if (!isLast) {
+      if (onUpdate)
+        onUpdate(*this);
+      return loss;
+    }
     data::Random noise(seed, data::Random::Step, 0, 0);
     for (int i = 0; i < 3; ++i) {
-      momentum[i] =
-          0.9f * momentum[i] + grad[i] / batch.size() + 1e-3f * noise.uniform();
+      momentum[i] = 0.9f * momentum[i] + sums.grad[i] / sums.samples +
+                    1e-3f * noise.uniform();
       weights[i] -= rate * momentum[i];
     }
+    sums = Sums();
     ++updates;
     if (onUpdate)
       onUpdate(*this);
@@ -64,6 +72,7 @@ public:
   std::vector<train::NamedTensor> state() override {
     return {{"weights", WEFT_F32, {3}, bytes(weights), sizeof weights},
             {"momentum", WEFT_F32, {3}, bytes(momentum), sizeof momentum},
+            {"sums", WEFT_U8, {sizeof sums}, bytes(&sums), sizeof sums},
             {"updates", WEFT_I64, {}, bytes(&updates), sizeof updates}};
   }
 
@@ -104,6 +113,13 @@ private:
     return result;
   }
 
+  /// Of the batches of the update under way.
+  struct Sums {
+    double loss = 0;
+    int64_t samples = 0;
+    float grad[4] = {}; // one more, so that there is no padding
+  };
+  Sums sums;
   float weights[3] = {}, momentum[3] = {};
 };
 

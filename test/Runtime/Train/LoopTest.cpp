@@ -130,6 +130,67 @@ TEST_F(LoopTest, resumesBitByBit) {
   EXPECT_EQ(more->updates, 48);
 }
 
+// 12 batches are updates of 5, 5 and 2.
+TEST_F(LoopTest, takesSeveralBatchesForAnUpdate) {
+  options.accumulate = 5;
+  options.csv = path("log.csv");
+  FakeStep step;
+  auto result = go(step);
+  ASSERT_TRUE(result.ok()) << result.status().describe();
+  EXPECT_EQ(result->updates, 9);
+  EXPECT_EQ(step.updates, 9);
+  ASSERT_EQ(step.rates.size(), 36u);
+  EXPECT_EQ(step.rates[0], step.rates[4]);
+  EXPECT_NE(step.rates[4], step.rates[5]);
+  EXPECT_NE(step.rates[9], step.rates[10]);
+  EXPECT_EQ(step.rates[10], step.rates[11]);
+  EXPECT_NE(step.rates[11], step.rates[12]);
+  std::string csv = read("log.csv");
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 9 + 3);
+}
+
+// Ends amidst an update, goes on, and must come out the same.
+TEST_F(LoopTest, resumesAmidstAnUpdate) {
+  options.accumulate = 5;
+  std::string wanted = reference();
+  std::vector<EpochReport> whole, reports;
+  options.onEpoch = [&](const EpochReport &one) { whole.push_back(one); };
+  FakeStep reported;
+  ASSERT_TRUE(go(reported).ok());
+  for (size_t stop = 1; stop < 36; stop += 3) {
+    std::filesystem::remove_all(path("c"));
+    options.checkpoints = path("c");
+    options.saveUpdates = 2;
+    options.resume = false;
+    FakeStep first;
+    reports.clear();
+    options.onEpoch = [&](const EpochReport &one) { reports.push_back(one); };
+    first.onUpdate = [&](FakeStep &step) {
+      if (step.rates.size() == stop)
+        raise(SIGINT);
+    };
+    auto stopped = go(first);
+    ASSERT_TRUE(stopped.ok()) << stopped.status().describe();
+    EXPECT_EQ(first.rates.size(), stop);
+
+    FakeStep second;
+    options.resume = true;
+    auto result = go(second);
+    ASSERT_TRUE(result.ok()) << result.status().describe();
+    EXPECT_EQ(result->updates, 9);
+    EXPECT_EQ(second.fingerprint(), wanted) << "stopped after " << stop;
+    EXPECT_EQ(second.rates.size(), 36 - stop);
+    ASSERT_EQ(reports.size(), whole.size());
+    for (auto [one, other] :
+         {std::pair(reports[0], whole[0]), std::pair(reports[2], whole[2])})
+      EXPECT_EQ(one.loss, other.loss) << "stopped after " << stop;
+  }
+  options.accumulate = 4;
+  FakeStep third;
+  EXPECT_ERROR(go(third).status(), CheckpointMismatch,
+               "was made with weft.accumulate 5, this run has 4");
+}
+
 // A stop while the epoch is evaluated evaluates it when the run goes on.
 TEST_F(LoopTest, resumesWithinAnEvaluation) {
   class StopsInEvaluation : public FakeStep {
@@ -249,6 +310,8 @@ TEST_F(LoopTest, refusesWhatMeansNothing) {
   EXPECT_ERROR(refuse([](LoopOptions &one) { one.epochs = 0; }), Option,
                "epochs is 0");
   EXPECT_ERROR(refuse([](LoopOptions &one) { one.keep = 0; }), Option, "keep");
+  EXPECT_ERROR(refuse([](LoopOptions &one) { one.accumulate = 0; }), Option,
+               "batches of an update");
   EXPECT_ERROR(refuse([](LoopOptions &one) { one.saveEpochs = -1; }), Option,
                "-1");
   EXPECT_ERROR(refuse([](LoopOptions &one) { one.logUpdates = 0; }), Option,

@@ -21,10 +21,11 @@ public:
 
   virtual ~Step() = default;
 
-  /// Makes one update and returns the loss of the batch before it. `seed` is
-  /// for what the program draws at random.
+  /// Takes a batch of an update, the last of which makes it, and returns the
+  /// loss, before it, of all its batches so far. `seed` is for what the program
+  /// draws at random.
   virtual data::Result<double> update(const data::Batch &batch, float rate,
-                                      int64_t seed) = 0;
+                                      int64_t seed, bool isLast) = 0;
   /// Looks at a batch; changes nothing.
   virtual data::Result<Evaluation> evaluate(const data::Batch &batch) = 0;
   /// All that an update changes. The loop reads it into checkpoints and writes
@@ -44,6 +45,8 @@ struct EpochReport {
 struct LoopOptions {
   int64_t epochs = 1;
   Schedule schedule;
+  /// Batches of an update. The last update of an epoch takes what is left.
+  int64_t accumulate = 1;
   /// Of what programs draw at random; the loader has its own.
   uint64_t seed = 0;
 

@@ -14,14 +14,14 @@ class ProgramStep : public Step {
 public:
   /// `evaluation` may be null: then evaluate() fails. Its inputs are those of
   /// the batch and states of the other program, found by name. Both models are
-  /// retained.
+  /// retained. `accumulate` is what the training was compiled with.
   static data::Result<std::unique_ptr<ProgramStep>>
   create(weft_model *training, weft_model *evaluation,
-         const weft_session_options &options);
+         const weft_session_options &options, int64_t accumulate = 1);
   ~ProgramStep() override;
 
   data::Result<double> update(const data::Batch &batch, float rate,
-                              int64_t seed) override;
+                              int64_t seed, bool isLast) override;
   data::Result<Evaluation> evaluate(const data::Batch &batch) override;
   std::vector<NamedTensor> state() override;
 
@@ -32,9 +32,11 @@ public:
 private:
   ProgramStep() = default;
   data::Status bindEvaluation();
+  data::Status makeLast();
 
   weft_trainer *owner = nullptr;
   weft_session *evaluator = nullptr;
+  int64_t accumulate = 1; ///< batches of an update
   const weft_program *training = nullptr, *evaluation = nullptr;
   /// By input of the evaluation: the tensor of the batch, or -1.
   std::vector<int> fields;
