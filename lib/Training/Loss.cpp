@@ -27,6 +27,10 @@ FailureOr<RankedTensorType> weft::getLabelType(Value output,
       return refuse("[N, classes, ...]");
     if (options.labelSmoothing > 0 && type.isDynamicDim(1))
       return refuse("a number of classes that is known, to smooth the labels");
+    int64_t count = options.classWeights.size();
+    if (count > 0 && count != type.getDimSize(1))
+      return refuse("one of " + Twine(count) +
+                    " classes, as there are that many class weights");
     SmallVector<int64_t> shape(type.getShape());
     shape.erase(shape.begin() + 1);
     return RankedTensorType::get(shape,
@@ -70,6 +74,8 @@ private:
   Value reduce(ReduceKind kind, Value value, ArrayRef<int64_t> axes);
   Value alongClasses(Value value, Value like);
   void requireClasses(Value counted);
+  Value classWeights();
+  LossResult countLabels(Value losses, Value weights, Value hits);
   LossResult crossEntropy();
   Value binaryCrossEntropy();
   Value difference();
@@ -111,8 +117,23 @@ void Loss::requireClasses(Value counted) {
                          tensor::DimOp::create(b, output, 1), "labels");
 }
 
-/// With p the logarithms of the probabilities, e the smoothing and C classes:
-/// `-(1 - e) p[label] - e / C * sum(p)` for each label.
+/// The weight of each class, spread over the output; null if they are equal.
+Value Loss::classWeights() {
+  if (options.classWeights.empty())
+    return {};
+  int64_t count = options.classWeights.size();
+  HostTensor weights(
+      RankedTensorType::get({count}, typeOf(output).getElementType()));
+  for (auto [i, weight] : llvm::enumerate(options.classWeights))
+    weights.setFloat(i, weight);
+  return BroadcastOp::create(
+      b, typeOf(output), ConstantOp::create(b, weights.toAttr()),
+      getSymbolicSizes(b, output), /*dims=*/ArrayRef<int64_t>{1});
+}
+
+/// With p the logarithms of the probabilities, w the weights of the classes, e
+/// the smoothing and C classes, for each label:
+/// `-(1 - e) w[label] p[label] - e / C * sum(w p)`.
 /// Where the label is, is told by comparing class numbers: a product of the
 /// gradient with it fuses, which a scatter would not.
 LossResult Loss::crossEntropy() {
@@ -133,11 +154,18 @@ LossResult Loss::crossEntropy() {
   Term spread = term(alongClasses(labels, output));
   Term isLabel = compare(ComparePredicate::eq, classes, spread);
   Term zero = logs.number(0);
-  Term picked = choose(isLabel, logs, zero);
+  Term weighted = logs;
+  Value spreadWeights = classWeights(), weights;
+  if (spreadWeights) {
+    weighted = term(spreadWeights) * logs;
+    weights = reduce(ReduceKind::sum,
+                     choose(isLabel, term(spreadWeights), zero).value, {1});
+  }
+  Term picked = choose(isLabel, weighted, zero);
   if (options.labelSmoothing > 0) {
     double rest = options.labelSmoothing / type.getDimSize(1);
-    picked = choose(isLabel, (1 - options.labelSmoothing + rest) * logs,
-                    rest * logs);
+    picked = choose(isLabel, (1 - options.labelSmoothing + rest) * weighted,
+                    rest * weighted);
   }
   Value losses =
       apply<NegOp>(term(reduce(ReduceKind::sum, picked.value, {1}))).value;
@@ -147,10 +175,14 @@ LossResult Loss::crossEntropy() {
   Term best = term(reduce(ReduceKind::max, logs.value, {1}));
   Term isHit = compare(ComparePredicate::ge, term(hits), best);
   Term one = best.number(1), none = best.number(0);
-  Value counted = choose(isHit, one, none).value;
+  return countLabels(losses, weights, choose(isHit, one, none).value);
+}
+
+/// The results without the labels that are ignored. The weights may be null.
+LossResult Loss::countLabels(Value losses, Value weights, Value hits) {
   if (!options.ignoreIndex) {
     requireClasses(labels);
-    return {losses, Value(), counted, Value()};
+    return {losses, weights, hits, Value()};
   }
   auto labelType = typeOf(labels);
   HostTensor ignored(RankedTensorType::get({}, labelType.getElementType()));
@@ -161,11 +193,12 @@ LossResult Loss::crossEntropy() {
   Term counts =
       compare(ComparePredicate::ne, term(labels), term(spreadIgnored));
   requireClasses(choose(counts, term(labels), term(labels).number(0)).value);
-  Value weights = choose(counts, one, none).value;
+  Term one = term(losses).number(1), none = one.number(0);
   auto only = [&](Value value) {
     return choose(counts, term(value), none).value;
   };
-  return {only(losses), weights, only(counted), weights};
+  Value counted = only(one.value);
+  return {only(losses), weights ? only(weights) : counted, only(hits), counted};
 }
 
 /// `max(x, 0) - x z + log(1 + exp(-|x|))` of scores x and labels z: no exponent

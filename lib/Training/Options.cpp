@@ -92,6 +92,19 @@ static bool readIgnored(StringRef value, TrainingOptions &options) {
   return true;
 }
 
+/// Numbers between commas, of which one at least is above zero.
+static bool readWeights(StringRef value, TrainingOptions &options) {
+  llvm::SmallVector<StringRef> parts;
+  value.split(parts, ',');
+  options.classWeights.resize(parts.size());
+  return llvm::all_of_zip(parts, options.classWeights,
+                          [](StringRef part, double &weight) {
+                            return readNumber(part, weight);
+                          }) &&
+         llvm::any_of(options.classWeights,
+                      [](double weight) { return weight > 0; });
+}
+
 static bool readEpsilon(StringRef value, TrainingOptions &options) {
   double number;
   if (!readNumber(value, number))
@@ -117,6 +130,8 @@ static const Setting settings[] = {
      }},
     {"ignore-index", "an integer", "Label that counts for nothing [none]",
      readIgnored},
+    {"class-weights", "a number for each class, with commas between them",
+     "What a label of the class counts [1 each]", readWeights},
     {"huber-delta", "a positive number", "Error from which huber is linear [1]",
      [](StringRef value, Options &o) {
        return readNumber(value, o.huberDelta) && o.huberDelta > 0;
@@ -231,10 +246,10 @@ llvm::Expected<TrainingOptions> TrainingOptions::parse(StringRef text) {
       (options.optimizer != OptimizerKind::SGD || options.momentum == 0))
     return makeError("'nesterov' needs sgd with a momentum above 0");
   if (options.loss != LossKind::CrossEntropy &&
-      (options.labelSmoothing > 0 || options.ignoreIndex))
-    return makeError(
-        "'label-smoothing' and 'ignore-index' are of cross-entropy "
-        "only");
+      (options.labelSmoothing > 0 || options.ignoreIndex ||
+       !options.classWeights.empty()))
+    return makeError("'label-smoothing', 'ignore-index' and 'class-weights' "
+                     "are of cross-entropy only");
   return options;
 }
 

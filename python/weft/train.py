@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -92,6 +92,8 @@ def _settings(optimizer: Any, loss: str | None, others: Mapping[str, Any]) -> st
     for key, value in {**numbers, **others}.items():
         if isinstance(value, bool):
             value = str(value).lower()
+        elif isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
+            value = ",".join(repr(float(number)) for number in value)
         words.append(f"{key.replace('_', '-')}={value}")
     return " ".join(words)
 
@@ -106,7 +108,8 @@ class Trainer:
     info initializes starts from what the file holds.
     accumulate: batches of an update; it is that of as many at once.
     seed: of what the model draws at random.
-    settings: those of `weft train --set`, as ``bn="train"``, ``clip_norm=1.0``.
+    settings: those of `weft train --set`, as ``bn="train"``, ``clip_norm=1.0``,
+        ``class_weights=[1, 2, 0.5]``.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ struct TrainFlags {
   DataFlags data;
   std::string model, output;
   // Settings of the step, as weft_describe_training() lists them.
-  std::string loss, optimizer, train, freeze, bn;
+  std::string loss, optimizer, train, freeze, bn, classWeights;
   std::vector<std::string> settings;
   // The loop.
   std::optional<double> rate;
@@ -54,6 +54,7 @@ std::string TrainFlags::getSettings() const {
   add("train", train);
   add("freeze", freeze);
   add("bn", bn);
+  add("class-weights", classWeights);
   if (accumulate > 1)
     add("accumulate", std::to_string(accumulate));
   for (const std::string &setting : settings)
@@ -248,6 +249,26 @@ static nlohmann::json describeNumber(double number) {
   return std::isnan(number) ? nlohmann::json() : nlohmann::json(number);
 }
 
+/// The numbers of a file as text for a setting.
+static std::string readNumbers(const std::string &path) {
+  OwnedTensor array = readArray(path, WEFT_F32);
+  const weft_tensor &tensor = array.tensor;
+  if (tensor.rank != 1 ||
+      (tensor.dtype != WEFT_F32 && tensor.dtype != WEFT_F64))
+    throw Exit{1, "error: WFT6004: '" + path + "' is of " + describe(tensor) +
+                      ", wanted f32 or f64 [classes]"};
+  std::string text;
+  for (int64_t i = 0; i < tensor.dims[0]; ++i) {
+    char number[32];
+    snprintf(number, sizeof number, "%s%.17g", i ? "," : "",
+             tensor.dtype == WEFT_F64
+                 ? static_cast<const double *>(tensor.data)[i]
+                 : static_cast<const float *>(tensor.data)[i]);
+    text += number;
+  }
+  return text;
+}
+
 static void runTrain(TrainFlags &flags) {
   if (!flags.output.empty()) {
     std::error_code ignored;
@@ -306,6 +327,9 @@ static void addStepFlags(CLI::App &app, TrainFlags &flags) {
   app.add_flag("--keep-values", flags.keepsValues,
                "Where the model's own training is run, do not run its "
                "initialization");
+  app.add_option("--class-weights", flags.classWeights,
+                 "What a label of each class counts for cross-entropy: numbers "
+                 "with commas between them, or a .npy file [1 each]");
   app.add_option("--train", flags.train,
                  "Train also the tensors whose name matches this regular "
                  "expression");
@@ -386,6 +410,8 @@ void weft::tool::addTrain(CLI::App &app) {
   addLoopFlags(*command, *flags);
   flags->compile.add(*command);
   command->callback([flags] {
+    if (flags->classWeights.ends_with(".npy"))
+      flags->classWeights = readNumbers(flags->classWeights);
     if (flags->resume && flags->checkpoints.empty())
       throw Exit{2, "error: WFT6001: --resume needs --checkpoint-dir"};
     runTrain(*flags);

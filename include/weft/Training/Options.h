@@ -3,6 +3,7 @@
 #ifndef WEFT_TRAINING_OPTIONS_H
 #define WEFT_TRAINING_OPTIONS_H
 
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Error.h"
 #include <optional>
 #include <string>
@@ -51,6 +52,7 @@ struct TrainingOptions {
   std::string output; ///< what the loss is of; "": the first output of floats
   double labelSmoothing = 0;
   std::optional<int64_t> ignoreIndex;
+  llvm::SmallVector<double> classWeights; ///< none: all classes count alike
   double huberDelta = 1;
 
   OptimizerKind optimizer = OptimizerKind::SGD;
