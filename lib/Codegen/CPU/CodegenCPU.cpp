@@ -23,6 +23,7 @@ struct GenerateCPUKernels
         getOperation(), [&](dispatch::RegionOp region, StringRef name) {
           KernelBuilder builder(region, name, getOperation(), target);
           if (!emitUpdateKernel(builder) && !emitLoopKernel(builder) &&
+              !emitWindowFilterKernel(builder) &&
               !emitContractionKernel(builder) && !emitWindowKernel(builder) &&
               !emitRowKernel(builder))
             emitElementKernel(builder);

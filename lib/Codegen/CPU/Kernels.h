@@ -15,6 +15,8 @@ namespace weft::cpu {
 bool emitUpdateKernel(KernelBuilder &kernel);
 /// An op with loops of its own: scatter, sort, cumulative sums.
 bool emitLoopKernel(KernelBuilder &kernel);
+/// The gradient of a depthwise convolution's filter.
+bool emitWindowFilterKernel(KernelBuilder &kernel);
 /// A contraction or convolution with what follows it element by element.
 bool emitContractionKernel(KernelBuilder &kernel);
 /// A depthwise convolution or pooling with what follows it element by element.
