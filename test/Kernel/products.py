@@ -33,6 +33,15 @@ CONVOLUTIONS = {
     "2d_no_images": ([0, 3, 5, 5], [4, 3, 3, 3], {}),
     "2d_grouped": ([2, 12, 9, 7], [18, 4, 3, 3], {"groups": 3, "low": [1, 1], "high": [1, 1]}),
     "2d_grouped_pointwise": ([1, 8, 7, 7], [16, 2, 1, 1], {"groups": 4}),
+    "2d_images_tall": ([5, 9, 7, 7], [260, 9, 3, 3], {"low": [1, 1], "high": [1, 1]}),
+    "2d_images_many": ([33, 4, 5, 5], [6, 4, 3, 3], {"low": [1, 1], "high": [1, 1]}),
+    "2d_images_strided": ([9, 6, 13, 13], [40, 6, 3, 3], {"strides": [2, 2], "low": [1, 1], "high": [1, 1]}),
+    "2d_images_grouped": ([5, 12, 6, 5], [18, 4, 3, 3], {"groups": 3, "low": [1, 1], "high": [1, 1]}),
+    "2d_images_pointwise": ([37, 40, 3, 5], [9, 40, 1, 1], {}),
+    "2d_images_pointwise_deep": ([3, 400, 4, 4], [20, 400, 1, 1], {}),
+    "2d_images_pointwise_grouped": ([6, 12, 3, 3], [8, 6, 1, 1], {"groups": 2}),
+    "2d_depthwise_images": ([5, 7, 12, 13], [7, 1, 5, 5], {"groups": 7, "low": [2, 2], "high": [2, 2]}),
+    "2d_depthwise_seven_by_seven": ([2, 3, 40, 41], [3, 1, 7, 7], {"groups": 3, "low": [3, 3], "high": [3, 3]}),
     "2d_depthwise": ([2, 17, 9, 11], [17, 1, 3, 3], {"groups": 17, "low": [1, 1], "high": [1, 1]}),
     "2d_depthwise_strided": ([1, 8, 15, 16], [8, 1, 5, 5], {"groups": 8, "strides": [2, 2], "low": [2, 2], "high": [2, 2]}),
     "2d_depthwise_dilated": ([1, 8, 15, 16], [8, 1, 3, 3], {"groups": 8, "filter_dilation": [2, 2], "low": [2, 2], "high": [2, 2]}),
@@ -213,6 +222,8 @@ def convolutions():
         f.ret(f.conv(f.arg([1, 5, 9, 9], element), f.arg([7, 5, 3, 3], element), **pad))
         f = Function(f"conv_depthwise_{element}")
         f.ret(f.conv(f.arg([1, 5, 9, 9], element), f.arg([5, 1, 3, 3], element), groups=5, **pad))
+    f = Function("conv_exchanged_filter")
+    f.ret(f.conv(f.arg([2, 37, 5, 5]), f.transpose(f.arg([37, 33, 1, 1]), [1, 0, 2, 3])))
     f = Function("conv_integers")
     f.ret(f.conv(f.arg([1, 5, 9, 9], "ui8"), f.arg([7, 5, 3, 3], "i8"), element="i32", **pad))
     for outputs in (1, 5, 6, 7, 8, 13, 64):

@@ -12,12 +12,24 @@ namespace weft::cpu {
 /// [k0, k0 + depth). A panel holds `lanes` columns side by side; row k of panel
 /// p begins at element (p * panelDepth + k) * lanes. What lies beyond the last
 /// column may be anything, since its sums are thrown away. Behind the panels
-/// there is room for the lanes of one row, which may be written.
+/// there is room for as many rows as half a panel has lanes, which may be
+/// written.
 struct PanelBlock {
   llvm::SmallVector<mlir::Value> batch;
   mlir::Value n0, columns, k0, depth;
   mlir::Value panels, scratch;             ///< addresses
   int64_t lanes, panelDepth, blockColumns; ///< the most there are
+};
+
+/// A part of A on its way into a tile of rows: depth [k0, k0 + depth) of rows
+/// [m0, m0 + rows). Row r of the tile begins at element r * stride, and has
+/// room for as many elements behind its depth as `lanes / 2`. All `tileRows`
+/// rows may be written.
+struct RowBlock {
+  llvm::SmallVector<mlir::Value> batch;
+  mlir::Value m0, rows, k0, depth;
+  mlir::Value tile; ///< address
+  int64_t lanes, tileRows, stride;
 };
 
 /// A product of matrices C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n], as
@@ -48,12 +60,29 @@ public:
   resultIndices(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
                 mlir::Value m, mlir::Value n) = 0;
 
+  /// Calls `body` for columns [n0, n0 + columns) in runs along which only the
+  /// inner dimensions of the result change: that from column `first` of them on
+  /// has indices `n` and after within `batch`, as resultIndices() takes them.
+  using RunFn =
+      llvm::function_ref<void(llvm::ArrayRef<mlir::Value> batch, mlir::Value n,
+                              mlir::Value first, mlir::Value length)>;
+  virtual void forEachRun(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
+                          mlir::Value n0, mlir::Value columns, RunFn body) {
+    body(batch, n0, e.index(0), columns);
+  }
+
   /// Whether rows of A lie in memory in the accumulators' type, contiguous
   /// along k; if so, rowAddress() is where one begins.
   virtual bool isContiguousA() = 0;
   virtual mlir::Value rowAddress(RegionEmitter &e,
                                  llvm::ArrayRef<mlir::Value> batch,
                                  mlir::Value m) = 0;
+  /// Whether columns of A do, contiguous along m; columnAddressA() is where
+  /// A[batch, m, k] lies.
+  virtual bool isTransposedA() { return false; }
+  virtual mlir::Value columnAddressA(RegionEmitter &e,
+                                     llvm::ArrayRef<mlir::Value> batch,
+                                     mlir::Value m, mlir::Value k);
   /// An element of A in the accumulators' type.
   virtual mlir::Value elementA(RegionEmitter &e,
                                llvm::ArrayRef<mlir::Value> batch, mlir::Value m,
@@ -83,6 +112,9 @@ public:
   virtual int64_t packingBytes(int64_t columns, int64_t depth, int64_t lanes) {
     return 0;
   }
+  /// Packs a part of A. By default from elementA(), or from where rowAddress()
+  /// and columnAddressA() tell.
+  virtual void packA(RegionEmitter &e, const RowBlock &block);
   /// Packs a part of B. By default from elementB(), or from where
   /// columnAddress() and depthAddress() tell.
   virtual void packB(RegionEmitter &e, const PanelBlock &block);
@@ -92,6 +124,7 @@ private:
   void packRest(RegionEmitter &e, const PanelBlock &block, mlir::Value panel);
   void packSquares(RegionEmitter &e, const PanelBlock &block);
   void packElements(RegionEmitter &e, const PanelBlock &block);
+  void packSquaresA(RegionEmitter &e, const RowBlock &block);
 };
 
 /// The problem that a `weft.contract` poses, or null if it can't be put so.
@@ -102,6 +135,14 @@ std::unique_ptr<Contraction> createConvolutionProblem(ConvOp op);
 /// is symbolic.
 std::unique_ptr<Contraction> createFilterProblem(ConvFilterOp op);
 
+/// The lanes, of a vector of `lanes` elements, whose number is below `count`.
+mlir::Value maskBelow(mlir::ImplicitLocOpBuilder &b, int64_t lanes,
+                      mlir::Value count);
+
+/// Transposes a square of as many vectors as each has elements.
+void transposeSquare(mlir::ImplicitLocOpBuilder &b,
+                     llvm::MutableArrayRef<mlir::Value> rows);
+
 /// The address of element number `position` of type `type` from `base`.
 mlir::Value elementAddress(RegionEmitter &e, mlir::Value base, mlir::Type type,
                            mlir::Value position);
@@ -109,6 +150,15 @@ mlir::Value elementAddress(RegionEmitter &e, mlir::Value base, mlir::Type type,
 /// `value` converted to `type` as contractions widen their operands.
 mlir::Value widen(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
                   mlir::Type elementType, mlir::Type type);
+
+/// Calls `body` for each part of [begin, begin + count) that lies in one of the
+/// intervals of `size` that follow each other from zero on: it has `length`
+/// elements from `position` of the interval on, `first` elements after `begin`.
+void forEachPiece(
+    RegionEmitter &e, mlir::Value begin, mlir::Value count, mlir::Value size,
+    llvm::function_ref<void(mlir::Value interval, mlir::Value position,
+                            mlir::Value first, mlir::Value length)>
+        body);
 
 /// Stores what the region yields for one element of the root's result.
 class Epilogue {

@@ -123,8 +123,13 @@ static Tiling chooseTiling(Contraction &problem,
   int64_t batch = std::max<int64_t>(known(problem.staticBatch, 1), 1);
   int64_t needed = llvm::divideCeil(n, tiling.lanes);
   int64_t columnBlocks = llvm::divideCeil(needed, std::min<int64_t>(wide, 16));
-  // A few blocks more may spare some core from waiting for another.
-  if (batch * columnBlocks < 4 * target.cores)
+  // A few blocks more may spare some core from waiting for another. Where there
+  // are many rows, these are cut instead, as tiles of rows are smaller parts.
+  bool isTall =
+      ShapedType::isStatic(problem.staticM) && m >= 8 * mostRows * target.cores;
+  bool isUneven = batch * columnBlocks < 4 * target.cores &&
+                  batch * columnBlocks % target.cores != 0;
+  if (isUneven && !isTall)
     while (batch * columnBlocks % target.cores != 0 && columnBlocks < needed)
       ++columnBlocks;
   tiling.blockColumns = tiling.lanes * llvm::divideCeil(needed, columnBlocks);
@@ -139,6 +144,8 @@ static Tiling chooseTiling(Contraction &problem,
   int64_t blocks = batch * llvm::divideCeil(n, tiling.blockColumns);
   int64_t cuts = std::max<int64_t>(llvm::divideCeil(m, limit),
                                    llvm::divideCeil(target.cores, blocks));
+  if (isTall && blocks < 4 * target.cores && blocks * cuts % target.cores != 0)
+    cuts *= target.cores;
   // As few tiles as possible, as equal as possible.
   int64_t blockRows =
       std::max<int64_t>(llvm::divideCeil(m, cuts), std::min(m, 4 * mostRows));
@@ -149,9 +156,9 @@ static Tiling chooseTiling(Contraction &problem,
 }
 
 void BlockEmitter::reserve() {
-  int64_t panels = tiling.directB
-                       ? 0
-                       : tiling.blockColumns * tiling.blockDepth + tiling.lanes;
+  int64_t panels = tiling.directB ? 0
+                                  : tiling.blockColumns * tiling.blockDepth +
+                                        tiling.lanes * tiling.lanes / 2;
   panelOffset = kernel.reserveScratch(panels * bytes());
   tileOffset =
       kernel.reserveScratch((isWhole() ? tiling.tileRows : tiling.blockRows) *
@@ -191,33 +198,16 @@ void BlockEmitter::packB(RegionEmitter &e, const Block &block, Value k0,
 /// Copies rows of A from `firstRow` of the block on, as many as a tile has.
 void BlockEmitter::packRows(RegionEmitter &e, const Block &block, Value k0,
                             Value depth, Value firstRow) {
-  ImplicitLocOpBuilder &b = e.builder();
-  Value rows = e.min(e.index(tiling.tileRows), e.sub(block.rows, firstRow));
-  Value firstM = e.add(block.m0, firstRow);
-  auto target = [&](Value row, Value k) {
-    Value position = e.add(e.mul(row, e.index(rowStride())), k);
-    return at(e, block.rowTile, position);
-  };
-  if (problem.isContiguousA()) {
-    e.loop(e.index(0), rows, {}, [&](Value row, ValueRange) {
-      Value start = problem.rowAddress(e, block.batch, e.add(firstM, row));
-      e.loop(e.index(0), depth, {}, [&](Value k, ValueRange) {
-        Value element = LLVM::LoadOp::create(b, problem.accumulatorType,
-                                             at(e, start, e.add(k0, k)));
-        LLVM::StoreOp::create(b, element, target(row, k));
-        return SmallVector<Value>();
-      });
-      return SmallVector<Value>();
-    });
-    return;
-  }
-  // Then the rows' dimension is likely to be the contiguous one.
-  e.loopNest({depth, rows}, {}, [&](ArrayRef<Value> place, ValueRange) {
-    Value element = problem.elementA(e, block.batch, e.add(firstM, place[1]),
-                                     e.add(k0, place[0]));
-    LLVM::StoreOp::create(b, element, target(place[1], place[0]));
-    return SmallVector<Value>();
-  });
+  problem.packA(
+      e, {.batch = block.batch,
+          .m0 = e.add(block.m0, firstRow),
+          .rows = e.min(e.index(tiling.tileRows), e.sub(block.rows, firstRow)),
+          .k0 = k0,
+          .depth = depth,
+          .tile = block.rowTile,
+          .lanes = tiling.lanes,
+          .tileRows = tiling.tileRows,
+          .stride = rowStride()});
 }
 
 Value BlockEmitter::multiplyAdd(RegionEmitter &e, Value a, Value b, Value sum) {
@@ -383,14 +373,19 @@ void BlockEmitter::finish(RegionEmitter &e, const Block &block,
   e.loop(e.index(0), rows, {}, [&](Value i, ValueRange) {
     Value row = e.add(firstRow, i);
     Value sums = at(e, block.tile, sumPosition(e, firstRow, i));
-    e.loop(e.index(0), block.columns, {}, [&](Value j, ValueRange) {
-      Value sum =
-          LLVM::LoadOp::create(b, problem.accumulatorType, at(e, sums, j));
-      SmallVector<Value> indices = problem.resultIndices(
-          e, block.batch, e.add(block.m0, row), e.add(block.n0, j));
-      epilogue.store(e, kernel, indices, sum);
-      return SmallVector<Value>();
-    });
+    problem.forEachRun(
+        e, block.batch, block.n0, block.columns,
+        [&](ArrayRef<Value> batch, Value n, Value first, Value length) {
+          e.loop(e.index(0), length, {}, [&](Value j, ValueRange) {
+            Value sum = LLVM::LoadOp::create(b, problem.accumulatorType,
+                                             at(e, sums, e.add(first, j)));
+            epilogue.store(e, kernel,
+                           problem.resultIndices(e, batch, e.add(block.m0, row),
+                                                 e.add(n, j)),
+                           sum);
+            return SmallVector<Value>();
+          });
+        });
     return SmallVector<Value>();
   });
 }

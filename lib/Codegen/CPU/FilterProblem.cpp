@@ -2,9 +2,11 @@
 //
 // For each group: rows are output channels, columns the filter's channels and
 // taps, and the depth runs over images and output positions. A is the gradient,
-// B what the taps meet. It is packed by rows of output positions: along one, a
-// tap walks over a row of the input, and what lies before and after that is
-// zero.
+// whose rows lie in memory in pieces, one per image. B is what the taps meet:
+// for some columns at a time it is laid out along the depth, by lines of output
+// positions along which a tap walks over the input, with zeros before and after
+// it; from there, panels are filled in squares that are transposed in
+// registers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,6 +14,7 @@
 #include "Slab.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace weft;
@@ -50,23 +53,36 @@ public:
     llvm_unreachable("what taps meet is never contiguous");
   }
 
-  int64_t depthGranule() override { return rowLength; }
+  int64_t depthGranule() override { return hasImages ? 1 : lineLength; }
+  int64_t packingBytes(int64_t columns, int64_t depth, int64_t lanes) override {
+    return lanes / 2 * stripStride(depth, lanes) * bytes();
+  }
+  void packA(RegionEmitter &e, const RowBlock &block) override;
   void packB(RegionEmitter &e, const PanelBlock &block) override;
 
 private:
+  unsigned bytes() const { return accumulatorType.getIntOrFloatBitWidth() / 8; }
+  /// Between the columns of a strip: a whole number of vectors, and one more,
+  /// so that they do not drive each other from the cache.
+  static int64_t stripStride(int64_t depth, int64_t lanes) {
+    return llvm::alignTo(depth, lanes / 2) + lanes / 2;
+  }
+  Value positions(RegionEmitter &e);
   SmallVector<Value> depthSizes(RegionEmitter &e);
   SmallVector<Value> splitColumn(RegionEmitter &e, Value n);
   Value positionOf(RegionEmitter &e, int64_t dim, Value place, Value tap);
-  void packLine(RegionEmitter &e, const PanelBlock &block,
-                ArrayRef<Value> place, Value column, Value firstK, Value panel,
-                Value lane);
+  void layOut(RegionEmitter &e, const PanelBlock &block, Value column,
+              Value strip);
+  void layOutLine(RegionEmitter &e, ArrayRef<Value> place,
+                  ArrayRef<Value> parts, SmallVector<Value> indices, Value to);
 
   ConvFilterOp filter;
   WindowedInput input;
   int64_t groups, groupChannels, spatialRank;
   SmallVector<int64_t> taps;
-  int64_t rowLength = 1; ///< positions along the last dimension, if packed so
-  bool hasRows = false;
+  int64_t lineLength = 1; ///< positions along the last dimension
+  bool hasLines = false;  ///< lines are known, and B is packed by them
+  bool hasImages = false; ///< each position meets the element at its own place
 };
 } // namespace
 
@@ -100,11 +116,23 @@ FilterProblem::FilterProblem(ConvFilterOp op)
   for (int64_t dim : llvm::seq<int64_t>(1, result.getRank()))
     columnDims.push_back(dim);
 
+  auto all = [](ArrayRef<int64_t> values, int64_t wanted) {
+    return llvm::all_of(values, [&](int64_t value) { return value == wanted; });
+  };
+  hasImages = all(taps, 1) && all(op.getStrides(), 1) && all(op.getLow(), 0) &&
+              all(op.getHigh(), 0) && all(op.getInputDilation(), 1) &&
+              op.getInput().getType().getElementType() == accumulatorType &&
+              !op.getInput().getDefiningOp();
   int64_t last = depthShape.back();
-  hasRows = spatialRank > 0 && ShapedType::isStatic(last) && last > 0 &&
-            op.getInputDilation().back() == 1;
-  if (hasRows)
-    rowLength = last;
+  hasLines = spatialRank > 0 && ShapedType::isStatic(last) && last > 0 &&
+             op.getInputDilation().back() == 1;
+  if (hasLines)
+    lineLength = last;
+}
+
+/// The number of positions in an image.
+Value FilterProblem::positions(RegionEmitter &e) {
+  return e.product(ArrayRef(depthSizes(e)).drop_front());
 }
 
 /// Sizes of the images and of the positions in them.
@@ -164,15 +192,53 @@ Value FilterProblem::elementB(RegionEmitter &e, ArrayRef<Value> batch, Value k,
                 : load();
 }
 
-/// Packs what `column` meets along one row of positions, at `place` (the image
-/// and all positions but the last), as rows of the panel from `firstK` on.
-void FilterProblem::packLine(RegionEmitter &e, const PanelBlock &block,
-                             ArrayRef<Value> place, Value column, Value firstK,
-                             Value panel, Value lane) {
+/// Copies `length` elements.
+static void copyElements(RegionEmitter &e, Type type, Value from, Value to,
+                         Value length) {
+  e.loop(e.index(0), length, {}, [&](Value i, ValueRange) {
+    Value element = LLVM::LoadOp::create(e.builder(), type,
+                                         elementAddress(e, from, type, i));
+    LLVM::StoreOp::create(e.builder(), element, elementAddress(e, to, type, i));
+    return SmallVector<Value>();
+  });
+}
+
+/// Where position `position` of a channel of an image lies.
+static Value placeAddress(RegionEmitter &e, Value tensor, Value image,
+                          Value channel, Value position) {
+  const MemoryView &view = *e.getMemory(tensor);
+  Value start =
+      e.add(e.mul(image, view.strides[0]), e.mul(channel, view.strides[1]));
+  return e.address(view, e.add(start, position));
+}
+
+void FilterProblem::packA(RegionEmitter &e, const RowBlock &block) {
+  Value grad = filter.getGrad();
+  if (grad.getDefiningOp() ||
+      filter.getGrad().getType().getElementType() != accumulatorType)
+    return Contraction::packA(e, block);
+  Value firstChannel = e.add(e.mul(block.batch[0], e.index(staticM)), block.m0);
+  forEachPiece(
+      e, block.k0, block.depth, positions(e),
+      [&](Value image, Value position, Value firstK, Value length) {
+        e.loop(e.index(0), block.rows, {}, [&](Value row, ValueRange) {
+          Value at = e.add(e.mul(row, e.index(block.stride)), firstK);
+          copyElements(
+              e, accumulatorType,
+              placeAddress(e, grad, image, e.add(firstChannel, row), position),
+              elementAddress(e, block.tile, accumulatorType, at), length);
+          return SmallVector<Value>();
+        });
+      });
+}
+
+/// Lays out at `to` what a column, of which `parts` are the channel and the
+/// taps, meets along one line of positions, at `place` (the image and all
+/// positions but the last). `indices` are the image and channel of the input.
+void FilterProblem::layOutLine(RegionEmitter &e, ArrayRef<Value> place,
+                               ArrayRef<Value> parts,
+                               SmallVector<Value> indices, Value to) {
   ImplicitLocOpBuilder &b = e.builder();
-  SmallVector<Value> parts = splitColumn(e, column);
-  SmallVector<Value> indices{
-      place[0], e.add(e.mul(block.batch[0], e.index(groupChannels)), parts[0])};
   Value inside;
   int64_t last = spatialRank - 1;
   for (int64_t dim : llvm::seq(last))
@@ -180,7 +246,7 @@ void FilterProblem::packLine(RegionEmitter &e, const PanelBlock &block,
         e, dim, positionOf(e, dim, place[dim + 1], parts[dim + 1]), inside));
 
   // The positions whose element is one of the input's.
-  Value zero = e.index(0), length = e.index(rowLength);
+  Value zero = e.index(0), length = e.index(lineLength);
   Value stride = e.index(filter.getStrides()[last]);
   Value start = positionOf(e, last, zero, parts[last + 1]);
   Value size = e.size(filter.getInput(), last + 2);
@@ -192,12 +258,9 @@ void FilterProblem::packLine(RegionEmitter &e, const PanelBlock &block,
     begin = arith::SelectOp::create(b, inside, begin, length);
     end = arith::SelectOp::create(b, inside, end, length);
   }
-  Value firstRow = e.add(e.mul(panel, e.index(block.panelDepth)), firstK);
   auto store = [&](Value position, Value value) {
-    Value at =
-        e.add(e.mul(e.add(firstRow, position), e.index(block.lanes)), lane);
     LLVM::StoreOp::create(b, value,
-                          elementAddress(e, block.panels, accumulatorType, at));
+                          elementAddress(e, to, accumulatorType, position));
     return SmallVector<Value>();
   };
   Value fill = e.constant(accumulatorType, 0);
@@ -210,22 +273,81 @@ void FilterProblem::packLine(RegionEmitter &e, const PanelBlock &block,
   e.loop(end, length, {}, [&](Value i, ValueRange) { return store(i, fill); });
 }
 
-void FilterProblem::packB(RegionEmitter &e, const PanelBlock &block) {
-  if (!hasRows)
-    return Contraction::packB(e, block);
-  Value length = e.index(rowLength), lanes = e.index(block.lanes);
-  Value firstRow = e.div(block.k0, length);
-  Value last = e.sub(block.columns, e.index(1));
+/// Lays out at `strip` what `column` meets along the block's depth.
+void FilterProblem::layOut(RegionEmitter &e, const PanelBlock &block,
+                           Value column, Value strip) {
+  SmallVector<Value> parts = splitColumn(e, column);
+  Value channel =
+      e.add(e.mul(block.batch[0], e.index(groupChannels)), parts[0]);
+  auto at = [&](Value k) {
+    return elementAddress(e, strip, accumulatorType, k);
+  };
+  if (hasImages)
+    return forEachPiece(
+        e, block.k0, block.depth, positions(e),
+        [&](Value image, Value position, Value firstK, Value length) {
+          copyElements(
+              e, accumulatorType,
+              placeAddress(e, filter.getInput(), image, channel, position),
+              at(firstK), length);
+        });
+  Value length = e.index(lineLength), firstLine = e.div(block.k0, length);
   SmallVector<Value> sizes = depthSizes(e);
   sizes.pop_back();
-  e.loopNest(
-      {e.ceilDiv(block.columns, lanes), e.div(block.depth, length), lanes}, {},
-      [&](ArrayRef<Value> at, ValueRange) {
-        Value j = e.min(e.add(e.mul(at[0], lanes), at[2]), last);
-        packLine(e, block, e.delinearize(e.add(firstRow, at[1]), sizes),
-                 e.add(block.n0, j), e.mul(at[1], length), at[0], at[2]);
+  e.loop(
+      e.index(0), e.div(block.depth, length), {}, [&](Value line, ValueRange) {
+        SmallVector<Value> place = e.delinearize(e.add(firstLine, line), sizes);
+        layOutLine(e, place, parts, {place[0], channel},
+                   at(e.mul(line, length)));
         return SmallVector<Value>();
       });
+}
+
+void FilterProblem::packB(RegionEmitter &e, const PanelBlock &block) {
+  if (!hasLines && !hasImages)
+    return Contraction::packB(e, block);
+  ImplicitLocOpBuilder &b = e.builder();
+  int64_t side = block.lanes / 2,
+          stride = stripStride(block.panelDepth, block.lanes);
+  auto vectorType = VectorType::get(side, accumulatorType);
+  auto stripOf = [&](Value lane) {
+    return elementAddress(e, block.scratch, accumulatorType,
+                          e.mul(lane, e.index(stride)));
+  };
+  Value last = e.sub(block.columns, e.index(1));
+  Value panels = e.ceilDiv(block.columns, e.index(block.lanes));
+  e.loopNest({panels, e.index(2)}, {}, [&](ArrayRef<Value> place, ValueRange) {
+    Value firstLane = e.mul(place[1], e.index(side));
+    Value first = e.add(e.mul(place[0], e.index(block.lanes)), firstLane);
+    e.loop(e.index(0), e.index(side), {}, [&](Value lane, ValueRange) {
+      Value column = e.add(block.n0, e.min(e.add(first, lane), last));
+      layOut(e, block, column, stripOf(lane));
+      return SmallVector<Value>();
+    });
+    Value firstRow = e.mul(place[0], e.index(block.panelDepth));
+    // Rows of the last square that lie beyond the depth go where rows of the
+    // next panel follow, or behind all.
+    e.loop(e.index(0), e.ceilDiv(block.depth, e.index(side)), {},
+           [&](Value square, ValueRange) {
+             Value k = e.mul(square, e.index(side));
+             SmallVector<Value> rows;
+             for (int64_t i : llvm::seq(side))
+               rows.push_back(LLVM::LoadOp::create(
+                   b, vectorType,
+                   elementAddress(e, stripOf(e.index(i)), accumulatorType, k),
+                   bytes()));
+             transposeSquare(b, rows);
+             for (auto [i, row] : llvm::enumerate(rows)) {
+               Value to = e.add(firstRow, e.add(k, e.index(i)));
+               to = e.add(e.mul(to, e.index(block.lanes)), firstLane);
+               LLVM::StoreOp::create(
+                   b, row, elementAddress(e, block.panels, accumulatorType, to),
+                   bytes());
+             }
+             return SmallVector<Value>();
+           });
+    return SmallVector<Value>();
+  });
 }
 
 std::unique_ptr<Contraction> weft::cpu::createFilterProblem(ConvFilterOp op) {

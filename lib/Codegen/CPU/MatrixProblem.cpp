@@ -59,11 +59,20 @@ public:
   bool isContiguousA() override {
     return lhs.plain && lhs.depthJoined && isInnermost(lhs, lhs.contracted);
   }
+  bool isTransposedA() override {
+    return lhs.plain && lhs.freeJoined && isInnermost(lhs, lhs.free);
+  }
   bool isTransposedB() override {
     return rhs.plain && rhs.depthJoined && isInnermost(rhs, rhs.contracted);
   }
+  Value columnAddressA(RegionEmitter &e, ArrayRef<Value> batch, Value m,
+                       Value k) override {
+    return innerAddress(e, lhs, batch, m, k);
+  }
   Value columnAddress(RegionEmitter &e, ArrayRef<Value> batch, Value k,
-                      Value n) override;
+                      Value n) override {
+    return innerAddress(e, rhs, batch, n, k);
+  }
   Value depthAddress(RegionEmitter &e, ArrayRef<Value> batch, Value n) override;
 
 private:
@@ -74,6 +83,8 @@ private:
                ArrayRef<Value> indices);
   Value element(RegionEmitter &e, const Side &side, ArrayRef<Value> batch,
                 Value freeIndex, Value depthIndex);
+  Value innerAddress(RegionEmitter &e, const Side &side, ArrayRef<Value> batch,
+                     Value freeIndex, Value depthIndex);
   static bool isInnermost(const Side &side, ArrayRef<int64_t> dims);
   void examine(Side &side);
 
@@ -245,13 +256,16 @@ Value MatrixProblem::rowAddress(RegionEmitter &e, ArrayRef<Value> batch,
   return e.address(*e.getMemory(lhs.memory->memory), position);
 }
 
-Value MatrixProblem::columnAddress(RegionEmitter &e, ArrayRef<Value> batch,
-                                   Value k, Value n) {
-  SmallVector<Value> depth = e.delinearize(k, sizesOf(e, rhs, rhs.contracted));
-  Value position = e.add(offset(e, rhs, rhs.batch, batch),
-                         offset(e, rhs, rhs.contracted, depth));
-  position = e.add(position, e.mul(n, strideOf(e, rhs, rhs.free)));
-  return e.address(*e.getMemory(rhs.memory->memory), position);
+/// Where an element lies whose free dimensions are joined and innermost.
+Value MatrixProblem::innerAddress(RegionEmitter &e, const Side &side,
+                                  ArrayRef<Value> batch, Value freeIndex,
+                                  Value depthIndex) {
+  SmallVector<Value> depth =
+      e.delinearize(depthIndex, sizesOf(e, side, side.contracted));
+  Value position = e.add(offset(e, side, side.batch, batch),
+                         offset(e, side, side.contracted, depth));
+  position = e.add(position, e.mul(freeIndex, strideOf(e, side, side.free)));
+  return e.address(*e.getMemory(side.memory->memory), position);
 }
 
 Value MatrixProblem::depthAddress(RegionEmitter &e, ArrayRef<Value> batch,

@@ -14,6 +14,22 @@ Value weft::cpu::elementAddress(RegionEmitter &e, Value base, Type type,
   return e.address(MemoryView{base, type, {}, {}}, position);
 }
 
+void weft::cpu::forEachPiece(
+    RegionEmitter &e, Value begin, Value count, Value size,
+    llvm::function_ref<void(Value, Value, Value, Value)> body) {
+  size = e.max(size, e.index(1));
+  Value end = e.add(begin, count);
+  e.loop(e.div(begin, size), e.ceilDiv(end, size), {},
+         [&](Value interval, ValueRange) {
+           Value start = e.mul(interval, size);
+           Value from = e.max(start, begin);
+           Value to = e.min(e.add(start, size), end);
+           body(interval, e.sub(from, start), e.sub(from, begin),
+                e.sub(to, from));
+           return SmallVector<Value>();
+         });
+}
+
 /// Where row `k` of panel `panel` begins.
 static Value panelRow(RegionEmitter &e, const PanelBlock &block, Type type,
                       Value panel, Value k) {
@@ -42,22 +58,25 @@ void Contraction::packRows(RegionEmitter &e, const PanelBlock &block,
   });
 }
 
+Value weft::cpu::maskBelow(ImplicitLocOpBuilder &b, int64_t lanes,
+                           Value count) {
+  auto laneType = VectorType::get(lanes, b.getI32Type());
+  auto numbers = llvm::to_vector(llvm::seq<int32_t>(0, lanes));
+  Value lane = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(laneType, ArrayRef(numbers)));
+  count = arith::IndexCastOp::create(b, b.getI32Type(), count);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lane,
+                               vector::BroadcastOp::create(b, laneType, count));
+}
+
 /// Copies what there is of the last panel's columns.
 void Contraction::packRest(RegionEmitter &e, const PanelBlock &block,
                            Value panel) {
   ImplicitLocOpBuilder &b = e.builder();
   auto vectorType = VectorType::get(block.lanes, accumulatorType);
-  auto laneType = VectorType::get(block.lanes, b.getI32Type());
   unsigned bytes = accumulatorType.getIntOrFloatBitWidth() / 8;
-  auto numbers = llvm::to_vector(llvm::seq<int32_t>(0, block.lanes));
-  Value lane = arith::ConstantOp::create(
-      b, DenseElementsAttr::get(laneType, ArrayRef(numbers)));
   Value firstColumn = e.mul(panel, e.index(block.lanes));
-  Value count = arith::IndexCastOp::create(b, b.getI32Type(),
-                                           e.sub(block.columns, firstColumn));
-  Value mask =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lane,
-                            vector::BroadcastOp::create(b, laneType, count));
+  Value mask = maskBelow(b, block.lanes, e.sub(block.columns, firstColumn));
   auto zero =
       arith::ConstantOp::create(b, cast<TypedAttr>(b.getZeroAttr(vectorType)));
   e.loop(e.index(0), block.depth, {}, [&](Value k, ValueRange) {
@@ -72,10 +91,9 @@ void Contraction::packRest(RegionEmitter &e, const PanelBlock &block,
   });
 }
 
-/// Transposes a square of as many vectors as each has elements, by exchanging
-/// the squares off the diagonal at every scale.
-static void transposeSquare(ImplicitLocOpBuilder &b,
-                            MutableArrayRef<Value> rows) {
+/// By exchanging the squares off the diagonal at every scale.
+void weft::cpu::transposeSquare(ImplicitLocOpBuilder &b,
+                                MutableArrayRef<Value> rows) {
   int64_t size = rows.size();
   for (int64_t step = 1; step < size; step *= 2) {
     SmallVector<int64_t> low, high;
@@ -157,6 +175,79 @@ void Contraction::packElements(RegionEmitter &e, const PanelBlock &block) {
                               elementAddress(e, row, accumulatorType, at[2]));
         return SmallVector<Value>();
       });
+}
+
+/// Packs an A whose columns are contiguous along the rows, in squares that are
+/// transposed in registers.
+void Contraction::packSquaresA(RegionEmitter &e, const RowBlock &block) {
+  ImplicitLocOpBuilder &b = e.builder();
+  int64_t side = block.lanes / 2;
+  auto vectorType = VectorType::get(side, accumulatorType);
+  unsigned bytes = accumulatorType.getIntOrFloatBitWidth() / 8;
+  auto zero =
+      arith::ConstantOp::create(b, cast<TypedAttr>(b.getZeroAttr(vectorType)));
+  Value last = e.sub(e.add(block.k0, block.depth), e.index(1));
+  for (int64_t first = 0; first < block.tileRows; first += side) {
+    Value mask = maskBelow(b, side, e.sub(block.rows, e.index(first)));
+    Value m = e.add(block.m0, e.index(first));
+    e.loop(e.index(0), e.ceilDiv(block.depth, e.index(side)), {},
+           [&](Value square, ValueRange) {
+             Value k = e.mul(square, e.index(side));
+             SmallVector<Value> rows;
+             for (int64_t i : llvm::seq(side)) {
+               Value place = e.min(e.add(e.add(block.k0, k), e.index(i)), last);
+               rows.push_back(LLVM::MaskedLoadOp::create(
+                   b, vectorType, columnAddressA(e, block.batch, m, place),
+                   mask, zero, b.getI32IntegerAttr(bytes),
+                   /*nontemporal=*/nullptr));
+             }
+             transposeSquare(b, rows);
+             rows.truncate(std::min(side, block.tileRows - first));
+             for (auto [i, row] : llvm::enumerate(rows)) {
+               Value to = e.add(e.index((first + i) * block.stride), k);
+               LLVM::StoreOp::create(
+                   b, row, elementAddress(e, block.tile, accumulatorType, to),
+                   bytes);
+             }
+             return SmallVector<Value>();
+           });
+  }
+}
+
+Value Contraction::columnAddressA(RegionEmitter &e, ArrayRef<Value> batch,
+                                  Value m, Value k) {
+  llvm_unreachable("columns of A are contiguous in no other problem");
+}
+
+void Contraction::packA(RegionEmitter &e, const RowBlock &block) {
+  if (isTransposedA())
+    return packSquaresA(e, block);
+  auto store = [&](Value value, Value row, Value k) {
+    Value at = e.add(e.mul(row, e.index(block.stride)), k);
+    LLVM::StoreOp::create(e.builder(), value,
+                          elementAddress(e, block.tile, accumulatorType, at));
+    return SmallVector<Value>();
+  };
+  if (!isContiguousA()) {
+    // The rows' dimension is likely to be the inner one in memory.
+    e.loopNest({block.depth, block.rows}, {},
+               [&](ArrayRef<Value> at, ValueRange) {
+                 return store(elementA(e, block.batch, e.add(block.m0, at[1]),
+                                       e.add(block.k0, at[0])),
+                              at[1], at[0]);
+               });
+    return;
+  }
+  e.loop(e.index(0), block.rows, {}, [&](Value row, ValueRange) {
+    Value start = rowAddress(e, block.batch, e.add(block.m0, row));
+    e.loop(e.index(0), block.depth, {}, [&](Value k, ValueRange) {
+      Value from =
+          elementAddress(e, start, accumulatorType, e.add(block.k0, k));
+      return store(LLVM::LoadOp::create(e.builder(), accumulatorType, from),
+                   row, k);
+    });
+    return SmallVector<Value>();
+  });
 }
 
 void Contraction::packB(RegionEmitter &e, const PanelBlock &block) {
