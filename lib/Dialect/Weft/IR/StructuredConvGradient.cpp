@@ -262,6 +262,44 @@ static FailureOr<Value> buildInputGradient(ImplicitLocOpBuilder &b, OpTy op,
   return fitType(b, convertElements(b, result, input), input);
 }
 
+// Where the strides are one and the input is dilated by e, as in transposed
+// convolutions, most of what taps meet are the zeros between its elements. But
+// element i meets g[p] by tap t where p = i * e + l - t * d, so that with u = T
+// - 1 - t
+//   dw[t] = sum over i of x[i] * g[i * e + u * d - ((T - 1) * d - l)],
+// which is a gradient of a filter as well: that of a convolution of g with the
+// stride e, whose result has the sizes of x. Null if this is no such case.
+static Value buildTransposedFilter(ImplicitLocOpBuilder &b, ConvOp op,
+                                   Value grad) {
+  RankedTensorType input = op.getInput().getType(), result = op.getType();
+  RankedTensorType filter = op.getFilter().getType();
+  auto isOne = [](int64_t value) { return value == 1; };
+  if (llvm::all_of(op.getInputDilation(), isOne) ||
+      !llvm::all_of(op.getStrides(), isOne) || !filter.hasStaticShape() ||
+      input.getElementType() != result.getElementType() ||
+      ShapedType::isDynamicShape(input.getShape().drop_front(2)) ||
+      ShapedType::isDynamicShape(result.getShape().drop_front(2)))
+    return nullptr;
+  SmallVector<int64_t> low, high;
+  for (int64_t dim : llvm::seq<int64_t>(input.getRank() - 2)) {
+    WindowDim window = getConvDim(op, dim, filter.getDimSize(dim + 2));
+    int64_t reach = (filter.getDimSize(dim + 2) - 1) * window.dilation;
+    low.push_back(reach - window.low);
+    high.push_back((input.getDimSize(dim + 2) - 1) * window.inputDilation +
+                   reach + 1 - result.getDimSize(dim + 2) - low.back());
+  }
+  int64_t groups = op.getGroups();
+  SmallVector<int64_t> shape(filter.getShape());
+  shape[0] = filter.getDimSize(1) * groups;
+  shape[1] = filter.getDimSize(0) / groups;
+  SmallVector<int64_t> ones(low.size(), 1);
+  Value turned = ConvFilterOp::create(
+      b, RankedTensorType::get(shape, result.getElementType()), grad,
+      op.getInput(), ValueRange(), op.getInputDilation(), low, high, ones,
+      op.getFilterDilation(), groups);
+  return turnFilter(b, turned, getAllTaps(turned), groups);
+}
+
 LogicalResult ConvOp::buildGradient(OpBuilder &builder, ValueRange resultGrads,
                                     SmallVectorImpl<Value> &operandGrads) {
   if (!isa<FloatType>(getType().getElementType())) {
@@ -278,10 +316,12 @@ LogicalResult ConvOp::buildGradient(OpBuilder &builder, ValueRange resultGrads,
   for (int64_t dim : llvm::seq<int64_t>(2, filterType.getRank()))
     if (filterType.isDynamicDim(dim))
       sizes.push_back(tensor::DimOp::create(b, getFilter(), dim));
-  Value filter = ConvFilterOp::create(
-      b, filterType.clone(getType().getElementType()), getInput(), grad, sizes,
-      /*init=*/Value(), getStrides(), getLow(), getHigh(), getInputDilation(),
-      getFilterDilation(), getGroups());
+  Value filter = buildTransposedFilter(b, *this, grad);
+  if (!filter)
+    filter = ConvFilterOp::create(
+        b, filterType.clone(getType().getElementType()), getInput(), grad,
+        sizes, /*init=*/Value(), getStrides(), getLow(), getHigh(),
+        getInputDilation(), getFilterDilation(), getGroups());
   operandGrads.append({*input, convertElements(b, filter, getFilter())});
   return success();
 }
