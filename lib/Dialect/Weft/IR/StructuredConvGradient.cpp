@@ -295,8 +295,8 @@ static Value buildTransposedFilter(ImplicitLocOpBuilder &b, ConvOp op,
   SmallVector<int64_t> ones(low.size(), 1);
   Value turned = ConvFilterOp::create(
       b, RankedTensorType::get(shape, result.getElementType()), grad,
-      op.getInput(), ValueRange(), op.getInputDilation(), low, high, ones,
-      op.getFilterDilation(), groups);
+      op.getInput(), ValueRange(), /*init=*/Value(), op.getInputDilation(), low,
+      high, ones, op.getFilterDilation(), groups);
   return turnFilter(b, turned, getAllTaps(turned), groups);
 }
 
