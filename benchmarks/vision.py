@@ -5,11 +5,13 @@ from __future__ import annotations
 from graph import Graph
 
 
-def vgg16(batch=1) -> Graph:
+def vgg16(batch=1, size: int = 224, width: int = 64, classes: int = 1000) -> Graph:
+    """For images of `size` (a multiple of 32), with `width` channels at first."""
     g = Graph("vgg16")
-    x, channels = g.input("input", [batch, 3, 224, 224]), 3
-    plan = [64, 64, 0, 128, 128, 0, 256, 256, 256, 0]
-    plan += [512, 512, 512, 0, 512, 512, 512, 0]
+    x, channels = g.input("input", [batch, 3, size, size]), 3
+    w = width
+    plan = [w, w, 0, 2 * w, 2 * w, 0, 4 * w, 4 * w, 4 * w, 0]
+    plan += [8 * w, 8 * w, 8 * w, 0, 8 * w, 8 * w, 8 * w, 0]
     for index, width in enumerate(plan):
         if width == 0:
             x = g.op(
@@ -22,9 +24,11 @@ def vgg16(batch=1) -> Graph:
     # The adaptive pooling to 7x7, of what is 7x7 already.
     x = g.op("AveragePool", x, kernel_shape=[1, 1], strides=[1, 1])
     x = g.op("Flatten", x, axis=1)
-    x = g.op("Relu", g.gemm(x, "classifier.0", 512 * 49, 4096, 2.0))
-    x = g.op("Relu", g.gemm(x, "classifier.3", 4096, 4096, 2.0))
-    g.output(g.gemm(x, "classifier.6", 4096, 1000), "output", [batch, 1000])
+    pixels, hidden = (size // 32) ** 2, 64 * w
+    x = g.op("Relu", g.gemm(x, "classifier.0", channels * pixels, hidden, 2.0))
+    x = g.op("Relu", g.gemm(x, "classifier.3", hidden, hidden, 2.0))
+    x = g.gemm(x, "classifier.6", hidden, classes)
+    g.output(x, "output", [batch, classes])
     return g
 
 
@@ -37,23 +41,28 @@ def _bottleneck(g: Graph, x: str, cin: int, mid: int, stride: int) -> str:
     return g.op("Relu", g.op("Add", y, x))
 
 
-def resnet50(batch=1) -> Graph:
+def resnet50(
+    batch=1, size: int = 224, width: int = 64, classes: int = 1000, depths=(3, 4, 6, 3)
+) -> Graph:
+    """For images of `size` (a multiple of 32), with `width` channels at first, and
+    as many blocks in each stage."""
     g = Graph("resnet50")
-    x = g.input("input", [batch, 3, 224, 224])
-    x = g.op("Relu", g.conv(x, "conv1", 3, 64, 7, 2, 3))
+    x = g.input("input", [batch, 3, size, size])
+    x = g.op("Relu", g.conv(x, "conv1", 3, width, 7, 2, 3))
     x = g.op(
         "MaxPool", x, ceil_mode=0, dilations=[1, 1], kernel_shape=[3, 3],
         pads=[1] * 4, strides=[2, 2],
     )  # fmt: skip
-    channels = 64
-    for stage, (mid, blocks) in enumerate([(64, 3), (128, 4), (256, 6), (512, 3)]):
+    channels = width
+    for stage, blocks in enumerate(depths):
+        mid = width << stage
         for block in range(blocks):
             stride = 2 if stage > 0 and block == 0 else 1
             with g.inside(f"layer{stage + 1}.{block}"):
                 x = _bottleneck(g, x, channels, mid, stride)
             channels = 4 * mid
     x = g.op("Flatten", g.op("GlobalAveragePool", x), axis=1)
-    g.output(g.gemm(x, "fc", 2048, 1000), "output", [batch, 1000])
+    g.output(g.gemm(x, "fc", channels, classes), "output", [batch, classes])
     return g
 
 

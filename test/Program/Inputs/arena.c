@@ -2,37 +2,9 @@
    takes: arena model.so 1 3 64. The caller gives all inputs and outputs, so
    that it must be the planned arena alone. Functions that get memory are
    replaced. */
-#define _GNU_SOURCE
+#include "counting.h"
 #include "weft-rt/weft.h"
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-static int counting;
-static int64_t mapped, allocated;
-
-void *mmap(void *at, size_t size, int protection, int flags, int file,
-           off_t offset) {
-  if (counting)
-    mapped += (int64_t)size;
-  return (void *)syscall(SYS_mmap, at, size, protection, flags, file, offset);
-}
-
-void *mremap(void *at, size_t from, size_t to, int flags, ...) {
-  if (counting)
-    mapped += (int64_t)to;
-  return (void *)syscall(SYS_mremap, at, from, to, flags, NULL);
-}
-
-void *aligned_alloc(size_t alignment, size_t size) {
-  void *data = NULL;
-  if (counting)
-    allocated += (int64_t)size;
-  return posix_memalign(&data, alignment, size) ? NULL : data;
-}
 
 static void check(weft_status status) {
   if (!status)
@@ -73,8 +45,7 @@ static void run(weft_model *model, int64_t n) {
   check(weft_session_run(session, program->num_inputs, inputs,
                          program->num_outputs, outputs));
   counting = 0;
-  int64_t page = sysconf(_SC_PAGESIZE);
-  int64_t pages = (planned + (planned == 0) + page - 1) / page * page;
+  int64_t pages = in_pages(planned);
   printf("%lld: planned %lld, in whole pages %lld, mapped %lld, allocated "
          "%lld: %s\n",
          (long long)n, (long long)planned, (long long)pages, (long long)mapped,
