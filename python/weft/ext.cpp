@@ -349,6 +349,11 @@ public:
 
   int64_t steps() const { return weft_trainer_steps(trainer); }
 
+  /// The bytes of the arena, 0 before the first step.
+  int64_t arenaBytes() const {
+    return weft_session_arena_taken(weft_trainer_session(trainer));
+  }
+
 private:
   weft_compiled *compiled = nullptr;
   weft_model *model = nullptr;
@@ -417,7 +422,8 @@ NB_MODULE(_weft, m) {
       .def("step", &Trainer::step)
       .def_static("states", &Trainer::states)
       .def("export", &Trainer::exportTo)
-      .def("steps", &Trainer::steps);
+      .def("steps", &Trainer::steps)
+      .def("arena_bytes", &Trainer::arenaBytes);
   m.def("read_dlpack", &readDLPack);
   m.def("write_dlpack", &writeDLPack);
 }

@@ -191,6 +191,12 @@ class Trainer:
         return self._trainer.steps()
 
     @property
+    def planned_bytes(self) -> int:
+        """The bytes of memory that steps take, as planned: the state and, from
+        the first step on, the arena."""
+        return self._trainer.arena_bytes() + sum(a.nbytes for a in self._states.values())
+
+    @property
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the model's trained tensors, by name."""
         return {name: self._states[name].copy() for name in self._of_model}
