@@ -1,11 +1,14 @@
 """Times Weft and the installed peers on the same models, interleaved.
 
     bench.py [--models A,B] [--threads 1,2] [--peers A,B] [--parts speed,...]
-             [--rounds N] [--seconds S] [--build DIR] [--json FILE]
+             [--training-peers A,B] [--rounds N] [--seconds S] [--build DIR]
+             [--json FILE]
 
 Parts: speed (each model on each engine), compile (seconds and memory of
 compiling and of running, in child processes), products (matrix products as a
-share of the core's peak), symbolic (a batch of any size against a fixed one).
+share of the core's peak), symbolic (a batch of any size against a fixed one),
+training (steps of training, each engine in a process of its own; training.py
+installs the peers).
 """
 
 from __future__ import annotations
@@ -26,8 +29,9 @@ from typing import Callable, Mapping
 import engines
 import models
 import numpy as np
+import training
 
-PARTS = ["speed", "compile", "products", "symbolic"]
+PARTS = ["speed", "compile", "products", "symbolic", "training"]
 
 
 def burst(run: Callable, seconds: float) -> float:
@@ -78,6 +82,8 @@ def measure_speed(args, threads: int) -> dict:
     onnxruntime."""
     result = {}
     for name in args.models:
+        if name not in models.MODELS:
+            continue
         path = models.model(name)
         inputs = models.inputs(path)
         runs = {
@@ -148,6 +154,8 @@ def measure_compile(args) -> dict:
     weft = str(engines.BUILD / "bin" / "weft")
     result = {}
     for name in args.models:
+        if name not in models.MODELS:
+            continue
         path = models.model(name)
         with tempfile.TemporaryDirectory(dir=models.FOLDER) as folder:
             so = f"{folder}/{name}.so"
@@ -272,9 +280,11 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", type=names, default=list(models.MODELS))
+    known_models = list(dict.fromkeys([*models.MODELS, *models.TRAINING]))
+    parser.add_argument("--models", type=names, default=known_models)
     parser.add_argument("--threads", type=names, default=["1", "2"])
     parser.add_argument("--peers", type=names, default=engines.installed())
+    parser.add_argument("--training-peers", type=names, default=training.installed())
     parser.add_argument("--parts", type=names, default=PARTS)
     parser.add_argument("--rounds", type=int, default=7, help="[7]")
     parser.add_argument(
@@ -286,8 +296,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--json", help="file that gets all figures")
     args = parser.parse_args()
     for given, known in (
-        (args.models, models.MODELS),
+        (args.models, known_models),
         (args.peers, engines.LOADERS),
+        (args.training_peers, training.PEERS),
         (args.parts, PARTS),
     ):
         for name in given:
@@ -319,6 +330,9 @@ def main() -> None:
     for threads in args.threads if "symbolic" in args.parts else []:
         print(f"symbolic batch against fixed, {threads} threads", flush=True)
         result[f"symbolic_{threads}"] = measure_symbolic(args, int(threads))
+    for threads in args.threads if "training" in args.parts else []:
+        print(f"steps of training, {threads} threads", flush=True)
+        result[f"training_{threads}"] = training.measure(args, int(threads))
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps(result, indent=2) + "\n")
 

@@ -135,9 +135,10 @@ class Graph:
         one = self.op("Add", self.op("Tanh", scaled), self.scalar(1))
         return self.op("Mul", self.op("Mul", x, self.scalar(0.5)), one)
 
-    def attention(self, q, k, v, head_size, mask=None):
+    def attention(self, q, k, v, head_size, mask=None, guard=True):
         """Attention of heads [batch, head, position, channel], as torch writes
-        scaled_dot_product_attention below opset 23."""
+        scaled_dot_product_attention below opset 23; with `guard`, as it does where
+        a mask may hide all."""
         root = self.scalar(head_size**-0.25)
         q = self.op("Mul", q, root)
         k = self.op("Mul", self.op("Transpose", k, perm=[0, 1, 3, 2]), root)
@@ -145,7 +146,8 @@ class Graph:
         if mask is not None:
             scores = self.op("Add", scores, mask)
         p = self.op("Softmax", scores, axis=-1)
-        p = self.op("Where", self.op("IsNaN", p), self.scalar(0), p)
+        if guard:
+            p = self.op("Where", self.op("IsNaN", p), self.scalar(0), p)
         return self.op("MatMul", p, v)
 
     def save(self, path: pathlib.Path) -> None:

@@ -111,21 +111,54 @@ def gpt2(length: int = 128) -> Graph:
     return g
 
 
-def lstm(length: int = 128, n_in: int = 256, hidden: int = 256) -> Graph:
+def transformer(batch: int, length: int = 64, width: int = 256) -> Graph:
+    """A small one that puts texts of 1000 words into 10 classes."""
+    g = Graph("transformer")
+    heads, size, words, classes = 8, width // 8, 1000, 10
+    ids = g.input("tokens", [batch, length], TensorProto.INT64)
+    x = g.op("Gather", g.weight("words.weight", (words, width), 1.0), ids)
+    x = g.op("Add", x, g.weight("places", (1, length, width), 0.1))
+    for layer in range(4):
+        with g.inside(f"layers.{layer}"):
+            y = g.layer_norm(x, "norm1", width)
+            q, k, v = (
+                g.op(
+                    "Transpose",
+                    g.reshape(
+                        g.linear(y, part, width, width, width**-0.5),
+                        [batch, length, heads, size],
+                    ),
+                    perm=[0, 2, 1, 3],
+                )
+                for part in ("query", "key", "value")
+            )
+            y = g.op("Transpose", g.attention(q, k, v, size, guard=False), perm=[0, 2, 1, 3])
+            y = g.reshape(y, [batch, length, width])
+            x = g.op("Add", x, g.linear(y, "out", width, width, width**-0.5))
+            y = g.layer_norm(x, "norm2", width)
+            y = g.gelu_erf(g.linear(y, "linear1", width, 4 * width, width**-0.5))
+            y = g.linear(y, "linear2", 4 * width, width, 0.5 * width**-0.5)
+            x = g.op("Add", x, y)
+    x = g.op("Gather", g.layer_norm(x, "norm", width), g.constant(-1), axis=1)
+    g.output(g.gemm(x, "classifier", width, classes), "output", [batch, classes])
+    return g
+
+
+def lstm(length: int = 128, n_in: int = 256, hidden: int = 256, batch: int = 1) -> Graph:
     """One layer of torch.nn.LSTM, batch first, and a classifier."""
     g = Graph("lstm")
-    x = g.input("input", [1, length, n_in])
+    x = g.input("input", [batch, length, n_in])
     x = g.op("Transpose", x, perm=[1, 0, 2])
     std = 1 / math.sqrt(hidden)
     w = g.weight("W", (1, 4 * hidden, n_in), std)
     r = g.weight("R", (1, 4 * hidden, hidden), std)
     b = g.weight("B", (1, 8 * hidden), 0.02)
-    zero = g.constant(np.zeros((1, 1, hidden)), np.float32)
+    zero = g.constant(np.zeros((1, batch, hidden)), np.float32)
     y, _, _ = g.op("LSTM", x, w, r, b, "", zero, zero, outputs=3, hidden_size=hidden)
     y = g.op("Squeeze", y, g.constant([1]))
     y = g.op("Transpose", y, perm=[1, 0, 2])
     y = g.op("Gather", y, g.constant(-1), axis=1)
-    g.output(g.gemm(y, "fc", hidden, 10), "output", [1, 10])
+    g.output(g.gemm(y, "fc", hidden, 10), "output", [batch, 10])
     return g
 
 

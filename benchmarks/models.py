@@ -35,6 +35,15 @@ SYMBOLIC: dict[str, Callable[[], Graph]] = {
     "digits_mlp": lambda: language.digits_mlp("N"),
 }
 
+# What is trained, and by which optimizer.
+TRAINING: dict[str, tuple[Callable[[], Graph], str]] = {
+    "digits_mlp": (lambda: language.digits_mlp(32), "sgd"),
+    "lstm": (lambda: language.lstm(64, batch=16), "sgd"),
+    "transformer": (lambda: language.transformer(8), "sgd"),
+    "vgg16": (lambda: vision.vgg16(4), "momentum"),
+    "resnet50": (lambda: vision.resnet50(8), "momentum"),
+}
+
 # m, n, k
 PRODUCTS = [(1024, 1024, 1024), (256, 3072, 768)]
 
@@ -60,6 +69,10 @@ def model(name: str) -> pathlib.Path:
 
 def symbolic(name: str) -> pathlib.Path:
     return _make(f"{name}_symbolic", SYMBOLIC[name])
+
+
+def trained(name: str) -> pathlib.Path:
+    return _make(f"{name}_trained", TRAINING[name][0])
 
 
 def product(m: int, n: int, k: int, weight: bool) -> pathlib.Path:
