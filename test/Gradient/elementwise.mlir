@@ -175,6 +175,13 @@ func.func @same_operand_twice(%a: tensor<7xf64>) -> tensor<7xf64> {
   return %y : tensor<7xf64>
 }
 
+//     CHECK: {{^}}rectifier: formula, right {{.*}}, second, right
+func.func @rectifier(%a: tensor<7xf64>, %b: tensor<7xf64>) -> tensor<7xf64> {
+  %c = weft.compare le %a, %b : tensor<7xf64>
+  %y = weft.select %c, %b, %a : tensor<7xi1>, tensor<7xf64>
+  return %y : tensor<7xf64>
+}
+
 //     CHECK: {{^}}select: formula, right {{.*}}, second, right
 func.func @select(%c: tensor<7xi1>, %a: tensor<7xf64>, %b: tensor<7xf64>)
     -> tensor<7xf64> {

@@ -81,3 +81,17 @@ def test_what_is_wrong_is_said():
         weft.Trainer(PEERS / "mlp.onnx", loss="hinge")
     for name, value in trainer.state.items():
         np.testing.assert_array_equal(before[name], value)
+
+
+def test_nothing_flows_through_a_rectifier_at_zero(tmp_path):
+    model = onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        rectified (float[2, 3] x) => (float[2, 2] y)
+        <float[3, 2] w = {1, 2, 3, 4, 5, 6}, float[2] b = {0, 1}>
+        { p = MatMul(x, w) s = Add(p, b) y = Relu(s) }
+    """)
+    onnx.save(model, tmp_path / "model.onnx")
+    trainer = weft.Trainer(tmp_path / "model.onnx", loss="mse", optimizer=weft.SGD(0.5))
+    trainer.step(np.zeros((2, 3), np.float32), np.full((2, 2), 3, np.float32))
+    # The mean of squares falls by 0.5 * 2 * (3 - 1) / 2 for the second column.
+    np.testing.assert_allclose(trainer.parameters["b"], [0, 2])

@@ -22,7 +22,11 @@ static Value isNegative(Terms &f, Value x) {
   return f.compare(ComparePredicate::lt, x, 0);
 }
 
-static Value relu(Terms &f, onnx::Node, Value x) { return f.max(x, 0); }
+/// Not a maximum, of whose gradient zero would get a share.
+static Value relu(Terms &f, onnx::Node, Value x) {
+  Value zero = f.number(0, x);
+  return f.select(f.compare(ComparePredicate::le, x, zero), zero, x);
+}
 
 static Value leakyRelu(Terms &f, onnx::Node node, Value x) {
   return f.select(isNegative(f, x), f.mul(x, node.getFloat("alpha", 0.01f)), x);

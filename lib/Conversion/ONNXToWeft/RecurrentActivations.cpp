@@ -20,8 +20,10 @@ Value Activation::apply(Terms &terms, Value x) const {
   case ActivationKind::LeakyRelu:
     return terms.select(terms.compare(ComparePredicate::lt, x, 0.0),
                         terms.mul(x, alpha), x);
-  case ActivationKind::Relu:
-    return terms.max(x, 0.0);
+  case ActivationKind::Relu: {
+    Value zero = terms.number(0, x);
+    return terms.select(terms.compare(ComparePredicate::le, x, zero), zero, x);
+  }
   case ActivationKind::ScaledTanh:
     return terms.mul(terms.unary<TanhOp>(terms.mul(x, beta)), alpha);
   case ActivationKind::Sigmoid:

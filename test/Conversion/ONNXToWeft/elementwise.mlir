@@ -11,6 +11,18 @@ func.func @broadcast(%x: tensor<2x3xf32>, %b: tensor<3xf32>) -> tensor<2x3xf32> 
 
 // -----
 
+// So that nothing flows back at zero.
+// CHECK-LABEL: func.func @relu(
+//  CHECK-SAME:   %[[X:[a-z0-9]+]]: tensor<4xf32>
+//       CHECK:   %[[C:.+]] = weft.compare le %[[X]], %[[Z:.+]] : tensor<4xf32>
+//       CHECK:   weft.select %[[C]], %[[Z]], %[[X]]
+func.func @relu(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = onnx.Relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
 // CHECK-LABEL: func.func @square(
 //  CHECK-SAME:   %[[X:[a-z0-9]+]]: tensor<4xf32>
 //       CHECK:   weft.mul %[[X]], %[[X]]

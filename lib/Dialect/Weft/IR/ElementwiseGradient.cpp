@@ -80,6 +80,17 @@ static Pair binaryGradient(Operation *op, Term a, Term b, Term y, Term g) {
       .Case<SubOp>([&](Op) { return Pair{g, -g}; });
 }
 
+/// The condition by which `op` selected. Of a rectifier, `x <= c ? c : x`, it
+/// is computed from the result, for which it holds where it does for x: so
+/// neither x nor the condition need be kept.
+static Term conditionOf(SelectOp op, Term y) {
+  auto how = op.getCondition().getDefiningOp<CompareOp>();
+  if (how && how.getPredicate() == ComparePredicate::le &&
+      how.getLhs() == op.getOnFalse() && how.getRhs() == op.getOnTrue())
+    return compare(ComparePredicate::le, y, {y.b, op.getOnTrue()});
+  return {y.b, op.getCondition()};
+}
+
 LogicalResult
 weft::detail::buildElementwiseGradient(Operation *op, OpBuilder &builder,
                                        ValueRange resultGrads,
@@ -95,10 +106,10 @@ weft::detail::buildElementwiseGradient(Operation *op, OpBuilder &builder,
   if (isa<CastOp>(op)) {
     operandGrads.push_back(CastOp::create(b, first.value.getType(), g.value,
                                           /*saturate=*/false));
-  } else if (isa<SelectOp>(op)) {
-    Term zero = g.number(0);
-    operandGrads.append(
-        {Value(), choose(first, g, zero).value, choose(first, zero, g).value});
+  } else if (auto select = dyn_cast<SelectOp>(op)) {
+    Term zero = g.number(0), condition = conditionOf(select, y);
+    operandGrads.append({Value(), choose(condition, g, zero).value,
+                         choose(condition, zero, g).value});
   } else if (op->getNumOperands() == 2) {
     Pair grads = binaryGradient(op, first, {&b, op->getOperand(1)}, y, g);
     operandGrads.append({grads.first.value, grads.second.value});
