@@ -63,22 +63,25 @@ static Block *getBlock(Operation *op) { return op ? op->getBlock() : nullptr; }
 // What things cost
 //===----------------------------------------------------------------------===//
 
+/// The operations that one element of an op takes.
+static double countPerElement(Operation *op) {
+  auto costed = dyn_cast<CostOpInterface>(op);
+  if (!costed)
+    return 0;
+  auto ones = [](ValueRange values) {
+    return llvm::map_to_vector(values, [](Value value) {
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      return SmallVector<int64_t>(type ? type.getRank() : 0, 1);
+    });
+  };
+  return costed.countFlops({ones(op->getOperands()), ones(op->getResults())});
+}
+
 /// The operations that one element of a group takes.
 static double countPerElement(const Group &group) {
   double flops = 0;
-  for (Operation *op : group.ops) {
-    auto costed = dyn_cast<CostOpInterface>(op);
-    if (!costed)
-      continue;
-    auto ones = [](ValueRange values) {
-      return llvm::map_to_vector(values, [](Value value) {
-        auto type = dyn_cast<RankedTensorType>(value.getType());
-        return SmallVector<int64_t>(type ? type.getRank() : 0, 1);
-      });
-    };
-    flops +=
-        costed.countFlops({ones(op->getOperands()), ones(op->getResults())});
-  }
+  for (Operation *op : group.ops)
+    flops += countPerElement(op);
   return flops;
 }
 
@@ -405,6 +408,159 @@ void Grouping::mergeProducers() {
   });
 }
 
+//===----------------------------------------------------------------------===//
+// What is computed again
+//===----------------------------------------------------------------------===//
+
+static ArrayRef<int64_t> getShape(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+
+/// Whether `user`, which reads the result of `op`, an elementwise op of
+/// `group`, may compute it itself: from what is stored in any case, of which it
+/// does not read more than it would spare to store.
+bool Grouping::canRecompute(Operation *op, const Group &group,
+                            const Group &user) const {
+  constexpr unsigned kMostOperands = 2;
+  unsigned fullOperands = 0;
+  for (Value operand : op->getOperands()) {
+    Operation *source = operand.getDefiningOp();
+    bool isMap = source && !getGroup(source) && isIndexMap(source);
+    if (isMap && !isCopied(source, user, op))
+      return false;
+    fullOperands += !isMap && getShape(operand) == getShape(op->getResult(0));
+    bool isStored = !source || getGroup(source) != &group ||
+                    llvm::any_of(operand.getUsers(), [&](Operation *other) {
+                      return other != op && getGroup(other) != &group;
+                    });
+    if (!isStored)
+      return false;
+  }
+  if (fullOperands > kMostOperands || user.closed)
+    return false;
+  switch (user.kind) {
+  case GroupKind::Loops:
+    return false;
+  case GroupKind::Elements:
+    return countPerElement(op) <= kStoredElement;
+  case GroupKind::Own:
+    return fitsLoops(op, user) && countPerElement(op) <= kStoredElement;
+  case GroupKind::Rows:
+    return getShape(op->getResult(0)) == getShape(user.root->getOperand(0)) &&
+           countSweeps(user) * countPerElement(op) <= kStoredElement;
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+/// Lets other groups that read `op` of `group` compute it themselves, if they
+/// all can, so that it is not stored.
+void Grouping::recompute(Operation *op, Group &group) {
+  if (!isa<ScalarOpInterface>(op) || op == group.root)
+    return;
+  llvm::SetVector<Group *> users;
+  for (Operation *user : op->getUsers()) {
+    if (!getGroup(user))
+      return;
+    if (getGroup(user) != &group)
+      users.insert(getGroup(user));
+  }
+  constexpr unsigned kMostUsers = 2;
+  if (users.empty() || users.size() > kMostUsers ||
+      !llvm::all_of(
+          users, [&](Group *user) { return canRecompute(op, group, *user); }))
+    return;
+  OpBuilder builder(op->getContext());
+  builder.setInsertionPointAfter(op);
+  for (Group *user : users) {
+    Operation *copy = builder.clone(*op);
+    positions[copy] = positions.lookup(op);
+    add(*user, copy);
+    op->replaceUsesWithIf(copy->getResults(), [&](OpOperand &use) {
+      return getGroup(use.getOwner()) == user;
+    });
+  }
+  if (!op->use_empty())
+    return;
+  group.ops.remove(op);
+  groupOf.erase(op);
+  positions.erase(op);
+  op->erase();
+}
+
+/// Whether `group` reads something that is computed from `source`, by groups
+/// other than both.
+bool Grouping::dependsThroughOthers(const Group &group,
+                                    const Group &source) const {
+  llvm::SmallPtrSet<void *, 16> visited;
+  return llvm::any_of(group.ops, [&](Operation *op) {
+    return llvm::any_of(op->getOperands(), [&](Value operand) {
+      Operation *def = operand.getDefiningOp();
+      Group *other = def ? getGroup(def) : nullptr;
+      if (!def || other == &group || other == &source)
+        return false;
+      // A copy is no other group.
+      if (!other && isCopied(def, group, op))
+        return llvm::any_of(def->getOperands(), [&](Value inner) {
+          Operation *innerDef = inner.getDefiningOp();
+          return innerDef && getGroup(innerDef) != &group &&
+                 getGroup(innerDef) != &source &&
+                 dependsOn(innerDef, source, visited);
+        });
+      return dependsOn(def, source, visited);
+    });
+  });
+}
+
+/// Whether two groups of rows may be one: their rows are the same, they read
+/// one of them from the same tensor, and neither waits for others that wait for
+/// the other.
+bool Grouping::canMergeRows(const Group &first, const Group &second) const {
+  if (first.closed || second.closed ||
+      *getRowAxes(first.root) != *getRowAxes(second.root) ||
+      getShape(first.root->getOperand(0)) !=
+          getShape(second.root->getOperand(0)))
+    return false;
+  // What one makes of its rows, the other may read by its own rows alone.
+  auto fits = [&](const Group &group, const Group &source) {
+    return llvm::all_of(group.ops,
+                        [&](Operation *op) { return fitsRows(op, source); });
+  };
+  return fits(first, second) && fits(second, first) &&
+         !dependsThroughOthers(first, second) &&
+         !dependsThroughOthers(second, first);
+}
+
+/// Makes one group of groups of rows that read the same tensor.
+void Grouping::mergeRows() {
+  llvm::MapVector<Value, SmallVector<Group *>> readers;
+  for (const std::unique_ptr<Group> &group : groups) {
+    if (group->kind != GroupKind::Rows)
+      continue;
+    llvm::SetVector<Value> inputs;
+    for (Operation *op : group->ops)
+      for (Value operand : op->getOperands())
+        if (isa<RankedTensorType>(operand.getType()) &&
+            getShape(operand) == getShape(group->root->getOperand(0)) &&
+            getGroup(operand.getDefiningOp()) != group.get())
+          inputs.insert(operand);
+    for (Value input : inputs)
+      readers[input].push_back(group.get());
+  }
+  for (auto &[input, sharing] : readers)
+    for (auto [number, second] : llvm::enumerate(sharing))
+      for (Group *first : ArrayRef(sharing).take_front(number)) {
+        if (first == second || first->ops.empty() || second->ops.empty() ||
+            !canMergeRows(*first, *second))
+          continue;
+        for (Operation *op : second->ops)
+          add(*first, op);
+        second->ops.clear();
+      }
+  llvm::erase_if(groups, [](const std::unique_ptr<Group> &group) {
+    return group->ops.empty();
+  });
+}
+
 /// Index maps whose result is wanted as a whole get a kernel after all.
 void Grouping::groupLeftovers(Block &block) {
   for (Operation &op : llvm::reverse(block)) {
@@ -426,5 +582,11 @@ Grouping::Grouping(Block &block) {
   for (Operation &op : block)
     assign(&op);
   mergeProducers();
+  for (const std::unique_ptr<Group> &group : groups) {
+    SmallVector<Operation *> ops(group->ops.begin(), group->ops.end());
+    for (Operation *op : llvm::reverse(ops))
+      recompute(op, *group);
+  }
+  mergeRows();
   groupLeftovers(block);
 }

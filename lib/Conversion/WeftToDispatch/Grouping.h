@@ -26,7 +26,8 @@ struct Group {
 };
 
 /// Assigns the ops of a block to groups. Ops that are computed again where they
-/// are used, and ops that need no kernel, are in none.
+/// are used, and ops that need no kernel, are in none. Where an elementwise op
+/// is to be computed in several groups, the block gets copies of it.
 class Grouping {
 public:
   explicit Grouping(mlir::Block &block);
@@ -51,6 +52,12 @@ private:
                  llvm::SmallPtrSetImpl<void *> &visited) const;
   void mergeProducers();
   bool canMerge(const Group &producer, const Group &consumer) const;
+  void recompute(mlir::Operation *op, Group &group);
+  bool canRecompute(mlir::Operation *op, const Group &group,
+                    const Group &user) const;
+  void mergeRows();
+  bool canMergeRows(const Group &first, const Group &second) const;
+  bool dependsThroughOthers(const Group &group, const Group &source) const;
   void groupLeftovers(mlir::Block &block);
 
   llvm::SmallVector<std::unique_ptr<Group>> groups;
