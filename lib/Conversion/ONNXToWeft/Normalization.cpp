@@ -21,18 +21,20 @@ static Value normalize(Lowering &lower, Value x, ArrayRef<int64_t> axes,
   return lower.make<NormalizeOp>(x, axes, APFloat(epsilon), rms);
 }
 
-/// Mean and variance over `axes`, which stay with size one.
-static std::pair<Value, Value> momentsOf(Lowering &lower, Terms &f, Value x,
-                                         ArrayRef<int64_t> axes) {
+/// Mean and variance over `axes`; `spread` makes what there is one of per row
+/// as large as x.
+static std::pair<Value, Value>
+momentsOf(Lowering &lower, Terms &f, Value x, ArrayRef<int64_t> axes,
+          bool keepAxes, llvm::function_ref<Value(Value)> spread) {
   OpFoldResult size = lower.index(1);
   for (int64_t axis : axes)
     size = lower.mulSizes(size, lower.size(x, axis));
   Value count = lower.cast(lower.sizeTensor(size), Lowering::elementOf(x));
-  Value mean = f.div(lower.reduce(ReduceKind::sum, x, axes, true), count);
-  Value distance = f.sub(x, mean);
-  Value squares =
-      lower.reduce(ReduceKind::sum, f.mul(distance, distance), axes, true);
-  return {mean, f.div(squares, count)};
+  auto mean = [&](Value terms) {
+    return f.div(lower.reduce(ReduceKind::sum, terms, axes, keepAxes), count);
+  };
+  Value centre = mean(x), distance = f.sub(x, spread(centre));
+  return {centre, mean(f.mul(distance, distance))};
 }
 
 //===----------------------------------------------------------------------===//
@@ -56,14 +58,15 @@ static LogicalResult lowerBatchNorm(Lowering &lower, onnx::Node node,
   if (node.getInt("training_mode", 0)) {
     SmallVector<int64_t> axes = axesFrom(2, Lowering::rankOf(x));
     axes.insert(axes.begin(), 0);
-    auto [batchMean, batchVariance] = momentsOf(lower, f, x, axes);
-    OpFoldResult channels = lower.size(x, 1);
+    // One per channel, without the axes of size one in between: so all that
+    // reads the same rows is one kernel.
+    auto [batchMean, batchVariance] =
+        momentsOf(lower, f, x, axes, /*keepAxes=*/false,
+                  [&](Value rows) { return perChannel(lower, rows, x); });
     float momentum = node.getFloat("momentum", 0.9f);
     auto track = [&](Value running, Value batch) {
       return f.add(f.mul(running, momentum), f.mul(batch, 1 - momentum));
     };
-    batchMean = lower.reshape(batchMean, {channels});
-    batchVariance = lower.reshape(batchVariance, {channels});
     runningMean = track(mean, batchMean);
     runningVariance = track(variance, batchVariance);
     mean = batchMean;
@@ -132,7 +135,9 @@ static LogicalResult lowerLayerNorm(Lowering &lower, onnx::Node node,
   if (node.hasResult(1) || node.hasResult(2)) {
     Type stash = node.getInt("stash_type", 1) == 1 ? Type(lower.b.getF32Type())
                                                    : Lowering::elementOf(x);
-    auto [mean, variance] = momentsOf(lower, f, lower.cast(x, stash), axes);
+    auto [mean, variance] =
+        momentsOf(lower, f, lower.cast(x, stash), axes, /*keepAxes=*/true,
+                  [](Value rows) { return rows; });
     Value deviation = f.unary<SqrtOp>(f.add(variance, epsilon));
     results.append({mean, f.div(f.number(1, deviation), deviation)});
   }
