@@ -176,6 +176,10 @@ public:
   /// in the accumulators' type, is `value`.
   void store(RegionEmitter &e, KernelBuilder &kernel,
              llvm::ArrayRef<mlir::Value> indices, mlir::Value value);
+  /// Asks for the memory at element `indices` of the root's result, in all
+  /// tensors of its shape that store() reads or writes.
+  void fetch(RegionEmitter &e, KernelBuilder &kernel,
+             llvm::ArrayRef<mlir::Value> indices);
 
 private:
   mlir::Operation *root;

@@ -76,6 +76,11 @@ private:
                 Value firstRow);
   void fetchRows(RegionEmitter &e, const Block &block, Value k0, Value depth,
                  Value firstRow, Value panel);
+  void fetchColumns(RegionEmitter &e, const Block &block, Value k0, Value depth,
+                    Value firstRow, Value panel);
+  void fetchResults(RegionEmitter &e, const Block &block, Value k0, Value depth,
+                    Value firstRow, Value panel);
+  bool isBoundByResults() const;
   void multiply(RegionEmitter &e, const Block &block, Value k0, Value depth);
   void multiplyTile(RegionEmitter &e, const Block &block, Value k0, Value depth,
                     Value firstRow, Value panel);
@@ -332,36 +337,99 @@ static void emitIf(ImplicitLocOpBuilder &b, Value condition,
   body();
 }
 
+/// Likewise where A's columns lie in memory, of which each has a line for the
+/// next tile.
+void BlockEmitter::fetchColumns(RegionEmitter &e, const Block &block, Value k0,
+                                Value depth, Value firstRow, Value panel) {
+  Value panels = e.index(tiling.blockColumns / tiling.lanes);
+  Value share = e.ceilDiv(depth, panels), first = e.mul(panel, share);
+  Value m = e.add(e.add(block.m0, firstRow), e.index(tiling.tileRows));
+  e.loop(first, e.min(e.add(first, share), depth), {},
+         [&](Value k, ValueRange) {
+           LLVM::Prefetch::create(
+               e.builder(),
+               problem.columnAddressA(e, block.batch, m, e.add(k0, k)),
+               /*rw=*/0, /*hint=*/2, /*cache=*/1);
+           return SmallVector<Value>();
+         });
+}
+
+/// Emits `body` where the part of the depth from k0 on is the last one.
+static void ifLast(RegionEmitter &e, Contraction &problem, bool isWhole,
+                   Value k0, Value depth, llvm::function_ref<void()> body) {
+  if (isWhole)
+    return body();
+  Value isLast = arith::CmpIOp::create(e.builder(), arith::CmpIPredicate::sge,
+                                       e.add(k0, depth), problem.depth(e));
+  emitIf(e.builder(), isLast, body);
+}
+
+/// Whether the results do not fit the cache, and are reached after so few
+/// multiplications each that waiting for their memory would take as long.
+bool BlockEmitter::isBoundByResults() const {
+  constexpr int64_t kFewMultiplications = 1024;
+  int64_t sizes[] = {problem.staticBatch, problem.staticM, problem.staticN};
+  return ShapedType::isStatic(problem.staticK) &&
+         problem.staticK <= kFewMultiplications &&
+         !ShapedType::isDynamicShape(sizes) &&
+         llvm::product_of(sizes) * bytes() > kernel.getTarget().l2Bytes;
+}
+
+/// Asks for the memory that what follows the contraction reads and writes, of
+/// the columns of a panel, before the tile's rows are finished.
+void BlockEmitter::fetchResults(RegionEmitter &e, const Block &block, Value k0,
+                                Value depth, Value firstRow, Value panel) {
+  if (!isBoundByResults())
+    return;
+  Value rows = e.min(e.index(tiling.tileRows), e.sub(block.rows, firstRow));
+  Value firstColumn = e.mul(panel, e.index(tiling.lanes));
+  Value columns =
+      e.min(e.index(tiling.lanes), e.sub(block.columns, firstColumn));
+  int64_t line = 64 / bytes();
+  ifLast(e, problem, isWhole(), k0, depth, [&] {
+    problem.forEachRun(
+        e, block.batch, e.add(block.n0, firstColumn), columns,
+        [&](ArrayRef<Value> batch, Value n, Value first, Value length) {
+          e.loopNest({rows, e.ceilDiv(length, e.index(line))}, {},
+                     [&](ArrayRef<Value> at, ValueRange) {
+                       Value m = e.add(e.add(block.m0, firstRow), at[0]);
+                       Value column = e.add(n, e.mul(at[1], e.index(line)));
+                       epilogue.fetch(
+                           e, kernel,
+                           problem.resultIndices(e, batch, m, column));
+                       return SmallVector<Value>();
+                     });
+        });
+  });
+}
+
 void BlockEmitter::multiply(RegionEmitter &e, const Block &block, Value k0,
                             Value depth) {
   Value tileRows = e.index(tiling.tileRows), lanes = e.index(tiling.lanes);
-  e.loop(
-      e.index(0), e.ceilDiv(block.rows, tileRows), {},
-      [&](Value tile, ValueRange) {
-        Value firstRow = e.mul(tile, tileRows);
-        packRows(e, block, k0, depth, firstRow);
-        if (hasInit) {
-          Value isFirst = arith::CmpIOp::create(
-              e.builder(), arith::CmpIPredicate::eq, k0, e.index(0));
-          emitIf(e.builder(), isFirst, [&] { beginSums(e, block, firstRow); });
-        }
-        e.loop(e.index(0), e.ceilDiv(block.columns, lanes), {},
-               [&](Value panel, ValueRange) {
-                 if (problem.isContiguousA())
-                   fetchRows(e, block, k0, depth, firstRow, panel);
-                 multiplyTile(e, block, k0, depth, firstRow, panel);
-                 return SmallVector<Value>();
-               });
-        if (isWhole()) {
-          finish(e, block, firstRow);
-          return SmallVector<Value>();
-        }
-        ImplicitLocOpBuilder &b = e.builder();
-        Value isLast = arith::CmpIOp::create(
-            b, arith::CmpIPredicate::sge, e.add(k0, depth), problem.depth(e));
-        emitIf(b, isLast, [&] { finish(e, block, firstRow); });
-        return SmallVector<Value>();
-      });
+  e.loop(e.index(0), e.ceilDiv(block.rows, tileRows), {},
+         [&](Value tile, ValueRange) {
+           Value firstRow = e.mul(tile, tileRows);
+           packRows(e, block, k0, depth, firstRow);
+           if (hasInit) {
+             Value isFirst = arith::CmpIOp::create(
+                 e.builder(), arith::CmpIPredicate::eq, k0, e.index(0));
+             emitIf(e.builder(), isFirst,
+                    [&] { beginSums(e, block, firstRow); });
+           }
+           e.loop(e.index(0), e.ceilDiv(block.columns, lanes), {},
+                  [&](Value panel, ValueRange) {
+                    if (problem.isContiguousA())
+                      fetchRows(e, block, k0, depth, firstRow, panel);
+                    else if (problem.isTransposedA())
+                      fetchColumns(e, block, k0, depth, firstRow, panel);
+                    fetchResults(e, block, k0, depth, firstRow, panel);
+                    multiplyTile(e, block, k0, depth, firstRow, panel);
+                    return SmallVector<Value>();
+                  });
+           ifLast(e, problem, isWhole(), k0, depth,
+                  [&] { finish(e, block, firstRow); });
+           return SmallVector<Value>();
+         });
 }
 
 /// Stores what follows the contraction for the tile's rows of the block, while

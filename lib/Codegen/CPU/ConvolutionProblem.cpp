@@ -74,10 +74,12 @@ ConvolutionProblem::ConvolutionProblem(ConvOp op)
 /// Whether images are small, so that vectors would be filled badly by the
 /// positions of one, and the filter would be read for few of them.
 bool ConvolutionProblem::canJoinImages() {
-  constexpr int64_t kFewPositions = 512, kMostPerPosition = 8;
+  // Packing by images takes a little longer, which taps make up for.
+  constexpr int64_t kMostPerPosition = 8;
+  int64_t fewPositions = isPointwise ? 64 : 512;
   ArrayRef<int64_t> shape = conv.getType().getShape();
   if (ShapedType::isDynamicShape(shape) || shape[0] <= 1 || staticN == 0 ||
-      staticN > kFewPositions || staticK == 0 || (!hasSlab && !isPointwise))
+      staticN > fewPositions || staticK == 0 || (!hasSlab && !isPointwise))
     return false;
   // A slab has room for what all of an image's windows see.
   return isPointwise || llvm::product_of(slabShape(staticN)) <=

@@ -2,6 +2,7 @@
 
 #include "Contraction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace weft;
@@ -127,5 +128,35 @@ void Epilogue::store(RegionEmitter &e, KernelBuilder &kernel,
     if (space)
       view = space->joinFull(e, view);
     e.store(view, target, elements[number]);
+  }
+}
+
+void Epilogue::fetch(RegionEmitter &e, KernelBuilder &kernel,
+                     ArrayRef<Value> indices) {
+  auto ask = [&](const MemoryView &view, ArrayRef<Value> at) {
+    LLVM::Prefetch::create(e.builder(), e.address(view, e.offset(view, at)),
+                           /*rw=*/0, /*hint=*/2, /*cache=*/1);
+  };
+  auto shape = cast<RankedTensorType>(root->getResult(0).getType()).getShape();
+  SmallVector<Value> position(indices);
+  if (space)
+    position = space->joinIndices(e, indices, sizes);
+  llvm::DenseSet<Value> read;
+  for (Value yield : kernel.getYields())
+    collectArguments(yield, root, read);
+  for (BlockArgument input :
+       kernel.getRegion().getBody().front().getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(input.getType());
+    const MemoryView *view = type ? e.getMemory(input) : nullptr;
+    if (view && read.contains(input) && type.getShape() == shape &&
+        view->sizes.size() == position.size())
+      ask(*view, position);
+  }
+  for (auto [number, yield] : llvm::enumerate(kernel.getYields())) {
+    SmallVector<Value> at(indices);
+    if (auto transpose = yield.getDefiningOp<TransposeOp>())
+      for (auto [dim, source] : llvm::enumerate(transpose.getPermutation()))
+        at[dim] = indices[source];
+    ask(kernel.resultView(number), at);
   }
 }
