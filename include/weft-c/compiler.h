@@ -35,10 +35,14 @@ typedef struct weft_compile_options {
   const char *prefix;      ///< what the symbols of "obj" and "lib" begin with,
                            ///< so that several programs can be linked into one;
                            ///< NULL: "weft"
-  int32_t opt_level;       ///< of LLVM, 0 to 3
-  const char *training;    ///< NULL: a program for inference; else a training
-                           ///< step with these settings, "loss=mse
-                           ///< optimizer=adam" (see weft_describe_training)
+  const char *batch; ///< a name for the first dimension of all inputs, where
+                     ///< that is fixed; NULL: it stays so
+  int32_t keep_fixed_batch; ///< where `batch` can't be: 1: warn and leave it
+                            ///< fixed; 0: fail
+  int32_t opt_level;        ///< of LLVM, 0 to 3
+  const char *training;     ///< NULL: a program for inference; else a training
+                            ///< step with these settings, "loss=mse
+                            ///< optimizer=adam" (see weft_describe_training)
   /// Told what begins, if not NULL: "import", a later stage, "machine code" or
   /// "link". `progress_user` is passed on.
   void (*progress)(void *user, const char *step);

@@ -83,6 +83,9 @@ CompileSession::CompileSession(const weft_compile_options *options)
                "there is no target '" + kernelTarget + "': wanted cpu or cuda");
   if (options->cuda_arch && pipeline.device)
     pipeline.device->arch = options->cuda_arch;
+  if (options->batch)
+    importOptions.batchSymbol = options->batch;
+  importOptions.keepFixedBatch = options->keep_fixed_batch;
   if (options->training)
     pipeline.training = options->training;
   if (options->prefix) {
@@ -140,9 +143,8 @@ void CompileSession::parseDims(StringRef text) {
   }
 }
 
-/// What of the model is wanted. Settings that are wrong are told of later.
-static ImportOptions getImportOptions(PipelineOptions &pipeline) {
-  ImportOptions options;
+/// Adds what of the model is wanted. Settings that are wrong are told of later.
+static ImportOptions addPart(ImportOptions options, PipelineOptions &pipeline) {
   auto training = TrainingOptions::parse(pipeline.training.value_or(""));
   if (!training) {
     llvm::consumeError(training.takeError());
@@ -164,7 +166,7 @@ void CompileSession::readFile(StringRef path) {
   if (llvm::sys::path::extension(path) == ".mlir")
     module = parseSourceFile<ModuleOp>(path, &context);
   else
-    module = importFile(context, path, getImportOptions(pipeline));
+    module = importFile(context, path, addPart(importOptions, pipeline));
 }
 
 void CompileSession::readBytes(const void *bytes, size_t size) {
@@ -173,7 +175,7 @@ void CompileSession::readBytes(const void *bytes, size_t size) {
   auto copy = std::make_unique<char[]>(size);
   memcpy(copy.get(), bytes, size);
   module = importBytes(context, std::move(copy), size, "<memory>", "",
-                       getImportOptions(pipeline));
+                       addPart(importOptions, pipeline));
 }
 
 LogicalResult CompileSession::runTo(Stage last) {

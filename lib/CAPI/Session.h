@@ -6,6 +6,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "weft-c/compiler.h"
+#include "weft/Import/Import.h"
 #include "weft/Pipelines/Pipelines.h"
 #include "llvm/Support/JSON.h"
 
@@ -54,6 +55,7 @@ public:
 private:
   void parseDims(llvm::StringRef text);
 
+  ImportOptions importOptions;
   std::string messages;
   mlir::ScopedDiagnosticHandler handler;
   Stage stage = Stage::Import;

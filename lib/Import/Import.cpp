@@ -139,7 +139,8 @@ static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
       failed(inlineFunctions(model, report)) ||
       failed(checkModel(model, report)) ||
       failed(convertToNewest(model, report)) ||
-      failed(inferShapes(model, report)) || failed(checkTypes(model, report)))
+      failed(inferShapes(model, report)) || failed(checkTypes(model, report)) ||
+      failed(freeBatch(model, options, report)))
     return nullptr;
   OwningOpRef<ModuleOp> module = buildModule(model, context, options, report);
   if (!module || failed(verify(*module)))

@@ -173,15 +173,21 @@ static void runInference(ModelProto &proto, bool isStrict) {
   GraphInference(proto, registry, options).run(*proto.mutable_graph(), {});
 }
 
-LogicalResult weft::importer::inferShapes(Model &model, Report &report) {
+llvm::Error weft::importer::inferShapes(Model &model) {
   ModelProto inferred = model.proto;
   try {
     runInference(inferred, /*isStrict=*/false);
   } catch (...) {
-    return report.error(Code::Inference, "the types of the graph do not fit: " +
-                                             getExceptionMessage());
+    return llvm::createStringError("the types of the graph do not fit: " +
+                                   getExceptionMessage());
   }
   model.proto = std::move(inferred);
+  return llvm::Error::success();
+}
+
+LogicalResult weft::importer::inferShapes(Model &model, Report &report) {
+  if (llvm::Error error = inferShapes(model))
+    return report.error(Code::Inference, llvm::toString(std::move(error)));
   return success();
 }
 

@@ -27,6 +27,7 @@ enum class Code {
   Export = 1012,
   Type = 1013,
   Training = 1014,
+  Batch = 1015,
 };
 
 /// Emits the errors of one model, the first twenty of them.
@@ -127,6 +128,11 @@ llvm::LogicalResult convertToNewest(Model &model, Report &report);
 
 /// Adds the types of intermediate values.
 llvm::LogicalResult inferShapes(Model &model, Report &report);
+llvm::Error inferShapes(Model &model);
+
+/// Makes the first dimension of the inputs a symbol, if the options ask for it.
+llvm::LogicalResult freeBatch(Model &model, const ImportOptions &options,
+                              Report &report);
 
 /// Checks that operands have types that their operators take.
 llvm::LogicalResult checkTypes(const Model &model, Report &report);

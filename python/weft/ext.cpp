@@ -49,9 +49,10 @@ void check(weft_outcome outcome, char *message) {
 class Source {
 public:
   Source(nb::object model, OptionalText mcpu, OptionalText dims,
-         OptionalText dumpStages, OptionalText training)
+         OptionalText dumpStages, OptionalText training, OptionalText batch)
       : mcpu(std::move(mcpu)), dims(std::move(dims)),
-        dumpStages(std::move(dumpStages)), training(std::move(training)) {
+        dumpStages(std::move(dumpStages)), training(std::move(training)),
+        batch(std::move(batch)) {
     if (nb::isinstance<nb::bytes>(model))
       bytes = nb::cast<nb::bytes>(model);
     else
@@ -103,12 +104,17 @@ private:
     options.dims = orNull(dims);
     options.dump_stages = orNull(dumpStages);
     options.training = orNull(training);
+    options.batch = orNull(batch);
+    if (training && !batch) {
+      options.batch = "batch";
+      options.keep_fixed_batch = 1;
+    }
     return options;
   }
 
   nb::bytes bytes = nb::steal<nb::bytes>(nb::handle());
   std::string path;
-  OptionalText mcpu, dims, dumpStages, training;
+  OptionalText mcpu, dims, dumpStages, training, batch;
 };
 
 /// Tensors in the memory of others.
@@ -403,9 +409,10 @@ NB_MODULE(_weft, m) {
       error.ptr());
   nb::class_<Source>(m, "Source")
       .def(nb::init<nb::object, OptionalText, OptionalText, OptionalText,
-                    OptionalText>(),
+                    OptionalText, OptionalText>(),
            nb::arg("model"), nb::arg("mcpu").none(), nb::arg("dims").none(),
-           nb::arg("dump_stages").none(), nb::arg("training").none())
+           nb::arg("dump_stages").none(), nb::arg("training").none(),
+           nb::arg("batch").none() = nb::none())
       .def("save", &Source::save);
   nb::class_<Program>(m, "Program")
       .def_static("compile", &Program::compile, nb::rv_policy::take_ownership)

@@ -170,6 +170,7 @@ def compile(
     *,
     mcpu: str | None = None,
     dims: Mapping[str, tuple[int, int]] | None = None,
+    batch_dim: str | None = None,
     threads: int = 0,
     profile: bool = False,
     dump_stages: str | os.PathLike | None = None,
@@ -179,6 +180,8 @@ def compile(
     model: a path, the bytes of a model, or an onnx.ModelProto.
     mcpu: the processor, as LLVM calls it; this machine's if None.
     dims: limits of symbolic sizes, as {"N": (1, 64)}.
+    batch_dim: a name for the first dimension of all inputs, which then takes any
+        size, in a model that was exported for one.
     threads: of a run; 0 for as many as there are processors.
     dump_stages: a folder that gets the IR of each stage.
     """
@@ -190,7 +193,7 @@ def compile(
     if dims:
         limits = ",".join(f"{n}={low}:{high}" for n, (low, high) in dims.items())
     dump = os.fspath(dump_stages) if dump_stages is not None else None
-    source = _weft.Source(model, mcpu, limits, dump, None)
+    source = _weft.Source(model, mcpu, limits, dump, None, batch_dim)
     try:
         return Function(_weft.Program.compile(source, threads, profile), source)
     except _weft.Failure as failure:

@@ -15,7 +15,8 @@ namespace weft::tool {
 
 /// Flags about compilation, shared by the commands that compile.
 struct CompileFlags {
-  std::string mcpu, target, cudaArch, dims, dumpStages, startAt;
+  std::string mcpu, target, cudaArch, dims, batch, dumpStages, startAt;
+  bool keepFixedBatch = false; ///< no flag
   int optLevel = 3;
   /// Settings of a training step; none: a program for inference. No flag.
   std::optional<std::string> training;

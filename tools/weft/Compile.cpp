@@ -18,6 +18,10 @@ void CompileFlags::add(CLI::App &app) {
   app.add_option("--dim", dims,
                  "Limits of symbolic sizes: N=1:64,M=8 [none]. Made-up inputs "
                  "take the least");
+  app.add_option("--batch-dim", batch,
+                 "Make the first dimension of all inputs, where it is fixed, a "
+                 "symbol of this name, so that a model that was exported for "
+                 "one size takes batches of any size [it stays fixed]");
   app.add_option("--dump-stages", dumpStages,
                  "Write the IR after each stage to this folder");
   app.add_option("--start-at", startAt,
@@ -39,6 +43,8 @@ weft_compile_options CompileFlags::get() const {
   options.target = orNull(target);
   options.cuda_arch = orNull(cudaArch);
   options.dims = orNull(dims);
+  options.batch = orNull(batch);
+  options.keep_fixed_batch = keepFixedBatch;
   options.dump_stages = orNull(dumpStages);
   options.start_at = orNull(startAt);
   options.opt_level = optLevel;

@@ -91,10 +91,15 @@ train::LoopOptions TrainFlags::getLoop(int64_t batches) const {
   return loop;
 }
 
-/// Compiles the model as a training step or, with `evaluate`, for its loss.
-static std::unique_ptr<LoadedModel> compile(const TrainFlags &flags,
-                                            bool evaluate) {
+/// Compiles the model as a training step or, with `evaluate`, for its loss; for
+/// batches of any size, if that can be, unless `keepBatch`.
+static std::unique_ptr<LoadedModel>
+compile(const TrainFlags &flags, bool evaluate, bool keepBatch = false) {
   CompileFlags options = flags.compile;
+  if (options.batch.empty() && !keepBatch) {
+    options.batch = "batch";
+    options.keepFixedBatch = true;
+  }
   options.training = flags.getSettings() + (evaluate ? " evaluate=true" : "");
   return std::make_unique<LoadedModel>(flags.model, options);
 }
@@ -278,7 +283,7 @@ static void runTrain(TrainFlags &flags) {
   findAlgorithm(flags);
   std::unique_ptr<LoadedModel> training = compile(flags, false), evaluation;
   if (flags.data.validates())
-    evaluation = compile(flags, true);
+    evaluation = compile(flags, true, getFixedBatch(training->program()) >= 0);
   weft_session_options options;
   weft_session_options_init(&options);
   options.threads = flags.threads;

@@ -82,8 +82,7 @@ openSet(const DataFlags &flags, const std::vector<std::string> &paths,
   return std::move(opened.set);
 }
 
-/// The size of a batch that the program was made for, or -1 for any.
-static int64_t getFixedBatch(const weft_program &program) {
+int64_t weft::tool::getFixedBatch(const weft_program &program) {
   for (int i = 0; i < program.num_inputs; ++i) {
     const weft_port &input = program.inputs[i];
     if (input.role == WEFT_ROLE_DATA && input.rank > 0 &&
@@ -105,10 +104,6 @@ TrainData weft::tool::openTrainData(const DataFlags &flags,
   options.shuffle = !flags.inOrder;
   options.threads = flags.threads;
   if (int64_t fixed = getFixedBatch(program); fixed >= 0) {
-    if (flags.batch != fixed)
-      fprintf(stderr,
-              "warning: the model takes batches of %lld; --batch is not used\n",
-              static_cast<long long>(fixed));
     options.batch = fixed;
     options.dropPartial = true;
   }

@@ -57,6 +57,9 @@ private:
   std::vector<std::string> classNames;
 };
 
+/// The size of a batch that the program was made for, or -1 for any.
+int64_t getFixedBatch(const weft_program &program);
+
 /// Opens what `flags` name for what a sample must hold. The batch is that of
 /// the program where it is fixed there.
 TrainData openTrainData(const DataFlags &flags,

@@ -36,6 +36,13 @@ struct ImportOptions {
   /// that another process is to read.
   bool inlineMemory = false;
   ModelPart part = ModelPart::Inference;
+  /// Makes the first dimension of all inputs, if it is fixed, a symbol of this
+  /// name, so that the model takes batches of any size; "": leaves it. Nodes
+  /// that hold the size of the batch are rewritten where samples stay apart.
+  std::string batchSymbol;
+  /// Where that can't be, warns and leaves the model as it is; else that is an
+  /// error.
+  bool keepFixedBatch = false;
 };
 
 /// Registers the `onnx` dialect with the ops of ONNX's schema registry, and the

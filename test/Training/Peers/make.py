@@ -2,7 +2,8 @@
 
 For each model there is NAME.onnx, as torch exports it before training, and an
 entry in losses.json: the settings for Weft and the loss of each of 100 steps.
-The data are made by data.py, here and in the test. Written with torch 2.15.
+The data are made by data.py, here and in the test. Fixed/NAME-SIZE.onnx are models
+for batches of one size. Written with torch 2.15.
 """
 
 import json
@@ -70,6 +71,25 @@ class Embedding(nn.Module):
         return self.head(torch.tanh(self.hidden(self.table(x).mean(1))))
 
 
+class Vision(nn.Module):
+    """A transformer on patches with a token of the class, and torch's own attention."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch = nn.Conv2d(1, 16, 2, 2)
+        self.cls = nn.Parameter(torch.randn(1, 1, 16))
+        self.pos = nn.Parameter(torch.randn(1, 17, 16) * 0.1)
+        self.enc = nn.TransformerEncoderLayer(
+            16, 2, 32, batch_first=True, activation="gelu", norm_first=True
+        )
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, x):
+        patches = self.patch(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.cls.expand(x.shape[0], -1, -1), patches], 1)
+        return self.head(self.enc(tokens + self.pos)[:, 0])
+
+
 def mlp():
     return nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 16), nn.GELU(), nn.Linear(16, 5))
 
@@ -135,7 +155,31 @@ def record(name):
     return {"data": kind, "rate": rate, "settings": settings, "losses": losses}
 
 
+# Models for batches of one size: the network, the kind of data, and the sizes.
+FIXED = {
+    "convolutional": (convolutional, "images", [1]),
+    "recurrent": (Recurrent, "sequences", [1, 4]),
+    "transformer": (Transformer, "sequences", [1, 4]),
+    "vit": (Vision, "images", [1, 4]),
+}
+
+
+def export_fixed(name):
+    build, kind, sizes = FIXED[name]
+    torch.manual_seed(1)
+    model = build()
+    make_distinct(model)
+    x = torch.from_numpy(make(kind)[0])
+    for size in sizes:
+        torch.onnx.export(
+            model.eval(), (x[:size],), str(HERE / "Fixed" / f"{name}-{size}.onnx"), dynamo=False,
+            opset_version=18, input_names=["x"], output_names=["scores"],
+        )  # fmt: skip
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    for name in FIXED:
+        export_fixed(name)
     results = {name: record(name) for name in MODELS}
     (HERE / "losses.json").write_text(json.dumps(results, indent=1) + "\n")
