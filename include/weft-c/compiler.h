@@ -104,6 +104,12 @@ weft_outcome weft_inspect_file(const char *path, char **json, char **message);
 /// weft_message_free().
 char *weft_describe_operators(void);
 
+/// Describes this machine as JSON, as the compiler sees it: "triple", "cpu",
+/// "features", "vector_bytes", "vector_registers", "l1_bytes", "l2_bytes",
+/// "cores"; or "error", if it can't compile for it. To be freed with
+/// weft_message_free().
+char *weft_describe_host(void);
+
 /// A tensor of a model and what it is to be.
 typedef struct weft_tensor_update {
   const char *name; ///< of an initializer, or of what a Constant node makes

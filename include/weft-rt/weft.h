@@ -122,7 +122,8 @@ typedef struct weft_session_options {
   weft_observe_fn announce;
   weft_observe_fn observe;
   void *observe_user;
-  /// Non-zero: time every launch (see weft_session_write_trace).
+  /// Non-zero: time every launch (see weft_session_write_trace). On a GPU the
+  /// kernels are timed there, and no run is replayed.
   int32_t profile;
   /// The number of the GPU, for programs with device code.
   int32_t device;

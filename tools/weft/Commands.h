@@ -139,6 +139,7 @@ void createFolder(const std::string &path);
 // Each adds its command to `app`.
 void addCompile(CLI::App &app);
 void addCheck(CLI::App &app);
+void addDoctor(CLI::App &app);
 void addInspect(CLI::App &app);
 void addRun(CLI::App &app);
 void addBench(CLI::App &app);

@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
   addBench(app);
   addTrain(app);
   addOps(app);
+  addDoctor(app);
   // A file that may not grow is an error of its own.
   std::signal(SIGXFSZ, SIG_IGN);
   try {

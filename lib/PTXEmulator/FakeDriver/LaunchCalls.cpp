@@ -36,6 +36,21 @@ static bool checkBlock(const CUlaunchConfig &config, const KernelInfo &info) {
   return !info.maxThreads[0] || threads <= most;
 }
 
+// Attributes that make no difference here are let pass.
+static bool checkAttributes(const CUlaunchConfig &config) {
+  for (unsigned i = 0; i < config.numAttrs; ++i)
+    switch (config.attrs[i].id) {
+    case CU_LAUNCH_ATTRIBUTE_IGNORE:
+    case CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION:
+    case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION:
+    case CU_LAUNCH_ATTRIBUTE_PRIORITY:
+      break;
+    default:
+      return false;
+    }
+  return true;
+}
+
 // The blocks of a cluster, from the launch or the kernel.
 static CUresult findCluster(const State &state, const CUlaunchConfig &config,
                             const Function &function, Dim3 &cluster) {
@@ -89,6 +104,8 @@ CUresult weft::ptx::fake::makeLaunch(State &state, const CUlaunchConfig &config,
   if (!function)
     return CUDA_ERROR_INVALID_HANDLE;
   if (extra)
+    return CUDA_ERROR_NOT_SUPPORTED;
+  if (!checkAttributes(config))
     return CUDA_ERROR_NOT_SUPPORTED;
   Launch launch;
   if (!checkGrid(config) || !checkBlock(config, *function->info) ||

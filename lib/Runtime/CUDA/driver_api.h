@@ -132,24 +132,21 @@ typedef enum CUfunction_attribute {
 } CUfunction_attribute;
 
 typedef enum CUjit_option {
-  CU_JIT_INFO_LOG_BUFFER = 3,
-  CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES = 4,
   CU_JIT_ERROR_LOG_BUFFER = 5,
   CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES = 6,
 } CUjit_option;
 
-typedef enum CUlibraryOption { CU_LIBRARY_NO_OPTION = -1 } CUlibraryOption;
+typedef enum CUlibraryOption {
+  CU_LIBRARY_BINARY_IS_PRESERVED = 1
+} CUlibraryOption;
 
 enum {
-  CU_STREAM_DEFAULT = 0,
   CU_STREAM_NON_BLOCKING = 1,
   CU_EVENT_DEFAULT = 0,
   CU_EVENT_BLOCKING_SYNC = 1,
   CU_EVENT_DISABLE_TIMING = 2,
   CU_EVENT_INTERPROCESS = 4,
   CU_MEMHOSTALLOC_PORTABLE = 1,
-  CU_MEMHOSTALLOC_DEVICEMAP = 2,
-  CU_MEMHOSTALLOC_WRITECOMBINED = 4,
 };
 
 //===----------------------------------------------------------------------===//
@@ -158,16 +155,13 @@ enum {
 
 typedef enum CUlaunchAttributeID {
   CU_LAUNCH_ATTRIBUTE_IGNORE = 0,
-  CU_LAUNCH_ATTRIBUTE_COOPERATIVE = 2,
   CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION = 4,
-  CU_LAUNCH_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE = 5,
   CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6,
   CU_LAUNCH_ATTRIBUTE_PRIORITY = 8,
 } CUlaunchAttributeID;
 
 typedef union CUlaunchAttributeValue {
   char pad[64];
-  int cooperative;
   struct {
     unsigned x, y, z;
   } clusterDim;
@@ -226,7 +220,6 @@ typedef struct CUDA_GRAPH_INSTANTIATE_PARAMS {
 
 typedef enum CUgraphExecUpdateResult {
   CU_GRAPH_EXEC_UPDATE_SUCCESS = 0,
-  CU_GRAPH_EXEC_UPDATE_ERROR = 1,
   CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED = 2,
   CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED = 3,
   CU_GRAPH_EXEC_UPDATE_ERROR_PARAMETERS_CHANGED = 5,
@@ -340,7 +333,6 @@ typedef enum CUtensorMapFloatOOBfill {
 typedef enum CUdriverProcAddressQueryResult {
   CU_GET_PROC_ADDRESS_SUCCESS = 0,
   CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND = 1,
-  CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT = 2,
 } CUdriverProcAddressQueryResult;
 
 #endif // WEFT_RUNTIME_CUDA_DRIVER_API_H

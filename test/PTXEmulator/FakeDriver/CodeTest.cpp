@@ -220,6 +220,9 @@ TEST_F(FakeDriverTest, refusesLaunchesAsDriversDo) {
   EXPECT_EQ(clustered(2), CUDA_ERROR_INVALID_CLUSTER_SIZE);
   config.gridDimX = 16;
   EXPECT_EQ(clustered(16), CUDA_ERROR_INVALID_CLUSTER_SIZE);
+  cluster.id = static_cast<CUlaunchAttributeID>(2); // cooperative
+  EXPECT_EQ(fake.cuLaunchKernelEx(&config, function, params, nullptr),
+            CUDA_ERROR_NOT_SUPPORTED);
   EXPECT_EQ(read(values, 1), Values{1}); // nothing was launched
 }
 
