@@ -9,6 +9,7 @@ they can run in turn, and each has a peak of memory of its own.
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -60,8 +61,11 @@ class Engine:
             str(pathlib.Path(__file__).parent / "steps.py"),
             *(name, str(path), optimizer, str(threads), str(engines.BUILD)),
         ]
+        # What inductor compiles is kept, so that the next start is shorter.
+        cache = {"TORCHINDUCTOR_CACHE_DIR": str(PEERS_FOLDER / "inductor")}
         self._process = subprocess.Popen(
             command,
+            env={**os.environ, **cache},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log.open("w"),
