@@ -127,6 +127,19 @@ private:
   void packSquaresA(RegionEmitter &e, const RowBlock &block);
 };
 
+/// Sizes of blocks and tiles, fixed when the kernel is made.
+struct Tiling {
+  int64_t lanes;        ///< columns of a panel
+  int64_t tileRows;     ///< rows of a register tile
+  int64_t blockRows;    ///< rows of C per iteration, a multiple of tileRows
+  int64_t blockColumns; ///< columns of C per iteration, a multiple of lanes
+  int64_t blockDepth;   ///< part of the depth that is packed at once
+  bool directB;         ///< B is read where it lies
+};
+
+/// The tiles for `problem` on `target`.
+Tiling chooseTiling(Contraction &problem, const TargetDescription &target);
+
 /// The problem that a `weft.contract` poses, or null if it can't be put so.
 std::unique_ptr<Contraction> createMatrixProblem(ContractOp op);
 /// The problem that a `weft.conv` poses, by gathering patches of the input.

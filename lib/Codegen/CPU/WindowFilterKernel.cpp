@@ -45,8 +45,9 @@ private:
   SmallVector<Value> addProducts(RegionEmitter &e, const Slab &slab,
                                  ArrayRef<Value> offsets, Value count,
                                  ValueRange sums);
-  SmallVector<Value> sumTaps(RegionEmitter &e, Value channel,
+  SmallVector<Value> sumTaps(RegionEmitter &e, Value channel, Value image,
                              ArrayRef<SmallVector<int64_t>> some);
+  Value initialSum(RegionEmitter &e, ArrayRef<Value> indices);
 
   KernelBuilder &kernel;
   ConvFilterOp op;
@@ -188,21 +189,21 @@ SmallVector<Value> WindowFilterEmitter::addProducts(RegionEmitter &e,
                 });
 }
 
-/// The sums of some taps of a channel over images and positions.
+/// The sums of some taps of a channel over the positions of an image.
 SmallVector<Value>
-WindowFilterEmitter::sumTaps(RegionEmitter &e, Value channel,
+WindowFilterEmitter::sumTaps(RegionEmitter &e, Value channel, Value image,
                              ArrayRef<SmallVector<int64_t>> some) {
   ImplicitLocOpBuilder &b = e.builder();
   auto zero = arith::ConstantOp::create(
       b, cast<TypedAttr>(b.getZeroAttr(vectorType())));
   SmallVector<Value> sums(some.size(), zero);
   Value allRows = e.size(op.getGrad(), 2), most = e.index(rowsAtOnce);
-  sums = e.loopNest(
-      {e.size(op.getGrad(), 0), e.ceilDiv(allRows, most)}, sums,
-      [&](ArrayRef<Value> at, ValueRange carried) {
-        Value firstRow = e.mul(at[1], most);
+  sums = e.loop(
+      e.index(0), e.ceilDiv(allRows, most), sums,
+      [&](Value part, ValueRange carried) {
+        Value firstRow = e.mul(part, most);
         Value rows = e.min(most, e.sub(allRows, firstRow));
-        Slab slab = makeSlab(e, channel, at[0], firstRow, rows);
+        Slab slab = makeSlab(e, channel, image, firstRow, rows);
         slab.fill(e, input);
         // The last vector of zeros of the gradient must not meet a NaN.
         Value filled = e.mul(slab.extents[0], slab.view.strides[1]);
@@ -234,7 +235,18 @@ WindowFilterEmitter::sumTaps(RegionEmitter &e, Value channel,
   return sums;
 }
 
+/// What the sum of a tap begins at.
+Value WindowFilterEmitter::initialSum(RegionEmitter &e,
+                                      ArrayRef<Value> indices) {
+  if (!op.getInit())
+    return e.constant(input.elementType, 0);
+  auto type = cast<RankedTensorType>(op.getInit().getType());
+  return widen(e.builder(), e.element(op.getInit(), indices),
+               type.getElementType(), input.elementType);
+}
+
 void WindowFilterEmitter::emitChannel(RegionEmitter &e, Value channel) {
+  ImplicitLocOpBuilder &b = e.builder();
   int64_t count = llvm::product_of(taps);
   int64_t parts = llvm::divideCeil(count, mostSums);
   int64_t size = llvm::divideCeil(count, parts);
@@ -251,13 +263,29 @@ void WindowFilterEmitter::emitChannel(RegionEmitter &e, Value channel) {
     ArrayRef<SmallVector<int64_t>> some =
         rest.take_front(std::min<int64_t>(size, rest.size()));
     rest = rest.drop_front(some.size());
-    SmallVector<Value> sums = sumTaps(e, channel, some);
-    for (auto [tap, sum] : llvm::zip_equal(some, sums)) {
-      SmallVector<Value> indices{channel, e.index(0)};
+    SmallVector<SmallVector<Value>> places;
+    SmallVector<Value> sums;
+    for (const SmallVector<int64_t> &tap : some) {
+      places.push_back({channel, e.index(0)});
       for (int64_t i : tap)
-        indices.push_back(e.index(i));
-      epilogue.store(e, kernel, indices, sum);
+        places.back().push_back(e.index(i));
+      sums.push_back(initialSum(e, places.back()));
     }
+    // One image after the other, so that any cut between images, where a sum
+    // goes on from another, gives the same bits.
+    sums =
+        e.loop(e.index(0), e.size(op.getGrad(), 0), sums,
+               [&](Value image, ValueRange carried) {
+                 SmallVector<Value> next = sumTaps(e, channel, image, some);
+                 for (auto [sum, before] : llvm::zip_equal(next, carried))
+                   sum =
+                       isa<FloatType>(input.elementType)
+                           ? arith::AddFOp::create(b, before, sum).getResult()
+                           : arith::AddIOp::create(b, before, sum).getResult();
+                 return next;
+               });
+    for (auto [place, sum] : llvm::zip_equal(places, sums))
+      epilogue.store(e, kernel, place, sum);
   }
 }
 

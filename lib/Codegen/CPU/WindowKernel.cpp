@@ -160,8 +160,8 @@ static std::optional<Window> findWindow(KernelBuilder &kernel) {
 // Emission
 //===----------------------------------------------------------------------===//
 
-static WindowTiling chooseTiling(const Window &window,
-                                 const TargetDescription &target) {
+static WindowTiling chooseWindowTiling(const Window &window,
+                                       const TargetDescription &target) {
   WindowTiling tiling;
   int64_t bytes = window.input.elementType.getIntOrFloatBitWidth() / 8;
   tiling.lanes = 2 * target.vectorBytes / bytes;
@@ -338,7 +338,7 @@ bool weft::cpu::emitWindowKernel(KernelBuilder &kernel) {
       Epilogue::create(kernel, window->op, spatialDims);
   if (!epilogue)
     return false;
-  WindowTiling tiling = chooseTiling(*window, kernel.getTarget());
+  WindowTiling tiling = chooseWindowTiling(*window, kernel.getTarget());
   int64_t bytes = window->input.elementType.getIntOrFloatBitWidth() / 8;
   // The last vector may reach beyond what is filled.
   int64_t elements = llvm::product_of(tiling.slabShape) + tiling.lanes;
