@@ -235,6 +235,15 @@ weft_outcome weft_verifier_check(weft_verifier *verifier,
                                  const weft_kernel *kernel, void *const *words,
                                  int32_t *num_results, int32_t *result,
                                  weft_difference *out, char **message);
+
+/// Is to be called in the place of weft_verifier_check(). If a result is not
+/// finite, finds the first op whose result is not though its operands are, in
+/// the kernel, and says so in `*found`, which is to be freed like a message;
+/// else it is NULL.
+weft_outcome weft_verifier_find_not_finite(weft_verifier *verifier,
+                                           const weft_kernel *kernel,
+                                           void *const *words, char **found,
+                                           char **message);
 void weft_verifier_release(weft_verifier *verifier);
 
 void weft_message_free(char *message);

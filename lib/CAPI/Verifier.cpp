@@ -4,6 +4,7 @@
 #include "weft/Dialect/Host/IR/HostDialect.h"
 #include "weft/Verify/KernelCheck.h"
 #include "llvm/ADT/StringExtras.h"
+#include <cstring>
 
 using namespace mlir;
 using namespace weft;
@@ -142,6 +143,26 @@ weft_verifier_check(weft_verifier *verifier, const weft_kernel *kernel,
       *result = i;
   if (!differences->empty())
     describeDifference((*differences)[*result], out);
+  return session.finish(/*hasFailed=*/false, message);
+}
+
+extern "C" weft_outcome weft_verifier_find_not_finite(weft_verifier *verifier,
+                                                      const weft_kernel *kernel,
+                                                      void *const *words,
+                                                      char **found,
+                                                      char **message) {
+  *found = nullptr;
+  CompileSession &session = verifier->session;
+  if (!verifier->check->getNodes(kernel->name)) {
+    (void)session.fail(Problem::Mismatch,
+                       "the model has no kernel '" + Twine(kernel->name) + "'");
+    return session.finish(/*hasFailed=*/true, message);
+  }
+  auto text = verifier->check->findNotFinite(kernel->name, words);
+  if (failed(text))
+    return session.finish(/*hasFailed=*/true, message);
+  if (!text->empty())
+    *found = strdup(text->c_str());
   return session.finish(/*hasFailed=*/false, message);
 }
 

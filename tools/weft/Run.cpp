@@ -1,6 +1,7 @@
 //===- Run.cpp - weft run -------------------------------------------------===//
 
 #include "Commands.h"
+#include "NotFinite.h"
 #include <cstdio>
 
 using namespace weft::tool;
@@ -10,7 +11,7 @@ struct RunFlags {
   CompileFlags compile;
   InputFlags inputs;
   std::string model, outputs, profile;
-  bool reference = false;
+  bool reference = false, checkNan = false;
   int threads = 0;
   // Those of ONNX's own test runner.
   double relative = 1e-3, absolute = 1e-7;
@@ -35,6 +36,14 @@ public:
     weft_session_options_init(&options);
     options.threads = flags.threads;
     options.profile = !profile.empty();
+    if (flags.checkNan) {
+      search = std::make_unique<NotFiniteSearch>(
+          flags.model.c_str(), flags.compile.get(), model.program());
+      showProgress("");
+      if (!search->problem.empty())
+        throw Exit{1, search->problem};
+      search->watch(options);
+    }
     session = createSession(model, options);
   }
   const weft_program &program() override { return model.program(); }
@@ -42,6 +51,7 @@ public:
 
 private:
   LoadedModel model;
+  std::unique_ptr<NotFiniteSearch> search;
   Session session{nullptr, weft_session_release};
   std::string profile;
 };
@@ -75,6 +85,10 @@ CompiledRunner::run(const std::vector<weft_tensor> &inputs) {
   std::vector<weft_tensor> outputs(program().num_outputs);
   check(weft_session_run(session.get(), inputs.size(), inputs.data(),
                          outputs.size(), outputs.data()));
+  if (search && !search->problem.empty())
+    throw Exit{1, search->problem};
+  if (search && !search->found.empty())
+    throw Exit{1, "error: WFT6009: " + search->found};
   int64_t taken = weft_session_arena_taken(session.get());
   if (taken != planned)
     throw Exit{1, "error: WFT6008: the run took an arena of " +
@@ -85,10 +99,10 @@ CompiledRunner::run(const std::vector<weft_tensor> &inputs) {
 }
 
 ReferenceRunner::ReferenceRunner(const RunFlags &flags) {
-  if (!flags.profile.empty() || flags.threads)
-    throw Exit{2,
-               "error: WFT6001: the reference evaluator has one thread and no "
-               "profile: leave --threads and --profile out"};
+  if (!flags.profile.empty() || flags.threads || flags.checkNan)
+    throw Exit{
+        2, "error: WFT6001: the reference evaluator has one thread, no profile "
+           "and no checks: leave --threads, --profile and --check-nan out"};
   weft_compile_options options = flags.compile.get();
   weft_reference *created = nullptr;
   char *message = nullptr;
@@ -194,6 +208,9 @@ void weft::tool::addRun(CLI::App &app) {
   command->add_flag("--reference", flags->reference,
                     "Do not compile: evaluate op by op with naive loops, which "
                     "is what compiled programs are compared with. Slow");
+  command->add_flag("--check-nan", flags->checkNan,
+                    "End with an error that names the first node that makes an "
+                    "infinite number or NaN of finite ones");
   command->add_option("--threads", flags->threads,
                       "Threads of the run [all processors]");
   command->add_option("--profile", flags->profile,

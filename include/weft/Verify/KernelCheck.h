@@ -36,14 +36,30 @@ public:
   mlir::FailureOr<llvm::SmallVector<Difference>> check(llvm::StringRef name,
                                                        void *const *words);
 
+  /// Is to be called after each launch of the kernel called `name` in the place
+  /// of check(). If a result is not finite, looks for the first op whose result
+  /// is not finite though its operands are, and says which element that is, and
+  /// what the op is for; else, and before the last of the kernel's tasks,
+  /// returns an empty text. Infinite elements that come from infinite
+  /// constants, as in masks, do not count.
+  mlir::FailureOr<std::string> findNotFinite(llvm::StringRef name,
+                                             void *const *words);
+
 private:
   struct Entry {
-    dispatch::RegionOp region;
+    /// Those that share the kernel, in the order of the program.
+    llvm::SmallVector<dispatch::RegionOp> regions;
     dispatch::KernelOp kernel;
     size_t launches = 0; ///< of tasks, since the kernel was last checked
+    size_t runs = 0;     ///< of the kernel, all its tasks
     /// By input: its bytes, if a result is made in their place.
     llvm::SmallVector<std::vector<char>> kept = {};
   };
+  static bool isLastTask(Entry &entry);
+  static llvm::SmallVector<HostTensor>
+  takeArguments(const Entry &entry, dispatch::RegionOp region,
+                void *const *words, llvm::SmallVectorImpl<HostTensor> &results);
+
   llvm::StringMap<Entry> entries;
   double scale = 1;
 };

@@ -18,7 +18,8 @@ namespace {
 /// region that runs again, which are replaced.
 class Evaluation {
 public:
-  explicit Evaluation(int depth) : depth(depth) {}
+  explicit Evaluation(int depth, WatchFn watch = nullptr)
+      : watch(watch), depth(depth) {}
 
   Results runBlock(Block &block, ArrayRef<HostTensor> arguments);
 
@@ -46,6 +47,7 @@ private:
   int64_t getInt(Value value) const { return values.at(value).getInt(0); }
 
   DenseMap<Value, HostTensor> values;
+  WatchFn watch;
   int depth;
 };
 
@@ -68,6 +70,8 @@ Results Evaluation::runBlock(Block &block, ArrayRef<HostTensor> arguments) {
     Results results = run(&op);
     if (failed(results))
       return failure();
+    if (watch)
+      watch(&op, get(op.getOperands()), *results);
     for (auto [result, value] : llvm::zip_equal(op.getResults(), *results))
       values.insert_or_assign(result, value);
   }
@@ -339,8 +343,9 @@ weft::evaluateFunction(func::FuncOp function, ArrayRef<HostTensor> inputs) {
 }
 
 FailureOr<SmallVector<HostTensor>>
-weft::evaluateBlock(Block &block, ArrayRef<HostTensor> arguments) {
+weft::evaluateBlock(Block &block, ArrayRef<HostTensor> arguments,
+                    WatchFn watch) {
   assert(block.getNumArguments() == arguments.size() &&
          "there is a tensor for each argument");
-  return Evaluation(/*depth=*/0).runBlock(block, arguments);
+  return Evaluation(/*depth=*/0, watch).runBlock(block, arguments);
 }

@@ -23,10 +23,17 @@ mlir::FailureOr<llvm::SmallVector<HostTensor>>
 evaluateFunction(mlir::func::FuncOp function,
                  llvm::ArrayRef<HostTensor> inputs);
 
+/// Is told of an op, its operands and its results. It is a reference to what
+/// must live while it is used.
+using WatchFn = llvm::function_ref<void(
+    mlir::Operation *, llvm::ArrayRef<HostTensor>, llvm::ArrayRef<HostTensor>)>;
+
 /// The same for the ops of one block, given its arguments; returns the operands
-/// of its terminator.
+/// of its terminator. `watch`, if there is one, is told of each op that is
+/// evaluated, but not of those of called functions.
 mlir::FailureOr<llvm::SmallVector<HostTensor>>
-evaluateBlock(mlir::Block &block, llvm::ArrayRef<HostTensor> arguments);
+evaluateBlock(mlir::Block &block, llvm::ArrayRef<HostTensor> arguments,
+              WatchFn watch = nullptr);
 
 } // namespace weft
 
