@@ -34,6 +34,11 @@ extern "C" {
 /// update of fewer batches, write K - 1 there before its last step.
 #define WEFT_BATCHES_NAME "weft.batches"
 
+/// The name of the state (a scalar f32) that losses are multiplied by before
+/// their gradients are computed, in programs compiled with precision=f16. Where
+/// a gradient is not finite, a step moves nothing and makes it smaller.
+#define WEFT_SCALE_NAME "weft.scale"
+
 /// The state of a model that is trained, and the session that does it. Counts
 /// references and holds one to its model.
 typedef struct weft_trainer weft_trainer;

@@ -5,6 +5,7 @@
 #include "Numbers.h"
 #include "Optimizer.h"
 #include "Ports.h"
+#include "Precision.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "weft/Autodiff/Autodiff.h"
 #include "weft/Dialect/Weft/IR/ModuleAttrs.h"
@@ -34,11 +35,18 @@ class StepBuilder {
 public:
   StepBuilder(func::FuncOp main, const TrainingOptions &options)
       : main(main), options(options),
-        end(main.getBody().front().getTerminator()), b(main.getLoc(), end) {}
+        end(main.getBody().front().getTerminator()), b(main.getLoc(), end) {
+    b.setLoc(part(main.getLoc(), kLossPart));
+  }
 
   LogicalResult run();
 
 private:
+  /// A location that says what an op is part of.
+  static Location part(Location loc, StringRef name) {
+    return FusedLoc::get({loc}, StringAttr::get(loc.getContext(), name),
+                         loc.getContext());
+  }
   FailureOr<Value> findOutput(unsigned &number);
   FailureOr<Value> addLabels(Value output, unsigned number);
   BlockArgument addArgument(Type type, StringRef name, StringRef role);
@@ -47,11 +55,16 @@ private:
               llvm::function_ref<Value(Value)> addOnto);
   Value sumLabels(Value value, Value like, StringRef name);
   void addNumber(Value value, StringRef name, StringRef role);
-  void addNumbers(const LossResult &result);
+  void sumLosses(const LossResult &result);
+  void addNumbers();
+  void addLossScale();
   LogicalResult differentiate(Value losses);
   void countBatches();
   void findMeans();
+  Term areFinite();
   void addUpdates();
+  void decide();
+  void changeScale(Term isOver);
   void seedRandomNumbers();
   Value convert(Value value, Type type);
   void addResultFor(BlockArgument state, Value next);
@@ -62,16 +75,26 @@ private:
   Operation *end;
   ImplicitLocOpBuilder b;
   SmallVector<BlockArgument> parameters;
-  SmallVector<Value> gradients;
+  SmallVector<Value> gradients, gradientSums;
   using States = SmallVector<std::pair<BlockArgument, Value>>;
-  States states; ///< what an update changes, and its new value
-  States sums;   ///< sums over the batches of an update, and their new value
-  Value loss, weight;  ///< sums over the labels of the update so far, f64
+  States states;  ///< what an update changes, and its new value
+  States running; ///< what each batch changes
+  States sums;    ///< sums over the batches of an update, and their new value
+  /// Sums over the labels of the update so far, f64; the latter two may be
+  /// null.
+  Value loss, weight, hits, labels;
   BlockArgument count; ///< of the updates so far
   /// Of the batches of the update before this one, and whether this one is the
   /// last; null if it is the only one.
   BlockArgument batches;
   Value isLast;
+  /// With f16: what gradients are multiplied by, and the number of updates
+  /// since it was changed.
+  BlockArgument scale, goodUpdates;
+  /// Truth values; null if they do not matter. If gradients are not sound, a
+  /// smaller scale would not help.
+  Value gradientsAreFinite, gradientsAreSound;
+  Value isSound, isUpdate;
 };
 } // namespace
 
@@ -150,7 +173,7 @@ void StepBuilder::dropResults() {
   llvm::BitVector all(main.getNumResults(), true);
   for (unsigned i : llvm::seq(main.getNumResults()))
     if (auto twin = main.getResultAttrOfType<IntegerAttr>(i, kTwinAttr))
-      states.push_back({main.getArgument(twin.getInt()), end->getOperand(i)});
+      running.push_back({main.getArgument(twin.getInt()), end->getOperand(i)});
   (void)main.eraseResults(all);
   end->setOperands(ValueRange());
 }
@@ -195,23 +218,44 @@ void StepBuilder::addNumber(Value value, StringRef name, StringRef role) {
              b.getNamedAttr(kRoleAttr, b.getStringAttr(role))});
 }
 
-/// The means over the labels of the update so far leave the function. There may
-/// be none that counts yet.
-void StepBuilder::addNumbers(const LossResult &result) {
+/// Sums over the labels of the update so far.
+void StepBuilder::sumLosses(const LossResult &result) {
   loss = sumLabels(result.losses, Value(), "weft.loss");
   weight = sumLabels(result.weights, result.losses, "weft.weight");
-  auto mean = [&](Value sum, Value total) {
+  if (!result.hits)
+    return;
+  hits = sumLabels(result.hits, Value(), "weft.hits");
+  labels = sumLabels(result.counts, result.losses, "weft.labels");
+}
+
+/// Their means leave the function. There may be no label that counts yet.
+void StepBuilder::addNumbers() {
+  auto mean = [&](Value sum, Value total) -> Term {
     Term s{&b, sum}, t{&b, total};
     if (isLast)
       t = choose({&b, isLast}, t, apply<MaxOp>(t, t.number(1e-300)));
-    return (s / t).value;
+    return s / t;
   };
-  addNumber(mean(loss, weight), "loss", "loss");
-  if (!result.hits)
+  Term meanLoss = mean(loss, weight);
+  if (gradientsAreSound)
+    meanLoss = choose({&b, gradientsAreSound}, meanLoss, meanLoss.number(NAN));
+  addNumber(meanLoss.value, "loss", "loss");
+  if (hits)
+    addNumber(mean(hits, labels).value, "accuracy", "metric");
+}
+
+/// Micikevicius et al., "Mixed Precision Training", 2018, section 3.2; the
+/// numbers are those of torch.amp.GradScaler.
+void StepBuilder::addLossScale() {
+  if (options.precision != Precision::F16)
     return;
-  Value hits = sumLabels(result.hits, Value(), "weft.hits");
-  Value labels = sumLabels(result.counts, result.losses, "weft.labels");
-  addNumber(mean(hits, labels), "accuracy", "metric");
+  auto type = RankedTensorType::get({}, b.getF32Type());
+  scale = addArgument(type, "weft.scale", "state");
+  HostTensor initial(type);
+  initial.setFloat(0, options.lossScale);
+  main.setArgAttr(scale.getArgNumber(), kInitialAttr, initial.toAttr());
+  goodUpdates =
+      addArgument(type.clone(b.getI64Type()), "weft.good_updates", "state");
 }
 
 /// Finds the gradient of each parameter. One that the losses do not depend on
@@ -221,8 +265,20 @@ LogicalResult StepBuilder::differentiate(Value losses) {
   for (unsigned i : llvm::seq(main.getNumArguments()))
     if (StringAttr role = getRole(main, i); role && role == "parameter")
       xs.push_back(main.getArgument(i));
-  if (failed(buildGradients(b, losses, makeSplat(b, losses, 1), xs, grads)))
+  Value seeds = makeSplat(b, losses, 1);
+  if (scale)
+    seeds = spread(scale, {&b, losses}).value;
+  Operation *before = &*std::prev(b.getInsertionPoint());
+  if (failed(buildGradients(b, losses, seeds, xs, grads)))
     return failure();
+  for (Operation *op = before->getNextNode(); op != end; op = op->getNextNode())
+    op->walk([](Operation *nested) {
+      nested->setLoc(part(nested->getLoc(), kGradientPart));
+    });
+  if (options.precision == Precision::BF16)
+    narrowProducts(main, b.getBF16Type());
+  if (options.precision == Precision::F16)
+    narrowProducts(main, b.getF16Type());
   llvm::BitVector unused(main.getNumArguments());
   for (auto [x, grad] : llvm::zip_equal(xs, grads)) {
     auto argument = cast<BlockArgument>(x);
@@ -280,10 +336,12 @@ Value StepBuilder::convert(Value value, Type type) {
 /// by the sum of their weights. They are of f32, or f64 as their parameter is.
 void StepBuilder::findMeans() {
   Term total{&b, weight};
+  if (scale)
+    total = total * Term{&b, castScalar(b, scale, b.getF64Type())};
   Value inverse = (total.number(1) / total).value;
   DenseSet<Value> fixed(parameters.begin(), parameters.end());
   for (auto [parameter, gradient] : llvm::zip_equal(parameters, gradients)) {
-    b.setLoc(parameter.getLoc());
+    b.setLoc(part(parameter.getLoc(), kParameterPart));
     auto type = cast<RankedTensorType>(parameter.getType());
     if (!type.getElementType().isF64())
       type = type.clone(b.getF32Type());
@@ -299,9 +357,31 @@ void StepBuilder::findMeans() {
     Value whole =
         sumOverBatches(b, gradient, type.getElementType(), fixed, sumPart);
     Term sum{&b, convert(whole, type)};
+    gradientSums.push_back(sum.value);
     gradient = (sum * spread(inverse, sum)).value;
   }
-  b.setLoc(main.getLoc());
+  b.setLoc(part(main.getLoc(), kLossPart));
+}
+
+/// Whether all elements of all gradients are finite. The largest is NaN if one
+/// is.
+Term StepBuilder::areFinite() {
+  Term result{&b, nullptr};
+  for (Value sum : gradientSums) {
+    Value largest = AbsOp::create(b, sum);
+    int64_t rank = cast<RankedTensorType>(sum.getType()).getRank();
+    // In two steps: the first one has many rows.
+    if (rank > 1)
+      largest = ReduceOp::create(b, ReduceKind::max, largest,
+                                 llvm::to_vector(llvm::seq<int64_t>(1, rank)));
+    if (rank > 0)
+      largest =
+          ReduceOp::create(b, ReduceKind::max, largest, ArrayRef<int64_t>{0});
+    Term most{&b, largest};
+    Term isFinite = compare(ComparePredicate::eq, most - most, most.number(0));
+    result = result.value ? apply<AndOp>(result, isFinite) : isFinite;
+  }
+  return result;
 }
 
 void StepBuilder::addUpdates() {
@@ -315,11 +395,18 @@ void StepBuilder::addUpdates() {
   states.push_back({count, number});
 
   findMeans();
+  if (scale || options.checkGradients)
+    gradientsAreFinite = gradientsAreSound = areFinite().value;
+  if (scale) {
+    Term factor{&b, scale};
+    Term canFall = compare(ComparePredicate::gt, factor, factor.number(1));
+    gradientsAreSound = apply<OrOp>({&b, gradientsAreFinite}, canFall).value;
+  }
   Optimizer optimizer(b, options, rate, number);
   optimizer.clip(gradients);
   for (auto [parameter, gradient] : llvm::zip_equal(parameters, gradients)) {
     StringRef name = getName(main, parameter.getArgNumber());
-    b.setLoc(parameter.getLoc());
+    b.setLoc(part(parameter.getLoc(), kParameterPart));
     SmallVector<Value> old;
     for (StringRef state : getOptimizerStates(options))
       old.push_back(
@@ -330,7 +417,7 @@ void StepBuilder::addUpdates() {
     for (auto [state, value] : llvm::zip_equal(old, next.states))
       states.push_back({cast<BlockArgument>(state), value});
   }
-  b.setLoc(main.getLoc());
+  b.setLoc(part(main.getLoc(), kLossPart));
 }
 
 /// Each batch draws other numbers: the key of a draw is made of the seed, the
@@ -360,34 +447,69 @@ void StepBuilder::addResultFor(BlockArgument state, Value next) {
              b.getNamedAttr(kTwinAttr, b.getI64IntegerAttr(number))});
 }
 
-/// The new values leave the function, or the old ones if the loss is infinite
-/// or not a number. Before the last batch of an update only sums change; after
-/// it they begin anew.
-void StepBuilder::addStateResults() {
-  Term l{&b, loss};
-  Term isFinite = compare(ComparePredicate::eq, l - l, l.number(0)); // no NaN
-  Term w{&b, weight};
+/// Whether what is computed from this batch is sound (if not, nothing changes),
+/// and whether an update is made.
+void StepBuilder::decide() {
+  Term l{&b, loss}, w{&b, weight};
+  Term sound = compare(ComparePredicate::eq, l - l, l.number(0)); // no NaN
   Term counts = compare(ComparePredicate::ne, w, w.number(0));
-  Term isDone = apply<AndOp>(isFinite, counts), goesOn = isDone;
-  if (isLast) {
-    Term last{&b, isLast};
-    isDone = apply<AndOp>(isDone, last);
-    goesOn = choose(last, isDone, isFinite);
-  }
-  auto pick = [&](Term condition, Value yes, Value no) {
+  if (isLast)
+    counts = apply<OrOp>(counts, apply<NotOp>(Term{&b, isLast}));
+  sound = apply<AndOp>(sound, counts);
+  if (gradientsAreSound)
+    sound = apply<AndOp>(sound, {&b, gradientsAreSound});
+  Term moves = sound;
+  if (isLast)
+    moves = apply<AndOp>(moves, {&b, isLast});
+  isSound = sound.value;
+  isUpdate = moves.value;
+  if (scale)
+    isUpdate = apply<AndOp>(moves, {&b, gradientsAreFinite}).value;
+  if (scale)
+    changeScale(moves);
+}
+
+/// After an update, made or left out: fewer or more.
+void StepBuilder::changeScale(Term isOver) {
+  Term factor{&b, scale}, good{&b, goodUpdates};
+  auto whole = [&](int64_t number) -> Term {
+    HostTensor value(cast<RankedTensorType>(goodUpdates.getType()));
+    value.setInt(0, number);
+    return {&b, ConstantOp::create(b, value.toAttr())};
+  };
+  Term next = good + whole(1);
+  Term isDue =
+      compare(ComparePredicate::ge, next, whole(options.lossScaleInterval));
+  Term larger = apply<MinOp>(factor + factor, factor.number(kMostLossScale));
+  Term smaller = apply<MaxOp>(0.5 * factor, factor.number(1));
+  Term isFinite{&b, gradientsAreFinite};
+  Term nextFactor = choose(isFinite, choose(isDue, larger, factor), smaller);
+  Term nextGood = choose(isFinite, choose(isDue, whole(0), next), whole(0));
+  addResultFor(scale, choose(isOver, nextFactor, factor).value);
+  addResultFor(goodUpdates, choose(isOver, nextGood, good).value);
+}
+
+/// The new values leave the function, or the old ones. Before the last batch of
+/// an update only sums change; after it they begin anew.
+void StepBuilder::addStateResults() {
+  auto pick = [&](Value condition, Value yes, Value no) {
     Term like{&b, no};
-    return choose(spread(condition.value, like), {&b, yes}, like).value;
+    return choose(spread(condition, like), {&b, yes}, like).value;
   };
   for (auto [old, next] : states) {
-    b.setLoc(old.getLoc());
-    next = convert(next, old.getType());
-    addResultFor(old, pick(isDone, next, old));
+    b.setLoc(part(old.getLoc(), kParameterPart));
+    addResultFor(old, pick(isUpdate, convert(next, old.getType()), old));
+  }
+  for (auto [old, next] : running) {
+    b.setLoc(part(old.getLoc(), kParameterPart));
+    addResultFor(old, pick(isSound, convert(next, old.getType()), old));
   }
   for (auto [old, next] : sums) {
-    b.setLoc(old.getLoc());
-    Value begun = pick({&b, isLast}, makeSplat(b, next, 0), next);
-    addResultFor(old, pick(goesOn, begun, old));
+    b.setLoc(part(old.getLoc(), kParameterPart));
+    Value begun = pick(isLast, makeSplat(b, next, 0), next);
+    addResultFor(old, pick(isSound, begun, old));
   }
+  b.setLoc(part(main.getLoc(), kLossPart));
 }
 
 LogicalResult StepBuilder::run() {
@@ -402,13 +524,18 @@ LogicalResult StepBuilder::run() {
       buildLoss(b, findScores(*output, options), *labels, options);
   dropResults();
   countBatches();
-  addNumbers(result);
-  if (options.evaluate)
+  sumLosses(result);
+  if (options.evaluate) {
+    addNumbers();
     return success();
+  }
+  addLossScale();
   if (failed(differentiate(result.losses)))
     return failure();
   addUpdates();
   seedRandomNumbers();
+  addNumbers();
+  decide();
   addStateResults();
   return success();
 }

@@ -172,6 +172,32 @@ static const Setting settings[] = {
      [](StringRef value, Options &o) {
        return readNumber(value, o.clipValue);
      }},
+    {"precision", "f32, bf16 or f16",
+     "What operands of products are rounded to; sums and all else are f32 "
+     "[f32]",
+     [](StringRef value, Options &o) {
+       return readName<Precision>(value, o.precision,
+                                  {{"f32", Precision::F32},
+                                   {"bf16", Precision::BF16},
+                                   {"f16", Precision::F16}});
+     }},
+    {"loss-scale", "a number of at least 1",
+     "Factor of the losses that f16 begins with [65536]",
+     [](StringRef value, Options &o) {
+       return readNumber(value, o.lossScale, 1, kMostLossScale);
+     }},
+    {"loss-scale-interval", "a number of updates",
+     "Updates without overflow after which it is doubled [2000]",
+     [](StringRef value, Options &o) {
+       return !value.getAsInteger(10, o.lossScaleInterval) &&
+              o.lossScaleInterval > 0;
+     }},
+    {"check", "loss or gradients",
+     "What must be finite for an update; gradients take a little time [loss]",
+     [](StringRef value, Options &o) {
+       return readName<bool>(value, o.checkGradients,
+                             {{"loss", false}, {"gradients", true}});
+     }},
     {"accumulate", "a number of batches",
      "Batches of an update, over which gradients are summed [1]",
      [](StringRef value, Options &o) {

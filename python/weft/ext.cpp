@@ -5,8 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "NotFinite.h"
 #include "weft-c/compiler.h"
 #include "weft-rt/train.h"
+#include <cstring>
 #include <memory>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -90,6 +92,16 @@ public:
                                            output.c_str(), &options, &message);
     }
     check(outcome, message);
+  }
+
+  /// What is said of a step of `trainer` that has come to no finite loss.
+  std::string explain(const weft_program &program, weft_model *model,
+                      weft_trainer *trainer,
+                      const std::vector<weft_tensor> &inputs, float rate,
+                      int64_t seed) const {
+    nb::gil_scoped_release release;
+    weft::tool::NotFiniteSearch search(path.c_str(), getOptions(), program);
+    return search.repeat(model, trainer, inputs, rate, seed);
   }
 
 private:
@@ -309,6 +321,12 @@ public:
     return result;
   }
 
+  /// Whether the model's file has the tensor.
+  static bool isOfModel(const weft_port *port) {
+    return port->role == WEFT_ROLE_PARAMETER ||
+           (port->initial >= 0 && strcmp(port->name, WEFT_SCALE_NAME) != 0);
+  }
+
   /// The states: name, whether it is of the model, element type, sizes, and the
   /// memory itself as bytes, which keeps `self` alive.
   static nb::list states(nb::object self) {
@@ -322,13 +340,19 @@ public:
       for (int32_t d = 0; d < tensor.rank; ++d)
         dims.append(tensor.dims[d]);
       size_t size = tensor.bytes;
-      bool isOfModel = port->role == WEFT_ROLE_PARAMETER || port->initial >= 0;
       result.append(
-          nb::make_tuple(port->name, isOfModel, int(tensor.dtype), dims,
+          nb::make_tuple(port->name, isOfModel(port), int(tensor.dtype), dims,
                          nb::cast(nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>(
                              tensor.data, {size}, self))));
     }
     return result;
+  }
+
+  /// Where the infinity or NaN of the last step, of this batch, comes from.
+  std::string explain(const Source &source, const std::vector<Buffer> &batch,
+                      float rate, int64_t seed) {
+    return source.explain(*weft_model_program(model), model, trainer,
+                          getTensors(batch), rate, seed);
   }
 
   /// Copies the model in file `path` with the trained tensors in it.
@@ -337,7 +361,7 @@ public:
     std::vector<weft_tensor_update> updates;
     for (int32_t i = 0; i < weft_trainer_num_states(trainer); ++i) {
       const weft_port *port = weft_trainer_state_port(trainer, i);
-      if (port->role != WEFT_ROLE_PARAMETER && port->initial < 0)
+      if (!isOfModel(port))
         continue;
       weft_tensor tensor;
       check(weft_trainer_state(trainer, i, &tensor));
@@ -427,6 +451,7 @@ NB_MODULE(_weft, m) {
       .def_static("compile", &Trainer::compile, nb::rv_policy::take_ownership)
       .def("inputs", &Trainer::inputs)
       .def("step", &Trainer::step)
+      .def("explain", &Trainer::explain)
       .def_static("states", &Trainer::states)
       .def("export", &Trainer::exportTo)
       .def("steps", &Trainer::steps)

@@ -109,7 +109,7 @@ class Trainer:
     accumulate: batches of an update; it is that of as many at once.
     seed: of what the model draws at random.
     settings: those of `weft train --set`, as ``bn="train"``, ``clip_norm=1.0``,
-        ``class_weights=[1, 2, 0.5]``.
+        ``class_weights=[1, 2, 0.5]``, ``precision="bf16"``.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Trainer:
         if self.rate is None:
             raise Error("error: without an optimizer 'rate' is needed")
         self._seed = seed
-        source = _weft.Source(self._path, mcpu, None, None, self._settings)
+        self._source = source = _weft.Source(self._path, mcpu, None, None, self._settings)
         try:
             self._trainer = _weft.Trainer.compile(source, threads)
         except _weft.Failure as failure:
@@ -155,7 +155,9 @@ class Trainer:
         update, which the last of its `accumulate` batches makes, and returns the
         loss, before it, of those so far; `metrics` has what else is told of them.
         rate: the learning rate, by default the optimizer's. last: whether the
-        update is made with this batch in any case."""
+        update is made with this batch in any case. Raises an Error that names the
+        node that is to blame where the loss is infinite or NaN; then nothing has
+        changed."""
         if len(batch) != len(self.inputs):
             names = ", ".join(repr(port.name) for port in self.inputs)
             raise Error(f"error: got {len(batch)} arrays, wanted {len(self.inputs)}: {names}")
@@ -168,7 +170,14 @@ class Trainer:
             self.metrics = self._trainer.step(buffers, rate, self._seed)
         except _weft.Failure as failure:
             raise _failure(failure) from None
-        return self.metrics["loss"]
+        loss = self.metrics["loss"]
+        if not np.isfinite(loss):
+            why = self._trainer.explain(self._source, buffers, rate, self._seed)
+            raise Error(
+                f"error: WFT6301: the loss of update {self.steps + 1} is {loss}; {why}; "
+                "nothing has changed"
+            )
+        return loss
 
     def fit(self, batches: Iterable[Any]) -> list[float]:
         """Makes an update of each `accumulate` batches, tuples of arrays, and one
@@ -178,12 +187,18 @@ class Trainer:
         iterator = iter(batches)
         batch = next(iterator, None)
         while batch is not None:
-            before, upcoming = self.steps, next(iterator, None)
+            upcoming = next(iterator, None)
             loss = self.step(*batch, last=upcoming is None)
-            if self.steps != before:
+            if self._accumulate == 1 or self._states["weft.batches"] == 0:
                 losses.append(loss)
             batch = upcoming
         return losses
+
+    @property
+    def loss_scale(self) -> float | None:
+        """What the next losses are multiplied by with ``precision="f16"``: a step
+        in which a gradient overflows makes no update and halves it."""
+        return float(self._states["weft.scale"]) if "weft.scale" in self._states else None
 
     @property
     def steps(self) -> int:

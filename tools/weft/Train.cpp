@@ -1,6 +1,7 @@
 //===- Train.cpp - weft train ---------------------------------------------===//
 
 #include "Commands.h"
+#include "NotFinite.h"
 #include "TrainData.h"
 #include "weft/Runtime/Train/ProgramStep.h"
 #include <cstdio>
@@ -19,7 +20,7 @@ struct TrainFlags {
   DataFlags data;
   std::string model, output;
   // Settings of the step, as weft_describe_training() lists them.
-  std::string loss, optimizer, train, freeze, bn, classWeights;
+  std::string loss, optimizer, train, freeze, bn, classWeights, precision;
   std::vector<std::string> settings;
   // The loop.
   std::optional<double> rate;
@@ -55,6 +56,7 @@ std::string TrainFlags::getSettings() const {
   add("freeze", freeze);
   add("bn", bn);
   add("class-weights", classWeights);
+  add("precision", precision);
   if (accumulate > 1)
     add("accumulate", std::to_string(accumulate));
   for (const std::string &setting : settings)
@@ -213,7 +215,8 @@ static void writeModel(const TrainFlags &flags, train::ProgramStep &step,
     const weft_port *port = weft_trainer_state_port(trainer, i);
     // Besides parameters, what has a value to start from is of the model:
     // running statistics.
-    if (port->role != WEFT_ROLE_PARAMETER && port->initial < 0)
+    if (port->role != WEFT_ROLE_PARAMETER &&
+        (port->initial < 0 || !strcmp(port->name, WEFT_SCALE_NAME)))
       continue;
     weft_tensor tensor;
     check(weft_trainer_state(trainer, i, &tensor));
@@ -297,6 +300,16 @@ static void runTrain(TrainFlags &flags) {
                                  training->program(), flags.seed);
   announce(flags, *step, training->program(), data);
   train::LoopOptions loop = flags.getLoop(data.training().batches());
+  loop.explain = [&](const data::Batch &batch, float rate, int64_t seed) {
+    CompileFlags compiled = flags.compile;
+    compiled.training = flags.getSettings();
+    NotFiniteSearch search(flags.model.c_str(), compiled.get(),
+                           training->program());
+    showProgress("");
+    return search.repeat(training->get(), step->trainer(),
+                         {batch.tensors.begin(), batch.tensors.end()}, rate,
+                         seed);
+  };
   train::LoopResult result =
       unwrap(train::train(*step, data.training(), data.validation(), loop));
   if (!result.stopped && !flags.output.empty())
@@ -310,6 +323,7 @@ static void runTrain(TrainFlags &flags) {
     return;
   nlohmann::json report = {
       {"updates", result.updates},
+      {"skipped_updates", result.skipped},
       {"epochs", result.last.epoch},
       {"loss", describeNumber(result.last.loss)},
       {"validation_loss", describeNumber(result.last.validation.loss)},
@@ -335,6 +349,10 @@ static void addStepFlags(CLI::App &app, TrainFlags &flags) {
   app.add_option("--class-weights", flags.classWeights,
                  "What a label of each class counts for cross-entropy: numbers "
                  "with commas between them, or a .npy file [1 each]");
+  app.add_option("--precision", flags.precision,
+                 "What operands of products are rounded to: f32, bf16 or f16; "
+                 "weights, sums and all else stay f32 [f32]")
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}));
   app.add_option("--train", flags.train,
                  "Train also the tensors whose name matches this regular "
                  "expression");

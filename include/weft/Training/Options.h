@@ -19,6 +19,9 @@ enum class LossKind {
   Output, ///< the output is a number, the loss itself
 };
 
+/// What operands of products are rounded to.
+enum class Precision { F32, BF16, F16 };
+
 enum class OptimizerKind {
   SGD,
   Adam,
@@ -27,6 +30,9 @@ enum class OptimizerKind {
   RMSProp,
   LAMB,
 };
+
+/// The largest factor of losses, far from the largest of f32.
+inline constexpr double kMostLossScale = 1 << 30;
 
 /// Everything about a training step that can be chosen. The defaults of the
 /// numbers are those of torch.optim.
@@ -63,6 +69,15 @@ struct TrainingOptions {
   std::optional<double> epsilon;
   double weightDecay = 0;
   double clipNorm = 0, clipValue = 0; ///< none if zero
+
+  Precision precision = Precision::F32;
+  /// With f16 gradients are computed of the losses times a number, so that
+  /// small ones do not vanish. It begins here, is halved where a gradient is
+  /// not finite, and doubled after so many updates in which all were.
+  double lossScale = 65536;
+  int64_t lossScaleInterval = 2000;
+  /// Change nothing if a gradient is not finite, and give the loss as NaN.
+  bool checkGradients = false;
 
   /// Batches of an update: gradients are summed over as many.
   int64_t accumulate = 1;

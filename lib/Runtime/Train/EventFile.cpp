@@ -141,7 +141,8 @@ Status EventFile::add(const Record &record) {
       {"loss", record.loss},
       {"accuracy", record.accuracy},
       {"rate", record.rate},
-      {"samples_per_second", record.samplesPerSecond}};
+      {"samples_per_second", record.samplesPerSecond},
+      {"loss_scale", record.scale}};
   for (auto [figure, value] : figures)
     if (!std::isnan(value))
       if (Status status =

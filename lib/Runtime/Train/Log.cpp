@@ -16,7 +16,7 @@ using namespace weft::train;
 //===----------------------------------------------------------------------===//
 
 static constexpr std::string_view csvHeader =
-    "update,epoch,kind,loss,accuracy,rate,samples_per_second\n";
+    "update,epoch,kind,loss,accuracy,rate,samples_per_second,loss_scale\n";
 
 static Status cannotWrite(const std::string &path, int error) {
   return Status(Error::Log, "the log '" + path + "' can't be written: " +
@@ -92,8 +92,8 @@ Status CsvLog::add(const Record &record) {
   int length = std::snprintf(line, sizeof line, "%lld,%lld,%s",
                              static_cast<long long>(record.update),
                              static_cast<long long>(record.epoch), record.kind);
-  for (double value :
-       {record.loss, record.accuracy, record.rate, record.samplesPerSecond})
+  for (double value : {record.loss, record.accuracy, record.rate,
+                       record.samplesPerSecond, record.scale})
     length += std::snprintf(line + length, sizeof line - length,
                             std::isnan(value) ? "," : ",%.9g", value);
   std::snprintf(line + length, sizeof line - length, "\n");

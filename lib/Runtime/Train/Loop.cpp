@@ -43,8 +43,9 @@ private:
   Status evaluateEpoch();
   Status endEpoch();
   Status update(const Batch &batch);
-  void endUpdate(double loss, double rate);
-  Status explainLoss(const Batch &batch, double loss, double rate) const;
+  void endUpdate(const Step::Outcome &outcome, double rate);
+  Status explainLoss(const Batch &batch, double loss, float rate,
+                     int64_t seed) const;
   Status save();
   Status saveAfter(const Status &failure);
   void log(const Record &record);
@@ -270,39 +271,51 @@ Status Loop::update(const Batch &batch) {
   bool isLast =
       part + 1 == options.accumulate || at.batch + 1 == training.batches();
   Random random(options.seed, Random::Step, part, at.update);
-  Result<double> loss = step.update(
-      batch, rate, static_cast<int64_t>(random.next64() >> 1), isLast);
-  if (!loss.ok())
-    return loss.status();
-  if (!std::isfinite(*loss))
-    return explainLoss(batch, *loss, rate);
+  auto seed = static_cast<int64_t>(random.next64() >> 1);
+  Result<Step::Outcome> outcome = step.update(batch, rate, seed, isLast);
+  if (!outcome.ok())
+    return outcome.status();
+  if (!std::isfinite(outcome->loss))
+    return explainLoss(batch, outcome->loss, rate, seed);
   isSaved = false;
   ++at.batch;
   ++batchesDone;
   epochSamples += batch.size();
   at.updateSamples += batch.size();
   if (isLast)
-    endUpdate(*loss, rate);
-  show(at.lossSamples ? at.lossSum / at.lossSamples : *loss);
+    endUpdate(*outcome, rate);
+  show(at.lossSamples ? at.lossSum / at.lossSamples : outcome->loss);
   return {};
 }
 
-void Loop::endUpdate(double loss, double rate) {
-  finiteLoss = loss;
+void Loop::endUpdate(const Step::Outcome &outcome, double rate) {
+  finiteLoss = outcome.loss;
   ++at.update;
-  at.lossSum += loss * static_cast<double>(at.updateSamples);
+  if (outcome.isSkipped) {
+    ++result.skipped;
+    char text[128];
+    std::snprintf(
+        text, sizeof text,
+        "update %lld is left out: a gradient overflowed with the loss "
+        "scale %g",
+        static_cast<long long>(at.update), outcome.scale);
+    progress.say(text);
+  }
+  at.lossSum += outcome.loss * static_cast<double>(at.updateSamples);
   at.lossSamples += at.updateSamples;
   at.updateSamples = 0;
   if (at.update % options.logUpdates == 0)
     log({.kind = "train",
          .update = at.update,
          .epoch = at.epoch + 1,
-         .loss = loss,
+         .loss = outcome.loss,
          .rate = rate,
+         .scale = outcome.scale,
          .samplesPerSecond = epochSamples / secondsSince(epochBegan)});
 }
 
-Status Loop::explainLoss(const Batch &batch, double loss, double rate) const {
+Status Loop::explainLoss(const Batch &batch, double loss, float rate,
+                         int64_t seed) const {
   char text[160];
   std::snprintf(text, sizeof text,
                 "the loss of update %lld (epoch %lld, batch %lld) is %g, the "
@@ -314,8 +327,11 @@ Status Loop::explainLoss(const Batch &batch, double loss, double rate) const {
   std::string samples;
   for (size_t i = 0; i < batch.samples.size() && i < 8; ++i)
     samples += (i ? ", " : "") + std::to_string(batch.samples[i]);
+  std::string origin;
+  if (options.explain)
+    origin = "; " + options.explain(batch, rate, seed);
   return Status(Error::NotFinite,
-                std::string(text) +
+                std::string(text) + origin +
                     "; take a lower rate or a longer warm-up, clip gradients, "
                     "or look at the batch's samples (" +
                     samples + (batch.samples.size() > 8 ? "...)" : ")") +

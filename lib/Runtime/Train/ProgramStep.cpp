@@ -155,11 +155,21 @@ Status ProgramStep::makeLast() {
   return {};
 }
 
-Result<double> ProgramStep::update(const data::Batch &batch, float rate,
-                                   int64_t seed, bool isLast) {
+/// What the losses are multiplied by in the next step; NaN if by nothing.
+double ProgramStep::getScale() const {
+  int32_t number = weft_trainer_find_state(owner, WEFT_SCALE_NAME);
+  weft_tensor scale;
+  if (number < 0 || weft_trainer_state(owner, number, &scale))
+    return NAN;
+  return readNumber(scale);
+}
+
+Result<Step::Outcome> ProgramStep::update(const data::Batch &batch, float rate,
+                                          int64_t seed, bool isLast) {
   if (isLast && accumulate > 1)
     if (Status status = makeLast(); !status.ok())
       return status;
+  Outcome outcome{.scale = getScale()};
   std::vector<weft_tensor> outputs;
   size_t loss = 0;
   for (int i = 0; i < training->num_outputs; ++i) {
@@ -174,7 +184,9 @@ Result<double> ProgramStep::update(const data::Batch &batch, float rate,
           weft_step(owner, batch.tensors.size(), batch.tensors.data(), rate,
                     seed, outputs.size(), outputs.data()))
     return getError(status, training, batch);
-  return readNumber(outputs[loss]);
+  outcome.loss = readNumber(outputs[loss]);
+  outcome.isSkipped = getScale() < outcome.scale;
+  return outcome;
 }
 
 Result<Step::Evaluation> ProgramStep::evaluate(const data::Batch &batch) {

@@ -39,8 +39,8 @@ private:
 /// over the batches of an update.
 class FakeStep : public train::Step {
 public:
-  data::Result<double> update(const data::Batch &batch, float rate,
-                              int64_t seed, bool isLast) override {
+  data::Result<Outcome> update(const data::Batch &batch, float rate,
+                               int64_t seed, bool isLast) override {
     rates.push_back(rate);
     sums.loss += look(batch, sums.grad).loss * batch.size();
     sums.samples += batch.size();
@@ -48,7 +48,7 @@ public:
     if (!isLast) {
       if (onUpdate)
         onUpdate(*this);
-      return loss;
+      return Outcome{.loss = loss};
     }
     data::Random noise(seed, data::Random::Step, 0, 0);
     for (int i = 0; i < 3; ++i) {
@@ -60,7 +60,9 @@ public:
     ++updates;
     if (onUpdate)
       onUpdate(*this);
-    return updates == poisonedUpdate ? NAN : loss;
+    return Outcome{.loss = updates == poisonedUpdate ? NAN : loss,
+                   .scale = updates == skippedUpdate ? 8. : 4.,
+                   .isSkipped = updates == skippedUpdate};
   }
 
   data::Result<Evaluation> evaluate(const data::Batch &batch) override {
@@ -85,7 +87,7 @@ public:
   }
 
   int64_t updates = 0, evaluations = 0;
-  int64_t poisonedUpdate = -1;
+  int64_t poisonedUpdate = -1, skippedUpdate = -1;
   std::vector<float> rates;
   std::function<void(FakeStep &)> onUpdate;
 

@@ -135,21 +135,21 @@ TEST_F(LogTest, writesCsv) {
                     .ok());
   }
   std::string header =
-      "update,epoch,kind,loss,accuracy,rate,samples_per_second\n";
-  EXPECT_EQ(read("log.csv"), header + "10,1,train,0.5,,0.125,100\n"
-                                      "20,1,train,0.5,,0.125,100\n"
-                                      "30,1,train,0.5,,0.125,100\n"
-                                      "30,1,validation,1,0.75,,\n");
+      "update,epoch,kind,loss,accuracy,rate,samples_per_second,loss_scale\n";
+  EXPECT_EQ(read("log.csv"), header + "10,1,train,0.5,,0.125,100,\n"
+                                      "20,1,train,0.5,,0.125,100,\n"
+                                      "30,1,train,0.5,,0.125,100,\n"
+                                      "30,1,validation,1,0.75,,,\n");
   // A run that goes on after update 20 drops what is after it.
   std::ofstream(path("log.csv"), std::ios::app) << "40,1,tra";
   {
     auto log = CsvLog::resume(path("log.csv"), 20, 0);
     ASSERT_TRUE(log.ok());
-    ASSERT_TRUE(log->add({.update = 30, .epoch = 2}).ok());
+    ASSERT_TRUE(log->add({.update = 30, .epoch = 2, .scale = 512}).ok());
   }
-  EXPECT_EQ(read("log.csv"), header + "10,1,train,0.5,,0.125,100\n"
-                                      "20,1,train,0.5,,0.125,100\n"
-                                      "30,2,train,,,,\n");
+  EXPECT_EQ(read("log.csv"), header + "10,1,train,0.5,,0.125,100,\n"
+                                      "20,1,train,0.5,,0.125,100,\n"
+                                      "30,2,train,,,,,512\n");
   // A validation is of the past only if its epoch is.
   write("v.csv", header + "30,1,train,1,,,\n30,1,validation,1,,,\n");
   ASSERT_TRUE(CsvLog::resume(path("v.csv"), 30, 0).ok());

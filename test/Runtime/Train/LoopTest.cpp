@@ -130,6 +130,23 @@ TEST_F(LoopTest, resumesBitByBit) {
   EXPECT_EQ(more->updates, 48);
 }
 
+TEST_F(LoopTest, tellsOfUpdatesThatAreLeftOut) {
+  FakeStep step;
+  step.skippedUpdate = 4;
+  options.csv = path("log.csv");
+  options.progress = std::fopen(path("out").c_str(), "w");
+  auto result = go(step);
+  std::fclose(options.progress);
+  ASSERT_TRUE(result.ok()) << result.status().describe();
+  EXPECT_EQ(result->updates, 36);
+  EXPECT_EQ(result->skipped, 1);
+  EXPECT_NE(read("out").find("update 4 is left out: a gradient overflowed with "
+                             "the loss scale 8\n"),
+            std::string::npos);
+  std::string csv = read("log.csv");
+  EXPECT_NE(csv.find(",8\n"), std::string::npos);
+}
+
 // 12 batches are updates of 5, 5 and 2.
 TEST_F(LoopTest, takesSeveralBatchesForAnUpdate) {
   options.accumulate = 5;

@@ -22,6 +22,7 @@ struct Record {
   double loss = NAN;
   double accuracy = NAN; ///< from 0 to 1
   double rate = NAN;
+  double scale = NAN; ///< of the loss
   double samplesPerSecond = NAN;
 };
 

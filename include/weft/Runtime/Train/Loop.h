@@ -19,13 +19,20 @@ public:
     double accuracy = NAN; ///< the part that is right; NaN if there is none
   };
 
+  struct Outcome {
+    double loss = NAN;  ///< before the update, of all its batches so far
+    double scale = NAN; ///< what it was multiplied by for the gradients' sake;
+                        ///< NaN: nothing
+    bool isSkipped = false; ///< a gradient was not finite: nothing has moved,
+                            ///< and the next scale is smaller
+  };
+
   virtual ~Step() = default;
 
-  /// Takes a batch of an update, the last of which makes it, and returns the
-  /// loss, before it, of all its batches so far. `seed` is for what the program
-  /// draws at random.
-  virtual data::Result<double> update(const data::Batch &batch, float rate,
-                                      int64_t seed, bool isLast) = 0;
+  /// Takes a batch of an update, the last of which makes it. `seed` is for what
+  /// the program draws at random.
+  virtual data::Result<Outcome> update(const data::Batch &batch, float rate,
+                                       int64_t seed, bool isLast) = 0;
   /// Looks at a batch; changes nothing.
   virtual data::Result<Evaluation> evaluate(const data::Batch &batch) = 0;
   /// All that an update changes. The loop reads it into checkpoints and writes
@@ -68,12 +75,16 @@ struct LoopOptions {
   bool catchSignals = true;
   /// Said after such an end: how to go on.
   std::string resumeHint = "resume from it to go on";
+  /// Finds out what made the loss infinite or NaN in the step of this batch,
+  /// rate and seed, which has changed nothing; called if there is one.
+  std::function<std::string(const data::Batch &, float, int64_t)> explain;
   /// Called at the end of each epoch, if there is one.
   std::function<void(const EpochReport &)> onEpoch;
 };
 
 struct LoopResult {
   int64_t updates = 0; ///< made in all, those before the checkpoint among them
+  int64_t skipped = 0; ///< of those of this process, left out by overflow
   EpochReport last;    ///< the last epoch that came to its end, epoch 0 if none
   bool stopped = false;   ///< by a signal
   std::string checkpoint; ///< the last that was written; may be empty

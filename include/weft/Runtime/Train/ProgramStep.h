@@ -20,8 +20,8 @@ public:
          const weft_session_options &options, int64_t accumulate = 1);
   ~ProgramStep() override;
 
-  data::Result<double> update(const data::Batch &batch, float rate,
-                              int64_t seed, bool isLast) override;
+  data::Result<Outcome> update(const data::Batch &batch, float rate,
+                               int64_t seed, bool isLast) override;
   data::Result<Evaluation> evaluate(const data::Batch &batch) override;
   std::vector<NamedTensor> state() override;
 
@@ -33,6 +33,7 @@ private:
   ProgramStep() = default;
   data::Status bindEvaluation();
   data::Status makeLast();
+  double getScale() const;
 
   weft_trainer *owner = nullptr;
   weft_session *evaluator = nullptr;

@@ -1,0 +1,17 @@
+//===- Precision.h - Products of narrow floats ----------------------------===//
+
+#ifndef WEFT_LIB_TRAINING_PRECISION_H
+#define WEFT_LIB_TRAINING_PRECISION_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace weft {
+
+/// Rounds the operands of all contractions, convolutions and gradients of
+/// filters of f32 in `function` to `type`. They are summed in f32 as before,
+/// and all else stays as it is. A tensor is rounded once for all its uses.
+void narrowProducts(mlir::func::FuncOp function, mlir::FloatType type);
+
+} // namespace weft
+
+#endif // WEFT_LIB_TRAINING_PRECISION_H
