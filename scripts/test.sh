@@ -17,6 +17,12 @@ cmake --build --preset dev >$build/build.log 2>&1 || {
 }
 echo "test: built in $((SECONDS - began)) s"
 
+# What code for GPUs is made with, unless there is a toolkit.
+if [ -z "${CUDA_HOME:-}" ]; then
+  CUDA_HOME=$(echo $PWD/build/venv/lib/python3*/site-packages/nvidia/cu13)
+  export CUDA_HOME
+fi
+
 passed=0 failed=0 skipped=0
 # Adds up what a run of tests says at its end.
 count() {
@@ -73,18 +79,35 @@ count_log() {
   fi
 }
 
+# Compares the cases in $1 with the reference evaluator; the log is $2, options
+# follow.
+compare_cases() {
+  local cases=$1 log=$2
+  shift 2
+  $build/bin/weft-test-kernels "$cases" "$@" >"$log" 2>&1 || true
+  grep -aE '^FAIL' "$log" | head -40 || true
+  count_log "$log"
+}
 # Compares the cases that "$@" prints, as $1.mlir, with the reference evaluator.
 compare_kernels() {
   local name=$1
   shift
   echo "test: $name against the reference evaluator"
   "$@" >$build/$name.mlir
-  $build/bin/weft-test-kernels $build/$name.mlir >$build/$name.log 2>&1 || true
-  grep -aE '^FAIL' $build/$name.log | head -40 || true
-  count_log $build/$name.log
+  compare_cases $build/$name.mlir $build/$name.log
+}
+# The same cases on a GPU, which is emulated.
+compare_emulated() {
+  local name=$1 mode=$2
+  echo "test: $name on an emulated GPU ($mode)"
+  WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 WEFT_FAKECUDA_MODE=$mode \
+    compare_cases $build/$name.mlir $build/$name.$mode.log --cuda-arch sm_80
 }
 compare_kernels kernels build/venv/bin/python test/Kernel/table.py
 compare_kernels gradients build/venv/bin/python test/Kernel/gradients.py $build/bin/weft-opt
+compare_emulated kernels plain
+compare_emulated kernels race
+compare_emulated gradients plain
 compare_kernels graphs build/venv/bin/python test/Fuzz/graphs.py --count 100
 
 echo "test: gradients of ONNX's operators against differences"
