@@ -272,6 +272,44 @@ void decodeBulkCopy(Decoder &decoder) {
   decoder.instr.run = copyBulk;
 }
 
+//===----------------------------------------------------------------------===//
+// st.async: registers, into the memory of another block
+
+struct RemoteStore {
+  AddressOperand to, barrier;
+  uint32_t elementBytes = 4;
+  std::vector<int32_t> values;
+};
+
+void storeRemote(Warp &warp, const Instr &instr, Mask lanes) {
+  const auto &how = *static_cast<const RemoteStore *>(instr.detail);
+  auto bytes = uint32_t(how.elementBytes * how.values.size());
+  for (; lanes; lanes &= lanes - 1) {
+    unsigned lane = std::countr_zero(lanes);
+    uint32_t to =
+        sharedAddress(warp, how.to.space, how.to.at(warp, lane), lane);
+    Mbarrier barrier(warp, how.barrier.space, how.barrier.at(warp, lane), lane);
+    std::vector<uint8_t> value(bytes);
+    for (size_t i = 0; i < how.values.size(); ++i)
+      memcpy(value.data() + i * how.elementBytes,
+             warp.in<uint8_t>(how.values[i]) + size_t(lane) * how.elementBytes,
+             how.elementBytes);
+    AsyncIdentity identity = startAsync(warp);
+    markInFlight(warp, to, bytes);
+    addToBarrier(
+        warp, barrier.rank, barrier.offset, [=, &warp, &instr]() mutable {
+          IssuedBy issued(warp, instr);
+          uint8_t *target = accessMemory(
+              warp, to, bytes,
+              asyncAccess(Access::Write, Space::Shared, lane, identity, bytes));
+          memcpy(target, value.data(), bytes);
+          markLanded(warp, to, bytes);
+          barrier.complete(bytes, identity.agent, identity.clock);
+        });
+  }
+  ++warp.cluster->progress;
+}
+
 void commitBulk(Warp &warp, const Instr &, Mask lanes) {
   commitGroup(warp.bulk, lanes);
 }
@@ -352,6 +390,30 @@ void weft::ptx::forTargets(
     body((to & ((1u << kRankShift) - 1)) | (rank + 1) << kRankShift,
          Mbarrier(warp, rank, barrier.offset, lane));
   }
+}
+
+void weft::ptx::decodeRemoteStore(Decoder &decoder) {
+  RemoteStore how;
+  decoder.program.usesAsyncProxy = true;
+  decoder.take("weak");
+  decoder.take("shared::cluster");
+  if (!decoder.take("mbarrier::complete_tx::bytes"))
+    decoder.fail("'.mbarrier::complete_tx::bytes' is missing");
+  size_t count = decoder.take("v2") ? 2 : decoder.take("v4") ? 4 : 1;
+  Type type = decoder.takeType();
+  how.elementBytes = bitsOf(type) / 8;
+  if (how.elementBytes < 4)
+    decoder.fail("this type is not supported");
+  decoder.expectCount(3, 3);
+  how.to = decodeAddress(decoder, decoder.operand(0), Space::Shared);
+  for (const Operand *part : decoder.elements(decoder.operand(1)))
+    how.values.push_back(decoder.source(*part, type));
+  if (how.values.size() != count)
+    decoder.fail("wants " + std::to_string(count) + " registers");
+  how.barrier = decodeAddress(decoder, decoder.operand(2), Space::Shared);
+  decoder.instr.detail = decoder.addDetail(how);
+  decoder.instr.run = storeRemote;
+  decoder.emit();
 }
 
 DecodeTable weft::ptx::asyncTable() { return {{"cp", decodeCopy}}; }

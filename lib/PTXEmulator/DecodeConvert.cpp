@@ -84,7 +84,7 @@ uint64_t floatBits(double value, const Conversion &how) {
   if (how.relu && !(value > 0) && !std::isnan(value))
     value = 0;
   if (how.saturate && bitsOf(how.to) > 8 && !how.finite)
-    value = value >= 0 ? std::min(value, 1.0) : 0.0;
+    value = value > 0 ? std::min(value, 1.0) : 0.0;
   switch (how.to) {
   case Type::F16:
     return toFormat(value, kHalf, how.rounding, how.finite);

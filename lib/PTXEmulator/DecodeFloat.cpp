@@ -17,12 +17,12 @@ float in(const Instr &instr, float value) {
 }
 double in(const Instr &, double value) { return value; }
 
-// Saturation makes NaN zero.
+// Saturation makes NaN and -0 zero.
 float finish(const Instr &instr, float value) {
   if (instr.y & kFtz)
     value = flush(value);
   if (instr.y & kSat)
-    value = value >= 0 ? (value > 1 ? 1.0f : value) : 0.0f;
+    value = value > 0 ? (value > 1 ? 1.0f : value) : 0.0f;
   return value;
 }
 double finish(const Instr &, double value) { return value; }
@@ -30,8 +30,14 @@ double finish(const Instr &, double value) { return value; }
 //===----------------------------------------------------------------------===//
 // Rounded operations, for both types
 
+// Whether a sum of zero is -0 depends on the mode.
+float addToFloat(Rounding rounding, double a, double b) {
+  double sum = addToOdd(a, b);
+  return sum == 0 ? float(addRounded(a, b, rounding))
+                  : roundToFloat(sum, rounding);
+}
 float add(Rounding rounding, float a, float b) {
-  return roundToFloat(addToOdd(a, b), rounding);
+  return addToFloat(rounding, a, b);
 }
 double add(Rounding rounding, double a, double b) {
   return addRounded(a, b, rounding);
@@ -45,7 +51,7 @@ double mul(Rounding rounding, double a, double b) {
 float fma(Rounding rounding, float a, float b, float c) {
   if (rounding == Rounding::Nearest)
     return std::fma(a, b, c);
-  return roundToFloat(addToOdd(double(a) * b, c), rounding);
+  return addToFloat(rounding, double(a) * b, c);
 }
 double fma(Rounding rounding, double a, double b, double c) {
   return fmaRounded(a, b, c, rounding);

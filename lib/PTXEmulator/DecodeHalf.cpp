@@ -50,7 +50,7 @@ template <class T> double in(const Instr &instr, uint16_t bits) {
 
 template <class T> uint16_t finish(const Instr &instr, double value) {
   if (instr.y & kSat)
-    value = value >= 0 ? std::min(value, 1.0) : 0.0;
+    value = value > 0 ? std::min(value, 1.0) : 0.0;
   if (instr.y & kRelu && !(value > 0) && !std::isnan(value))
     value = 0;
   uint16_t bits = T::to(value);

@@ -1,6 +1,6 @@
 //===- DecodeMemory.cpp - Loads and stores --------------------------------===//
 
-#include "MemoryOperand.h"
+#include "DecodeAsync.h"
 #include "Race.h"
 
 using namespace weft::ptx;
@@ -165,6 +165,8 @@ void takeOrder(Decoder &decoder, Transfer &how) {
 
 void decodeTransfer(Decoder &decoder) {
   bool isLoad = decoder.name() != "st";
+  if (!isLoad && decoder.take("async"))
+    return decodeRemoteStore(decoder);
   Transfer how;
   how.space = takeMemorySpace(decoder);
   takeHints(decoder);

@@ -259,3 +259,135 @@ extern "C" __global__ void tensor(const __half *a, const __half *b, float *c) {
   for (int i = 0; i < 4; ++i)
     c[(lane / 4 + i / 2 * 8) * 8 + lane % 4 * 2 + i % 2] = d[i];
 }
+
+__device__ unsigned sharedOf(const void *pointer) {
+  return unsigned(__cvta_generic_to_shared(pointer));
+}
+__device__ void init(uint64_t *barrier, int count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(
+                   sharedOf(barrier)),
+               "r"(count)
+               : "memory");
+}
+__device__ void expect(uint64_t *barrier, int bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
+                   sharedOf(barrier)),
+               "r"(bytes)
+               : "memory");
+}
+__device__ void arrive(uint64_t *barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(
+                   sharedOf(barrier))
+               : "memory");
+}
+__device__ void wait(uint64_t *barrier, int parity) {
+  asm volatile("{\n.reg .pred p;\nagain:\n"
+               "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+               "@!p bra again;\n}" ::"r"(sharedOf(barrier)),
+               "r"(parity)
+               : "memory");
+}
+
+// A warp that copies ahead, and four that add up what it brings.
+extern "C" __global__ void stream(const float *x, float *y, int tiles) {
+  __shared__ __align__(128) float stage[2][128];
+  __shared__ __align__(8) uint64_t full[2], empty[2];
+  if (threadIdx.x == 0)
+    for (int i = 0; i < 2; ++i) {
+      init(full + i, 1);
+      init(empty + i, 128);
+    }
+  __syncthreads();
+  if (threadIdx.x == 128)
+#pragma unroll 1
+    for (int t = 0; t < tiles; ++t) {
+      int s = t % 2;
+      wait(empty + s, (t / 2 & 1) ^ 1);
+      expect(full + s, 512);
+      asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::"
+                   "bytes [%0], [%1], 512, [%2];" ::"r"(sharedOf(stage[s])),
+                   "l"(x + t * 128), "r"(sharedOf(full + s))
+                   : "memory");
+    }
+  if (threadIdx.x >= 128)
+    return;
+  float sum = 0;
+#pragma unroll 1
+  for (int t = 0; t < tiles; ++t) {
+    int s = t % 2;
+    wait(full + s, t / 2 & 1);
+    sum += stage[s][127 - threadIdx.x];
+    arrive(empty + s);
+  }
+  y[threadIdx.x] = sum;
+}
+
+struct alignas(64) Map {
+  char bytes[128];
+};
+
+__device__ void copyTile(void *to, const Map *map, int x, int y,
+                         uint64_t *barrier) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::"
+               "complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(
+                   sharedOf(to)),
+               "l"(map), "r"(x), "r"(y), "r"(sharedOf(barrier))
+               : "memory");
+}
+
+// Rows of 128 bytes, swizzled; 8 rows are 1024 bytes.
+__device__ uint64_t describe(const void *tile) {
+  return (sharedOf(tile) & 0x3ffff) >> 4 | uint64_t(1) << 16 |
+         uint64_t(64) << 32 | uint64_t(1) << 62;
+}
+
+#define FOUR(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
+
+// c (64 x 64) = a (64 x 64 * tiles) times the transpose of b, in two stages.
+extern "C" __global__ void __launch_bounds__(128)
+    warpgroup(const __grid_constant__ Map a, const __grid_constant__ Map b,
+              float *c, int tiles) {
+  extern __shared__ __align__(1024) uint8_t stages[];
+  __shared__ __align__(8) uint64_t full[2];
+  if (threadIdx.x == 0) {
+    init(full, 1);
+    init(full + 1, 1);
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  }
+  __syncthreads();
+  auto copy = [&](int t) {
+    uint8_t *stage = stages + t % 2 * 16384;
+    expect(full + t % 2, 16384);
+    copyTile(stage, &a, t * 64, 0, full + t % 2);
+    copyTile(stage + 8192, &b, t * 64, 0, full + t % 2);
+  };
+  if (threadIdx.x == 0)
+    copy(0);
+  float d[32] = {};
+#pragma unroll 1
+  for (int t = 0; t < tiles; ++t) {
+    if (threadIdx.x == 0 && t + 1 < tiles)
+      copy(t + 1);
+    uint8_t *stage = stages + t % 2 * 16384;
+    wait(full + t % 2, t / 2 & 1);
+    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+    for (int k = 0; k < 4; ++k)
+      asm volatile(
+          "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"
+          "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 "
+          "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,"
+          "%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31}, %32, %33, p, "
+          "1, 1, 0, 0;\n}"
+          : FOUR(0), FOUR(4), FOUR(8), FOUR(12), FOUR(16), FOUR(20), FOUR(24),
+            FOUR(28)
+          : "l"(describe(stage + k * 32)), "l"(describe(stage + 8192 + k * 32)));
+    asm volatile("wgmma.commit_group.sync.aligned;\n"
+                 "wgmma.wait_group.sync.aligned 0;" ::
+                     : "memory");
+    __syncthreads();
+  }
+  int row = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4;
+  for (int i = 0; i < 32; ++i)
+    c[(row + i / 2 % 2 * 8) * 64 + i / 4 * 8 + threadIdx.x % 4 * 2 + i % 2] =
+        d[i];
+}
