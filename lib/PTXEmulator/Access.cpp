@@ -139,28 +139,40 @@ uint8_t *accessLocal(Warp &warp, uint64_t offset, uint32_t bytes,
             int(info.lane));
 }
 
+const Allocation *recentAt(const Warp &warp, uint64_t address) {
+  for (const Allocation *recent : warp.recent)
+    if (recent && address - recent->begin < recent->end - recent->begin)
+      return recent;
+  return nullptr;
+}
+
+// Allocations stay where they are during a launch.
+const Allocation *lookUp(Warp &warp, uint64_t address) {
+  if (const Allocation *recent = recentAt(warp, address))
+    return recent;
+  const Allocation *found = warp.launch->memory->find(address);
+  if (found)
+    warp.recent[warp.nextRecent++ % std::size(warp.recent)] = found;
+  return found;
+}
+
 uint8_t *accessGlobal(Warp &warp, uint64_t address, uint32_t bytes,
                       const AccessInfo &info) {
   const LaunchState &launch = *warp.launch;
   checkAlignment(warp, address, bytes, info);
-  Allocation &recent = warp.recent;
-  if (address < recent.begin || address + bytes > recent.end) {
-    const Allocation *found = launch.memory->find(address);
-    if (found)
-      recent = *found;
-    if (!found || address + bytes > found->end) {
-      if (launch.options->bounds)
-        failOutside(warp, address, bytes, info);
-      return reinterpret_cast<uint8_t *>(address);
-    }
+  const Allocation *found = lookUp(warp, address);
+  if (!found || address + bytes > found->end) {
+    if (launch.options->bounds)
+      failOutside(warp, address, bytes, info);
+    return reinterpret_cast<uint8_t *>(address);
   }
-  uint8_t *written = recent.written + (address - recent.begin);
+  uint8_t *written = found->written + (address - found->begin);
   if (isRead(info.access) && launch.options->uninitialised &&
       memchr(written, 0, bytes))
     warp.fail(FaultKind::Uninitialised,
               verb(info, bytes) + " at " + hex(address) + ", " +
-                  std::to_string(address - recent.begin) + " bytes into " +
-                  recent.label + ", which nothing has written",
+                  std::to_string(address - found->begin) + " bytes into " +
+                  found->label + ", which nothing has written",
               int(info.lane));
   if (isWrite(info.access))
     memset(written, 1, bytes);
@@ -206,8 +218,7 @@ uint8_t *weft::ptx::accessMemory(Warp &warp, uint64_t address, uint32_t bytes,
   case Space::Generic:
     break;
   }
-  const Allocation &recent = warp.recent;
-  if (address >= recent.begin && address < recent.end)
+  if (recentAt(warp, address))
     return accessGlobal(warp, address, bytes, info);
   const Cluster &cluster = *warp.cluster;
   if (address - cluster.sharedBegin <

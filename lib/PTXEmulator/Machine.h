@@ -127,8 +127,9 @@ public:
   uint8_t arrivedAt = 0;
   /// The function that returned last.
   const Function *returnedFrom = nullptr;
-  /// The allocation that was used last.
-  Allocation recent;
+  /// The allocations that were used last.
+  const Allocation *recent[4] = {};
+  unsigned nextRecent = 0;
   /// Of `Mode::Race`.
   std::unique_ptr<WarpClock> clock;
   Warp();

@@ -195,6 +195,24 @@ void ClusterRaces::check(Warp &warp, const AccessRecord &before,
             int(info.lane));
 }
 
+namespace {
+
+void recordWrite(WordHistory &history, const AccessRecord &now) {
+  AccessRecord &before = now.atomic ? history.atomicWrite : history.write;
+  uint8_t kept = before.agent == now.agent && before.cluster == now.cluster &&
+                         before.clock == now.clock
+                     ? before.bytes
+                     : 0;
+  before = now;
+  before.bytes |= kept;
+  for (AccessRecord &read : history.reads)
+    read.bytes &= ~now.bytes;
+  if (!now.atomic)
+    history.atomicWrite.bytes &= ~now.bytes;
+}
+
+} // namespace
+
 void ClusterRaces::access(Warp &warp, uint64_t pointer, uint32_t bytes,
                           const AccessInfo &info, bool isShared) {
   const Clock &clock =
@@ -214,18 +232,11 @@ void ClusterRaces::access(Warp &warp, uint64_t pointer, uint32_t bytes,
     WordHistory &history = isShared ? shared[word] : checker.global(word);
     uint64_t host = pointer + (at - base);
     check(warp, history.write, now, true, host, info, clock, isShared);
+    check(warp, history.atomicWrite, now, true, host, info, clock, isShared);
     if (writing) {
       for (const AccessRecord &read : history.reads)
         check(warp, read, now, false, host, info, clock, isShared);
-      uint8_t covered = now.bytes;
-      if (history.write.agent == now.agent &&
-          history.write.cluster == now.cluster &&
-          history.write.clock == now.clock)
-        now.bytes |= history.write.bytes;
-      history.write = now;
-      for (AccessRecord &read : history.reads)
-        read.bytes &= ~covered;
-      now.bytes = covered;
+      recordWrite(history, now);
     } else {
       AccessRecord *slot = nullptr;
       for (AccessRecord &read : history.reads)

@@ -41,8 +41,9 @@ struct AccessRecord {
   bool atomic = false;
 };
 
+/// Atomic writes are kept beside the others, which they do not excuse.
 struct WordHistory {
-  AccessRecord write;
+  AccessRecord write, atomicWrite;
   AccessRecord reads[4];
 };
 

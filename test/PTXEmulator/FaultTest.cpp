@@ -238,7 +238,7 @@ TEST_F(FaultTest, texts) {
         memory, error));
     EXPECT_NE(error.find(part), std::string::npos) << error;
   };
-  refuse("frobnicate.u32 a, b;", "line 9: 'frobnicate.u32': unknown");
+  refuse("frobnicate.u32 a, b;", "line 10: 'frobnicate.u32': unknown");
   refuse("add.u32.odd a, b, b;", "modifier '.odd' is not supported");
   refuse("add.u32 a, b, c;", "'c' has 64 bits instead of 32");
   refuse("add.u32 a, b;", "has 2 operands instead of 3");
