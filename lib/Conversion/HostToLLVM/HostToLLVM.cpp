@@ -112,10 +112,13 @@ Value FunctionLowering::call(StringRef name, Type result, ValueRange operands) {
   if (!callee) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module.getBody());
+    // Arguments of blocks are buffers until all is lowered.
+    auto types = llvm::map_to_vector(operands.getTypes(), [&](Type type) {
+      return isa<BufferType>(type) ? Type(ptr) : type;
+    });
     callee = func::FuncOp::create(
         b, name,
-        b.getFunctionType(operands.getTypes(),
-                          result ? TypeRange(result) : TypeRange()));
+        b.getFunctionType(types, result ? TypeRange(result) : TypeRange()));
     callee.setPrivate();
   }
   auto op = func::CallOp::create(b, callee, operands);

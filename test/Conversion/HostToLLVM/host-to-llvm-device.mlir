@@ -1,0 +1,37 @@
+// RUN: weft-opt %s -convert-host-to-llvm | FileCheck %s
+
+// Where kernels run on a GPU, copies do too, also of what loops carry.
+// CHECK-DAG: func.func private @weft_rt_device_copy(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64) -> i32
+// CHECK-DAG: func.func private @weft_rt_device_input(!llvm.ptr, i32) -> !llvm.ptr
+// CHECK-LABEL: func.func @weft_run(
+//       CHECK: ^{{.+}}(%[[TO:.+]]: !llvm.ptr, %[[FROM:.+]]: !llvm.ptr, %{{.+}}: index):
+//       CHECK:   %[[STATUS:.+]] = call @weft_rt_device_copy(%{{.+}}, %[[TO]], %[[FROM]],
+//       CHECK:   arith.cmpi ne, %[[STATUS]]
+module attributes {
+  host.inputs = [#host.port<"x", tensor<?xf32>, [0]>],
+  host.outputs = [#host.port<"y", tensor<?xf32>, [0]>],
+  host.symbols = [#host.symbol<"N", 0, 64>]
+} {
+func.func @main() {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %x = host.input 0
+  %n = host.symbol 0
+  %y = host.output 0 sizes(%n)
+  cf.br ^head(%y, %x, %c0 : !host.buffer, !host.buffer, index)
+^head(%to: !host.buffer, %from: !host.buffer, %i: index):
+  host.copy %from to %to bytes %n
+  %next = arith.addi %i, %c1 : index
+  %more = arith.cmpi slt, %next, %n : index
+  cf.cond_br %more, ^head(%from, %to, %next : !host.buffer, !host.buffer, index), ^end
+^end:
+  return
+}
+func.func @arena_bytes() -> index {
+  %c0 = arith.constant 0 : index
+  return %c0 : index
+}
+dispatch.kernel @k tasks [@t] counts [@c] scratch 0 nodes ["a"] device [#dispatch.device_task<threads = 128, iterations = 1, arguments = 2>]
+func.func private @t(!llvm.ptr, !llvm.ptr, i64, i64, !llvm.ptr)
+func.func private @c(!llvm.ptr) -> i64
+}
