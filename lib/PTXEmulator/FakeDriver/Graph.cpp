@@ -18,7 +18,7 @@ CUresult cuStreamBeginCapture_v2(CUstream handle, CUstreamCaptureMode mode) {
     return call.done(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
   if (!stream)
     return call.done(CUDA_ERROR_INVALID_HANDLE);
-  if (mode > CU_STREAM_CAPTURE_MODE_RELAXED)
+  if (unsigned(mode) > CU_STREAM_CAPTURE_MODE_RELAXED)
     return call.done(CUDA_ERROR_INVALID_VALUE);
   if (stream->capture)
     return call.done(CUDA_ERROR_ILLEGAL_STATE);
@@ -116,7 +116,7 @@ CUresult cuStreamGetCaptureInfo_v3(CUstream handle,
 
 CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode) {
   FAKE_BEGIN(cuThreadExchangeStreamCaptureMode, Needs::Init, mode);
-  if (!mode || *mode > CU_STREAM_CAPTURE_MODE_RELAXED)
+  if (!mode || unsigned(*mode) > CU_STREAM_CAPTURE_MODE_RELAXED)
     return call.done(CUDA_ERROR_INVALID_VALUE);
   std::swap(*mode, threadCaptureMode());
   return call.done(CUDA_SUCCESS);

@@ -12,6 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// Callers may have numbers that are not listed here, which C++ allows only
+/// where the type is known.
+#ifdef __cplusplus
+#define CU_ENUM_TYPE : int
+#else
+#define CU_ENUM_TYPE
+#endif
+
 typedef int CUdevice;
 typedef uint64_t CUdeviceptr;
 typedef struct CUctx_st *CUcontext;
@@ -76,13 +84,13 @@ typedef struct CUuuid_st {
   X(CUDA_ERROR_INVALID_CLUSTER_SIZE, 912)                                      \
   X(CUDA_ERROR_UNKNOWN, 999)
 
-typedef enum CUresult {
+typedef enum CUresult CU_ENUM_TYPE {
 #define CUDA_RESULT_ENUMERATOR(name, number) name = number,
   CUDA_RESULTS(CUDA_RESULT_ENUMERATOR)
 #undef CUDA_RESULT_ENUMERATOR
 } CUresult;
 
-typedef enum CUdevice_attribute {
+typedef enum CUdevice_attribute CU_ENUM_TYPE {
   CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK = 1,
   CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X = 2,
   CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y = 3,
@@ -114,7 +122,7 @@ typedef enum CUdevice_attribute {
   CU_DEVICE_ATTRIBUTE_TENSOR_MAP_ACCESS_SUPPORTED = 127,
 } CUdevice_attribute;
 
-typedef enum CUfunction_attribute {
+typedef enum CUfunction_attribute CU_ENUM_TYPE {
   CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK = 0,
   CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES = 1,
   CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES = 2,
@@ -131,12 +139,12 @@ typedef enum CUfunction_attribute {
   CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED = 14,
 } CUfunction_attribute;
 
-typedef enum CUjit_option {
+typedef enum CUjit_option CU_ENUM_TYPE {
   CU_JIT_ERROR_LOG_BUFFER = 5,
   CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES = 6,
 } CUjit_option;
 
-typedef enum CUlibraryOption {
+typedef enum CUlibraryOption CU_ENUM_TYPE {
   CU_LIBRARY_BINARY_IS_PRESERVED = 1
 } CUlibraryOption;
 
@@ -153,7 +161,7 @@ enum {
 // Launches
 //===----------------------------------------------------------------------===//
 
-typedef enum CUlaunchAttributeID {
+typedef enum CUlaunchAttributeID CU_ENUM_TYPE {
   CU_LAUNCH_ATTRIBUTE_IGNORE = 0,
   CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION = 4,
   CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6,
@@ -190,13 +198,13 @@ typedef void (*CUhostFn)(void *userData);
 // Graphs
 //===----------------------------------------------------------------------===//
 
-typedef enum CUstreamCaptureMode {
+typedef enum CUstreamCaptureMode CU_ENUM_TYPE {
   CU_STREAM_CAPTURE_MODE_GLOBAL = 0,
   CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1,
   CU_STREAM_CAPTURE_MODE_RELAXED = 2,
 } CUstreamCaptureMode;
 
-typedef enum CUstreamCaptureStatus {
+typedef enum CUstreamCaptureStatus CU_ENUM_TYPE {
   CU_STREAM_CAPTURE_STATUS_NONE = 0,
   CU_STREAM_CAPTURE_STATUS_ACTIVE = 1,
   CU_STREAM_CAPTURE_STATUS_INVALIDATED = 2,
@@ -206,7 +214,7 @@ typedef struct CUgraphEdgeData {
   unsigned char from_port, to_port, type, reserved[5];
 } CUgraphEdgeData;
 
-typedef enum CUgraphInstantiateResult {
+typedef enum CUgraphInstantiateResult CU_ENUM_TYPE {
   CUDA_GRAPH_INSTANTIATE_SUCCESS = 0,
   CUDA_GRAPH_INSTANTIATE_ERROR = 1,
 } CUgraphInstantiateResult;
@@ -218,7 +226,7 @@ typedef struct CUDA_GRAPH_INSTANTIATE_PARAMS {
   CUgraphInstantiateResult result_out;
 } CUDA_GRAPH_INSTANTIATE_PARAMS;
 
-typedef enum CUgraphExecUpdateResult {
+typedef enum CUgraphExecUpdateResult CU_ENUM_TYPE {
   CU_GRAPH_EXEC_UPDATE_SUCCESS = 0,
   CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED = 2,
   CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED = 3,
@@ -245,7 +253,7 @@ typedef struct CUDA_KERNEL_NODE_PARAMS {
 // Memory pools
 //===----------------------------------------------------------------------===//
 
-typedef enum CUmemPool_attribute {
+typedef enum CUmemPool_attribute CU_ENUM_TYPE {
   CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES = 1,
   CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC = 2,
   CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES = 3,
@@ -256,15 +264,15 @@ typedef enum CUmemPool_attribute {
   CU_MEMPOOL_ATTR_USED_MEM_HIGH = 8,
 } CUmemPool_attribute;
 
-typedef enum CUmemAllocationType {
+typedef enum CUmemAllocationType CU_ENUM_TYPE {
   CU_MEM_ALLOCATION_TYPE_PINNED = 1
 } CUmemAllocationType;
 
-typedef enum CUmemAllocationHandleType {
+typedef enum CUmemAllocationHandleType CU_ENUM_TYPE {
   CU_MEM_HANDLE_TYPE_NONE = 0
 } CUmemAllocationHandleType;
 
-typedef enum CUmemLocationType {
+typedef enum CUmemLocationType CU_ENUM_TYPE {
   CU_MEM_LOCATION_TYPE_DEVICE = 1
 } CUmemLocationType;
 
@@ -297,7 +305,7 @@ typedef struct CUtensorMap {
 } CUtensorMap;
 #endif
 
-typedef enum CUtensorMapDataType {
+typedef enum CUtensorMapDataType CU_ENUM_TYPE {
   CU_TENSOR_MAP_DATA_TYPE_UINT8 = 0,
   CU_TENSOR_MAP_DATA_TYPE_UINT16 = 1,
   CU_TENSOR_MAP_DATA_TYPE_UINT32 = 2,
@@ -310,27 +318,27 @@ typedef enum CUtensorMapDataType {
   CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 = 9,
 } CUtensorMapDataType;
 
-typedef enum CUtensorMapInterleave {
+typedef enum CUtensorMapInterleave CU_ENUM_TYPE {
   CU_TENSOR_MAP_INTERLEAVE_NONE = 0
 } CUtensorMapInterleave;
 
-typedef enum CUtensorMapSwizzle {
+typedef enum CUtensorMapSwizzle CU_ENUM_TYPE {
   CU_TENSOR_MAP_SWIZZLE_NONE = 0,
   CU_TENSOR_MAP_SWIZZLE_32B = 1,
   CU_TENSOR_MAP_SWIZZLE_64B = 2,
   CU_TENSOR_MAP_SWIZZLE_128B = 3,
 } CUtensorMapSwizzle;
 
-typedef enum CUtensorMapL2promotion {
+typedef enum CUtensorMapL2promotion CU_ENUM_TYPE {
   CU_TENSOR_MAP_L2_PROMOTION_NONE = 0,
   CU_TENSOR_MAP_L2_PROMOTION_L2_128B = 2,
 } CUtensorMapL2promotion;
 
-typedef enum CUtensorMapFloatOOBfill {
+typedef enum CUtensorMapFloatOOBfill CU_ENUM_TYPE {
   CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0
 } CUtensorMapFloatOOBfill;
 
-typedef enum CUdriverProcAddressQueryResult {
+typedef enum CUdriverProcAddressQueryResult CU_ENUM_TYPE {
   CU_GET_PROC_ADDRESS_SUCCESS = 0,
   CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND = 1,
 } CUdriverProcAddressQueryResult;
