@@ -226,6 +226,11 @@ bool Verification::report() const {
 static void verify(const VerifyFlags &flags) {
   LoadedModel model(flags.program.empty() ? flags.model : flags.program,
                     flags.compile);
+  // Launches on a GPU are not told of, so nothing would be compared.
+  if (model.program().device)
+    throw Exit{2, "error: WFT6001: kernels on a GPU can't be looked at one by "
+                  "one: verify the program for the CPU, and compare what comes "
+                  "out with `weft run --inputs`"};
   Verification verification(flags, model);
   verification.run();
   if (!verification.report())
