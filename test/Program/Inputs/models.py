@@ -155,6 +155,21 @@ def control():
                 [value("y", ["N", 6]), value("sums", ["L", 6])], weights)
 
 
+def perceptron():
+    """Needs no functions of a mathematical library."""
+    nodes = [
+        node("hidden", "Gemm", ["x", "w1", "b1"], ["h"]),
+        node("act", "Relu", ["h"], ["r"]),
+        node("scores", "MatMul", ["r", "w2"], ["s"]),
+        node("best", "ReduceMax", ["s", "last"], ["m"], keepdims=1),
+        node("loss", "Sub", ["s", "m"], ["y"]),
+    ]
+    weights = [weight("w1", 20, 33), weight("b1", 33), weight("w2", 33, 10),
+               numpy_helper.from_array(np.array([1], np.int64), "last")]
+    return save("perceptron", nodes, [value("x", ["N", 20])],
+                [value("y", ["N", 10])], weights)
+
+
 def names():
     """Names that are no identifiers, and one that ends a comment."""
     return save("names", [node("add", "Add", ["a.b", "a/b"], ["*/x"])],
@@ -222,6 +237,7 @@ MODELS = {
     "recurrent": (recurrent, lambda batch: {"x": floats(5, batch, 8)}),
     "control": (control, lambda batch: {"x": floats(batch, 5),
                                         "times": np.array(batch, np.int64)}),
+    "perceptron": (perceptron, lambda batch: {"x": floats(batch, 20)}),
     "memory": (memory,
                lambda batch: {"x": floats(batch, 64).astype(np.float16)}),
     "names": (names, lambda batch: {"a.b": floats(2), "a/b": floats(2)}),
