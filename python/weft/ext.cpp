@@ -51,10 +51,12 @@ void check(weft_outcome outcome, char *message) {
 class Source {
 public:
   Source(nb::object model, OptionalText mcpu, OptionalText dims,
-         OptionalText dumpStages, OptionalText training, OptionalText batch)
+         OptionalText dumpStages, OptionalText training, OptionalText batch,
+         OptionalText target, OptionalText cudaArch)
       : mcpu(std::move(mcpu)), dims(std::move(dims)),
         dumpStages(std::move(dumpStages)), training(std::move(training)),
-        batch(std::move(batch)) {
+        batch(std::move(batch)), target(std::move(target)),
+        cudaArch(std::move(cudaArch)) {
     if (nb::isinstance<nb::bytes>(model))
       bytes = nb::cast<nb::bytes>(model);
     else
@@ -113,6 +115,8 @@ private:
     weft_compile_options options;
     weft_compile_options_init(&options);
     options.mcpu = orNull(mcpu);
+    options.target = orNull(target);
+    options.cuda_arch = orNull(cudaArch);
     options.dims = orNull(dims);
     options.dump_stages = orNull(dumpStages);
     options.training = orNull(training);
@@ -126,7 +130,7 @@ private:
 
   nb::bytes bytes = nb::steal<nb::bytes>(nb::handle());
   std::string path;
-  OptionalText mcpu, dims, dumpStages, training, batch;
+  OptionalText mcpu, dims, dumpStages, training, batch, target, cudaArch;
 };
 
 /// Tensors in the memory of others.
@@ -433,10 +437,12 @@ NB_MODULE(_weft, m) {
       error.ptr());
   nb::class_<Source>(m, "Source")
       .def(nb::init<nb::object, OptionalText, OptionalText, OptionalText,
-                    OptionalText, OptionalText>(),
+                    OptionalText, OptionalText, OptionalText, OptionalText>(),
            nb::arg("model"), nb::arg("mcpu").none(), nb::arg("dims").none(),
            nb::arg("dump_stages").none(), nb::arg("training").none(),
-           nb::arg("batch").none() = nb::none())
+           nb::arg("batch").none() = nb::none(),
+           nb::arg("target").none() = nb::none(),
+           nb::arg("cuda_arch").none() = nb::none())
       .def("save", &Source::save);
   nb::class_<Program>(m, "Program")
       .def_static("compile", &Program::compile, nb::rv_policy::take_ownership)

@@ -168,7 +168,9 @@ class Function:
 def compile(
     model: Any,
     *,
+    target: str = "cpu",
     mcpu: str | None = None,
+    cuda_arch: str | None = None,
     dims: Mapping[str, tuple[int, int]] | None = None,
     batch_dim: str | None = None,
     threads: int = 0,
@@ -178,7 +180,9 @@ def compile(
     """Compiles a model into this process.
 
     model: a path, the bytes of a model, or an onnx.ModelProto.
+    target: what kernels run on, "cpu" or "cuda".
     mcpu: the processor, as LLVM calls it; this machine's if None.
+    cuda_arch: the oldest GPU to run on; "sm_80" if None.
     dims: limits of symbolic sizes, as {"N": (1, 64)}.
     batch_dim: a name for the first dimension of all inputs, which then takes any
         size, in a model that was exported for one.
@@ -193,7 +197,9 @@ def compile(
     if dims:
         limits = ",".join(f"{n}={low}:{high}" for n, (low, high) in dims.items())
     dump = os.fspath(dump_stages) if dump_stages is not None else None
-    source = _weft.Source(model, mcpu, limits, dump, None, batch_dim)
+    source = _weft.Source(
+        model, mcpu, limits, dump, None, batch_dim, target, cuda_arch
+    )
     try:
         return Function(_weft.Program.compile(source, threads, profile), source)
     except _weft.Failure as failure:
