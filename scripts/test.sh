@@ -130,5 +130,11 @@ PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/sui
 grep -aE '^FAIL|cases in' $build/suite.log | head -60 || true
 count_log $build/suite.log
 
+echo "test: ONNX's backend suite on an emulated GPU"
+WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 PYTHONPATH=$build/python \
+  build/venv/bin/python test/Backend/suite.py --target cuda >$build/suite.cuda.log 2>&1 || true
+grep -aE '^FAIL|cases in' $build/suite.cuda.log | head -60 || true
+count_log $build/suite.cuda.log
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
