@@ -147,6 +147,14 @@ weft_outcome weft_inspect_trainable(const char *path, const char *settings,
 weft_outcome weft_inspect_training(const char *path, const char *settings,
                                    char **json, char **message);
 
+/// Writes the model in file `path` to `output`, as binary ONNX of the newest
+/// operator set, with training info: the training step that weft_compile_file()
+/// makes with these settings, in ONNX's own terms, and `rate` as its learning
+/// rate where nobody says otherwise.
+weft_outcome weft_export_training(const char *path, const char *settings,
+                                  double rate, const char *output,
+                                  char **message);
+
 /// The settings of training steps, one line each: name, values, meaning. To be
 /// freed with weft_message_free().
 char *weft_describe_training(void);

@@ -5,6 +5,7 @@
 #include "weft/Dialect/ONNX/IR/Node.h"
 #include "weft/Import/Import.h"
 #include "weft/Training/Algorithm.h"
+#include "weft/Training/ExportAlgorithm.h"
 #include "weft/Training/Parameters.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
@@ -69,7 +70,7 @@ static llvm::json::Array describeUpdates(func::FuncOp main) {
   return updates;
 }
 
-static llvm::json::Object describeAlgorithm(func::FuncOp main,
+static llvm::json::Object describeIteration(func::FuncOp main,
                                             const TrainingOptions &options) {
   llvm::json::Object result;
   result["updates"] = describeUpdates(main);
@@ -113,7 +114,7 @@ FailureOr<llvm::json::Value> weft::describeOwnTraining(CompileSession &session,
   if (!initial)
     return failure();
   llvm::json::Object result =
-      describeAlgorithm(training->lookupSymbol<func::FuncOp>("main"), *options);
+      describeIteration(training->lookupSymbol<func::FuncOp>("main"), *options);
   result["algorithms"] = count.getInt();
   llvm::json::Array initialized;
   auto main = initial->lookupSymbol<func::FuncOp>("main");
@@ -138,6 +139,31 @@ extern "C" weft_outcome weft_inspect_training(const char *path,
     return session.finish(true, message);
   *json = strdup(llvm::formatv("{0:2}", *training).str().c_str());
   return session.finish(false, message);
+}
+
+extern "C" weft_outcome weft_export_training(const char *path,
+                                             const char *settings, double rate,
+                                             const char *output,
+                                             char **message) {
+  CompileSession session(nullptr);
+  llvm::Expected<TrainingOptions> options =
+      TrainingOptions::parse(settings ? settings : "");
+  if (!options) {
+    (void)session.fail(Problem::Option, options.takeError());
+    return session.finish(true, message);
+  }
+  session.readFile(path);
+  func::FuncOp main;
+  if (session.module)
+    main = session.module->lookupSymbol<func::FuncOp>("main");
+  if (!main)
+    return session.finish(true, message);
+  FailureOr<TrainingAlgorithm> algorithm =
+      describeAlgorithm(main, *options, rate);
+  return session.finish(
+      failed(algorithm) ||
+          failed(exportTraining(*session.module, *algorithm, output)),
+      message);
 }
 
 extern "C" char *weft_describe_training(void) {

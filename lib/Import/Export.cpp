@@ -27,7 +27,7 @@ static Error writeExternal(ExportedModel &model, StringRef path) {
     offsets.push_back(llvm::alignTo(end, alignment));
     end = offsets.back() + bytes.size();
   }
-  forEachTensor(*model.proto.mutable_graph(), [&](auto &tensor) {
+  auto place = [&](::onnx::TensorProto &tensor) {
     std::optional<uint64_t> ref = getRef(tensor);
     if (!ref)
       return;
@@ -40,7 +40,10 @@ static Error writeExternal(ExportedModel &model, StringRef path) {
     add("location", location);
     add("offset", std::to_string(offsets[*ref]));
     add("length", std::to_string(model.data[*ref].size()));
-  });
+  };
+  forEachTensor(*model.proto.mutable_graph(), place);
+  for (auto &info : *model.proto.mutable_training_info())
+    forEachTensor(*info.mutable_algorithm(), place);
   return llvm::writeToOutput(file, [&](raw_ostream &os) {
     uint64_t position = 0;
     for (auto [offset, bytes] : llvm::zip_equal(offsets, model.data)) {
@@ -93,12 +96,16 @@ static Error writeBinary(ExportedModel &model, StringRef path) {
   });
 }
 
+Error weft::importer::writeModel(ExportedModel &model, StringRef path) {
+  bool isText = path.ends_with(".onnxtxt") || path.ends_with(".txt");
+  return isText ? writeText(model, path) : writeBinary(model, path);
+}
+
 LogicalResult weft::exportONNX(ModuleOp module, StringRef path) {
   FailureOr<ExportedModel> model = exportModule(module);
   if (failed(model))
     return failure();
-  bool isText = path.ends_with(".onnxtxt") || path.ends_with(".txt");
-  Error error = isText ? writeText(*model, path) : writeBinary(*model, path);
+  Error error = writeModel(*model, path);
   if (!error)
     return success();
   return module.emitError("WFT")

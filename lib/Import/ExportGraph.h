@@ -22,6 +22,12 @@ struct ExportedModel {
 /// no counterpart in ONNX.
 llvm::FailureOr<ExportedModel> exportModule(mlir::ModuleOp module);
 
+/// Writes the model as exportONNX() does.
+llvm::Error writeModel(ExportedModel &model, llvm::StringRef path);
+
+/// Reads a graph in ONNX's text syntax.
+llvm::Error parseGraph(const std::string &text, ::onnx::GraphProto &graph);
+
 /// The model in ONNX's text syntax. Fails if it can't express the model.
 llvm::Expected<std::string> printText(const ::onnx::ModelProto &model);
 

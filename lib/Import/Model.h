@@ -9,6 +9,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "weft/Import/Import.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace weft::importer {
 
@@ -102,6 +103,11 @@ void forEachTensor(::onnx::FunctionProto &function,
 /// Parses ONNX's text syntax.
 llvm::LogicalResult parseText(llvm::StringRef text, Model &model,
                               Report &report);
+
+/// Renames what a node uses and makes, also what Gradient nodes name in their
+/// attributes.
+void renameValues(::onnx::NodeProto &node,
+                  const llvm::StringMap<std::string> &names);
 
 /// Makes the graph one iteration of the model's own training: the graph and the
 /// algorithms behind it.

@@ -49,3 +49,16 @@ weft::importer::printText(const ::onnx::ModelProto &model) {
     return llvm::createStringError(getExceptionMessage());
   }
 }
+
+llvm::Error weft::importer::parseGraph(const std::string &text,
+                                       ::onnx::GraphProto &graph) {
+  try {
+    ::onnx::OnnxParser parser(text);
+    auto status = parser.Parse(graph);
+    if (status.IsOK())
+      return llvm::Error::success();
+    return llvm::createStringError(status.ErrorMessage());
+  } catch (...) {
+    return llvm::createStringError(getExceptionMessage());
+  }
+}

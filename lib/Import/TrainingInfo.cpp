@@ -39,9 +39,7 @@ static void rename(std::string &name, const Names &names) {
 
 static void rename(GraphProto &graph, const Names &names);
 
-/// Renames what a node uses and makes, also what Gradient nodes name in their
-/// attributes.
-static void rename(NodeProto &node, const Names &names) {
+void weft::importer::renameValues(NodeProto &node, const Names &names) {
   for (std::string &input : *node.mutable_input())
     rename(input, names);
   for (std::string &output : *node.mutable_output())
@@ -75,7 +73,7 @@ static void rename(GraphProto &graph, const Names &names) {
     for (const std::string &output : node.output())
       hide(output);
   for (NodeProto &node : *graph.mutable_node())
-    rename(node, outer);
+    renameValues(node, outer);
   for (auto &output : *graph.mutable_output())
     rename(*output.mutable_name(), outer);
 }
@@ -127,7 +125,7 @@ static void forEachInitializer(const GraphProto &graph, Visit visit) {
 
 void Combination::addNodes(const GraphProto &from, const Names &names) {
   for (const NodeProto &node : from.node())
-    rename(*graph.add_node() = node, names);
+    renameValues(*graph.add_node() = node, names);
   for (const auto &value : from.value_info())
     rename(*(*graph.add_value_info() = value).mutable_name(), names);
 }
@@ -243,14 +241,16 @@ LogicalResult Combination::add(const TrainingInfoProto &info, unsigned number) {
   return addUpdates(info, names);
 }
 
-/// Finds the learning rate: what optimizer nodes take as such, if all take the
-/// same number, or else what the algorithm calls so. It becomes an input; what
-/// it is otherwise is its default.
+/// Finds the learning rate: what optimizer nodes take as such, if all that take
+/// an input or an initializer take the same, or else what an algorithm calls
+/// so. It becomes an input; what it is otherwise is its default.
 void Combination::findRate() {
-  llvm::StringSet<> rates;
+  llvm::StringSet<> known = initializers, rates;
+  for (const auto &input : graph.input())
+    known.insert(input.name());
   for (const NodeProto &node : graph.node())
     if (node.domain() == kDomain && node.op_type() != "Gradient" &&
-        node.input_size() != 0)
+        node.input_size() != 0 && known.contains(node.input(0)))
       rates.insert(node.input(0));
   for (const TrainingInfoProto &info : model.proto.training_info())
     for (const auto &input : info.algorithm().input())
@@ -359,7 +359,7 @@ static LogicalResult addInitialization(Model &model,
     model.updates.push_back({binding.key(), value, false});
   }
   for (const NodeProto &node : from.node())
-    rename(*graph.add_node() = node, names);
+    renameValues(*graph.add_node() = node, names);
   for (const TensorProto &tensor : from.initializer())
     rename(*(*graph.add_initializer() = tensor).mutable_name(), names);
   for (const auto &value : from.value_info())

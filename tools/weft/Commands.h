@@ -26,6 +26,17 @@ struct CompileFlags {
   weft_compile_options get() const;
 };
 
+/// Flags about a training step.
+struct StepFlags {
+  std::string loss, optimizer, train, freeze, bn, classWeights, precision;
+  std::vector<std::string> settings; ///< as weft_describe_training() lists them
+
+  void add(CLI::App &app);
+  /// The settings in one text. With `hasAlgorithm` they are of the training
+  /// that the model brings along, else loss and optimizer have defaults.
+  std::string getSettings(bool hasAlgorithm = false) const;
+};
+
 /// What a command throws to end with an exit code after a message.
 struct Exit {
   int code;
@@ -140,6 +151,7 @@ void createFolder(const std::string &path);
 void addCompile(CLI::App &app);
 void addCheck(CLI::App &app);
 void addDoctor(CLI::App &app);
+void addExportTrain(CLI::App &app);
 void addInspect(CLI::App &app);
 void addRun(CLI::App &app);
 void addBench(CLI::App &app);

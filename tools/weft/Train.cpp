@@ -19,9 +19,7 @@ struct TrainFlags {
   CompileFlags compile;
   DataFlags data;
   std::string model, output;
-  // Settings of the step, as weft_describe_training() lists them.
-  std::string loss, optimizer, train, freeze, bn, classWeights, precision;
-  std::vector<std::string> settings;
+  StepFlags step;
   // The loop.
   std::optional<double> rate;
   double factor = 0.1, last = 0;
@@ -43,24 +41,9 @@ struct TrainFlags {
 } // namespace
 
 std::string TrainFlags::getSettings() const {
-  std::string text;
-  auto add = [&](const char *name, const std::string &value) {
-    if (!value.empty())
-      text += (text.empty() ? "" : " ") + std::string(name) + "=" + value;
-  };
-  add("algorithm", hasAlgorithm ? "true" : "");
-  bool isDefault = !hasAlgorithm;
-  add("loss", isDefault && loss.empty() ? "cross-entropy" : loss);
-  add("optimizer", isDefault && optimizer.empty() ? "sgd" : optimizer);
-  add("train", train);
-  add("freeze", freeze);
-  add("bn", bn);
-  add("class-weights", classWeights);
-  add("precision", precision);
+  std::string text = step.getSettings(hasAlgorithm);
   if (accumulate > 1)
-    add("accumulate", std::to_string(accumulate));
-  for (const std::string &setting : settings)
-    text += " " + setting;
+    text += " accumulate=" + std::to_string(accumulate);
   return text;
 }
 
@@ -109,11 +92,12 @@ compile(const TrainFlags &flags, bool evaluate, bool keepBatch = false) {
 /// Takes the training that the model brings along, unless the flags name
 /// another optimizer or loss.
 static void findAlgorithm(TrainFlags &flags) {
-  if (!flags.optimizer.empty() ||
-      !(flags.loss.empty() || flags.loss.starts_with("output:")))
+  if (!flags.step.optimizer.empty() ||
+      !(flags.step.loss.empty() || flags.step.loss.starts_with("output:")))
     return;
   std::string settings =
-      "algorithm=true" + (flags.loss.empty() ? "" : " loss=" + flags.loss);
+      "algorithm=true" +
+      (flags.step.loss.empty() ? "" : " loss=" + flags.step.loss);
   char *json = nullptr, *message = nullptr;
   weft_outcome outcome = weft_inspect_training(
       flags.model.c_str(), settings.c_str(), &json, &message);
@@ -257,26 +241,6 @@ static nlohmann::json describeNumber(double number) {
   return std::isnan(number) ? nlohmann::json() : nlohmann::json(number);
 }
 
-/// The numbers of a file as text for a setting.
-static std::string readNumbers(const std::string &path) {
-  OwnedTensor array = readArray(path, WEFT_F32);
-  const weft_tensor &tensor = array.tensor;
-  if (tensor.rank != 1 ||
-      (tensor.dtype != WEFT_F32 && tensor.dtype != WEFT_F64))
-    throw Exit{1, "error: WFT6004: '" + path + "' is of " + describe(tensor) +
-                      ", wanted f32 or f64 [classes]"};
-  std::string text;
-  for (int64_t i = 0; i < tensor.dims[0]; ++i) {
-    char number[32];
-    snprintf(number, sizeof number, "%s%.17g", i ? "," : "",
-             tensor.dtype == WEFT_F64
-                 ? static_cast<const double *>(tensor.data)[i]
-                 : static_cast<const float *>(tensor.data)[i]);
-    text += number;
-  }
-  return text;
-}
-
 static void runTrain(TrainFlags &flags) {
   if (!flags.output.empty()) {
     std::error_code ignored;
@@ -336,39 +300,10 @@ static void runTrain(TrainFlags &flags) {
 // Flags
 //===----------------------------------------------------------------------===//
 
-static void addStepFlags(CLI::App &app, TrainFlags &flags) {
-  app.add_option("--loss", flags.loss,
-                 "cross-entropy, bce, mse, l1, huber, or output:NAME for an "
-                 "output that is the loss [cross-entropy]");
-  app.add_option("--optimizer", flags.optimizer,
-                 "sgd, momentum, nesterov, adam, adamw, adagrad, rmsprop or "
-                 "lamb [sgd]");
+static void addLoopFlags(CLI::App &app, TrainFlags &flags) {
   app.add_flag("--keep-values", flags.keepsValues,
                "Where the model's own training is run, do not run its "
                "initialization");
-  app.add_option("--class-weights", flags.classWeights,
-                 "What a label of each class counts for cross-entropy: numbers "
-                 "with commas between them, or a .npy file [1 each]");
-  app.add_option("--precision", flags.precision,
-                 "What operands of products are rounded to: f32, bf16 or f16; "
-                 "weights, sums and all else stay f32 [f32]")
-      ->check(CLI::IsMember({"f32", "bf16", "f16"}));
-  app.add_option("--train", flags.train,
-                 "Train also the tensors whose name matches this regular "
-                 "expression");
-  app.add_option("--freeze", flags.freeze,
-                 "Leave the tensors whose name matches as they are");
-  app.add_option("--bn", flags.bn,
-                 "Statistics of batch normalisation: of the batch (train) or "
-                 "the model's (frozen) [frozen]")
-      ->check(CLI::IsMember({"train", "frozen"}));
-  char *settings = weft_describe_training();
-  app.add_option("--set", flags.settings,
-                 std::string("Further settings, NAME=VALUE:\n") + settings);
-  weft_message_free(settings);
-}
-
-static void addLoopFlags(CLI::App &app, TrainFlags &flags) {
   app.add_option("--lr", flags.rate,
                  "Learning rate [0.01, or what the model's own training says]");
   app.add_option("--schedule", flags.schedule,
@@ -429,12 +364,10 @@ void weft::tool::addTrain(CLI::App &app) {
   command->add_option("-o,--output", flags->output,
                       "The trained model [it is not written]");
   flags->data.add(*command);
-  addStepFlags(*command, *flags);
+  flags->step.add(*command);
   addLoopFlags(*command, *flags);
   flags->compile.add(*command);
   command->callback([flags] {
-    if (flags->classWeights.ends_with(".npy"))
-      flags->classWeights = readNumbers(flags->classWeights);
     if (flags->resume && flags->checkpoints.empty())
       throw Exit{2, "error: WFT6001: --resume needs --checkpoint-dir"};
     runTrain(*flags);

@@ -23,6 +23,7 @@ int main(int argc, char **argv) {
   addVerify(app);
   addBench(app);
   addTrain(app);
+  addExportTrain(app);
   addOps(app);
   addDoctor(app);
   // A file that may not grow is an error of its own.
