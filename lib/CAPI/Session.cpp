@@ -155,6 +155,9 @@ static ImportOptions addPart(ImportOptions options, PipelineOptions &pipeline) {
     pipeline.training.reset();
   } else if (training->algorithm) {
     options.part = ModelPart::Training;
+  } else if (!training->evaluate) {
+    options.optimizer = training->function;
+    options.optimizerFile = training->functionFile;
   }
   return options;
 }

@@ -108,6 +108,53 @@ static LogicalResult parseBinary(ArrayRef<char> bytes, StringRef file,
   return success();
 }
 
+/// Reads a model as far as that its tensors are known.
+static LogicalResult readModel(ArrayRef<char> bytes, StringRef file,
+                               const ImportOptions &options, Model &model,
+                               Report &report) {
+  // What protobuf holds and what becomes dense elements is the same.
+  int64_t limit = std::max<int64_t>(options.inlineBytes, 0);
+  LogicalResult parsed =
+      isText(bytes, model.name)
+          ? parseText(StringRef(bytes.data(), bytes.size()), model, report)
+          : parseBinary(bytes, file, limit, model, report);
+  model.numTrainings = model.proto.training_info_size();
+  if (succeeded(parsed) && options.part == ModelPart::Training)
+    parsed = combineTraining(model, report);
+  if (succeeded(parsed) && options.part == ModelPart::Initialization)
+    parsed = takeInitialization(model, report);
+  model.proto.clear_training_info();
+  return success(succeeded(parsed) && succeeded(densify(model, report)) &&
+                 succeeded(resolveTensors(model, limit, report)));
+}
+
+static llvm::Expected<ArrayRef<char>> mapFile(StringRef path) {
+  llvm::sys::fs::file_status status;
+  if (std::error_code error = llvm::sys::fs::status(path, status))
+    return llvm::errorCodeToError(error);
+  return DataStore::get(path, 0, status.getSize());
+}
+
+static std::string getFolder(StringRef path) {
+  StringRef folder = llvm::sys::path::parent_path(path);
+  return folder.empty() ? "." : folder.str();
+}
+
+/// Reads the file that the optimizer is a function of.
+static LogicalResult readOptimizer(const ImportOptions &options, Model &model,
+                                   Report &report) {
+  StringRef path = options.optimizerFile;
+  llvm::Expected<ArrayRef<char>> bytes = mapFile(path);
+  if (!bytes)
+    return report.error(Code::File, "can't read '" + path + "': " +
+                                        llvm::toString(bytes.takeError()));
+  model.name = path.str();
+  model.folder = getFolder(path);
+  ImportOptions plain = options;
+  plain.part = ModelPart::Inference;
+  return readModel(*bytes, path, plain, model, report);
+}
+
 /// Imports the model that lies under `file` in the data store.
 static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
                                        ArrayRef<char> bytes, StringRef file,
@@ -119,30 +166,27 @@ static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
   context
       .loadDialect<func::FuncDialect, weft::onnx::ONNXDialect, WeftDialect>();
   Report report(context, name);
-  Model model;
+  Model model, optimizer;
   model.name = name.str();
   model.folder = folder.str();
-  // What protobuf holds and what becomes dense elements is the same.
-  int64_t limit = std::max<int64_t>(options.inlineBytes, 0);
-  LogicalResult parsed =
-      isText(bytes, name)
-          ? parseText(StringRef(bytes.data(), bytes.size()), model, report)
-          : parseBinary(bytes, file, limit, model, report);
-  model.numTrainings = model.proto.training_info_size();
-  if (succeeded(parsed) && options.part == ModelPart::Training)
-    parsed = combineTraining(model, report);
-  if (succeeded(parsed) && options.part == ModelPart::Initialization)
-    parsed = takeInitialization(model, report);
-  model.proto.clear_training_info();
-  if (failed(parsed) || failed(densify(model, report)) ||
-      failed(resolveTensors(model, limit, report)) ||
-      failed(inlineFunctions(model, report)) ||
+  if (failed(readModel(bytes, file, options, model, report)))
+    return nullptr;
+  if (!options.optimizer.empty() && options.optimizerFile.empty())
+    optimizer = model;
+  else if (!options.optimizer.empty() &&
+           failed(readOptimizer(options, optimizer, report)))
+    return nullptr;
+  if (failed(inlineFunctions(model, report)) ||
       failed(checkModel(model, report)) ||
       failed(convertToNewest(model, report)) ||
       failed(inferShapes(model, report)) || failed(checkTypes(model, report)) ||
       failed(freeBatch(model, options, report)))
     return nullptr;
   OwningOpRef<ModuleOp> module = buildModule(model, context, options, report);
+  if (module && !options.optimizer.empty() &&
+      failed(
+          addOptimizer(optimizer, options.optimizer, *module, options, report)))
+    return nullptr;
   if (!module || failed(verify(*module)))
     return nullptr;
   return module;
@@ -150,20 +194,14 @@ static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
 
 OwningOpRef<ModuleOp> weft::importFile(MLIRContext &context, StringRef path,
                                        const ImportOptions &options) {
-  llvm::sys::fs::file_status status;
-  std::error_code error = llvm::sys::fs::status(path, status);
-  llvm::Expected<ArrayRef<char>> bytes =
-      error ? llvm::errorCodeToError(error)
-            : DataStore::get(path, 0, status.getSize());
+  llvm::Expected<ArrayRef<char>> bytes = mapFile(path);
   if (!bytes) {
     (void)Report(context, path)
         .error(Code::File, "can't read '" + path +
                                "': " + llvm::toString(bytes.takeError()));
     return nullptr;
   }
-  StringRef folder = llvm::sys::path::parent_path(path);
-  return runImport(context, *bytes, path, path, folder.empty() ? "." : folder,
-                   options);
+  return runImport(context, *bytes, path, path, getFolder(path), options);
 }
 
 OwningOpRef<ModuleOp> weft::importBytes(MLIRContext &context,

@@ -146,6 +146,12 @@ llvm::LogicalResult checkTypes(const Model &model, Report &report);
 /// Why inference fails for a node whose outputs have no type; "" if unknown.
 std::string explainInference(const Model &model);
 
+/// Adds to `module` the function `name` of `source`, whose tensors are resolved
+/// and whose functions are not inlined, as an optimizer; see ImportOptions.
+llvm::LogicalResult addOptimizer(const Model &source, llvm::StringRef name,
+                                 mlir::ModuleOp module,
+                                 const ImportOptions &options, Report &report);
+
 mlir::OwningOpRef<mlir::ModuleOp> buildModule(const Model &model,
                                               mlir::MLIRContext &context,
                                               const ImportOptions &options,

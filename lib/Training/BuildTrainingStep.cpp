@@ -1,6 +1,7 @@
 //===- BuildTrainingStep.cpp - Loss, gradients and optimizer --------------===//
 
 #include "Accumulate.h"
+#include "FunctionOptimizer.h"
 #include "Loss.h"
 #include "Numbers.h"
 #include "Optimizer.h"
@@ -62,7 +63,7 @@ private:
   void countBatches();
   void findMeans();
   Term areFinite();
-  void addUpdates();
+  LogicalResult addUpdates();
   void decide();
   void changeScale(Term isOver);
   void seedRandomNumbers();
@@ -384,7 +385,7 @@ Term StepBuilder::areFinite() {
   return result;
 }
 
-void StepBuilder::addUpdates() {
+LogicalResult StepBuilder::addUpdates() {
   Type f32 = b.getF32Type();
   auto countType = RankedTensorType::get({}, b.getI64Type());
   count = addArgument(countType, "weft.step", "state");
@@ -408,16 +409,20 @@ void StepBuilder::addUpdates() {
     StringRef name = getName(main, parameter.getArgNumber());
     b.setLoc(part(parameter.getLoc(), kParameterPart));
     SmallVector<Value> old;
-    for (StringRef state : getOptimizerStates(options))
+    for (StringRef state : optimizer.getStates(gradient.getType()))
       old.push_back(
           addArgument(gradient.getType(), (name + "." + state).str(), "state"));
     Value wide = convert(parameter, gradient.getType());
-    Optimizer::Update next = optimizer.update(wide, gradient, old);
-    states.push_back({parameter, next.parameter});
-    for (auto [state, value] : llvm::zip_equal(old, next.states))
+    FailureOr<Optimizer::Update> next = optimizer.update(wide, gradient, old);
+    if (failed(next))
+      return failure();
+    states.push_back({parameter, next->parameter});
+    for (auto [state, value] : llvm::zip_equal(old, next->states))
       states.push_back({cast<BlockArgument>(state), value});
   }
   b.setLoc(part(main.getLoc(), kLossPart));
+  eraseOptimizers(main->getParentOfType<ModuleOp>());
+  return success();
 }
 
 /// Each batch draws other numbers: the key of a draw is made of the seed, the
@@ -532,7 +537,8 @@ LogicalResult StepBuilder::run() {
   addLossScale();
   if (failed(differentiate(result.losses)))
     return failure();
-  addUpdates();
+  if (failed(addUpdates()))
+    return failure();
   seedRandomNumbers();
   addNumbers();
   decide();

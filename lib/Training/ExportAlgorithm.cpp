@@ -329,5 +329,8 @@ weft::describeAlgorithm(func::FuncOp main, const TrainingOptions &options,
   if (options.algorithm || options.initialize)
     return main.emitError("WFT2304: what is exported is Weft's own training, "
                           "not that of the model");
+  if (options.optimizer == OptimizerKind::Function)
+    return main.emitError("WFT2304: an optimizer that is a function can't be "
+                          "written as training info");
   return AlgorithmWriter(main, options, rate).run();
 }

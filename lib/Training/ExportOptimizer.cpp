@@ -226,6 +226,8 @@ SmallVector<std::string> OptimizerText::update(const std::string &parameter,
                        ", decay_factor = 0.0, " + norm);
   case OptimizerKind::RMSProp:
     return stepRMSProp(decayed());
+  case OptimizerKind::Function:
+    break;
   }
   llvm_unreachable("all optimizers are known");
 }

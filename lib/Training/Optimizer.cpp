@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Optimizer.h"
+#include "FunctionOptimizer.h"
 #include "Numbers.h"
 #include "weft/Dialect/Weft/IR/Terms.h"
 
@@ -35,8 +36,14 @@ weft::getOptimizerStates(const TrainingOptions &options) {
     if (options.momentum == 0)
       return {"squares"};
     return {"squares", "momentum"};
+  case OptimizerKind::Function:
+    break;
   }
   llvm_unreachable("all optimizers are known");
+}
+
+static ModuleOp getModule(OpBuilder &b) {
+  return b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
 }
 
 //===----------------------------------------------------------------------===//
@@ -170,8 +177,16 @@ static Result stepRMSProp(const Step &s) {
   return {s.x - s.rate * speed, {squares, speed}};
 }
 
-Optimizer::Update Optimizer::update(Value parameter, Value gradient,
-                                    ValueRange states) {
+SmallVector<llvm::StringRef> Optimizer::getStates(Type gradient) const {
+  if (options.optimizer != OptimizerKind::Function)
+    return getOptimizerStates(options);
+  func::FuncOp function = findOptimizer(getModule(b), gradient);
+  return function ? getFunctionStates(function)
+                  : SmallVector<llvm::StringRef>();
+}
+
+FailureOr<Optimizer::Update> Optimizer::update(Value parameter, Value gradient,
+                                               ValueRange states) {
   Term x{&b, parameter}, g{&b, gradient};
   bool isDecoupled = options.optimizer == OptimizerKind::AdamW ||
                      options.optimizer == OptimizerKind::LAMB;
@@ -180,6 +195,19 @@ Optimizer::Update Optimizer::update(Value parameter, Value gradient,
   Step step{x, g, spread(rate, x), {}, options};
   for (Value state : states)
     step.states.push_back({&b, state});
+  if (options.optimizer == OptimizerKind::Function) {
+    func::FuncOp function = findOptimizer(getModule(b), gradient.getType());
+    if (!function)
+      return emitError(b.getLoc(), "WFT2308: there is no function '")
+             << options.function << "' for gradients of " << gradient.getType();
+    SmallVector<Value> inputs = {rate, count, parameter, g.value};
+    llvm::append_range(inputs, states);
+    auto values = callOptimizer(b, function, inputs);
+    if (failed(values))
+      return failure();
+    return Update{values->front(),
+                  SmallVector<Value>(llvm::drop_begin(*values))};
+  }
   auto next = [&]() -> Result {
     switch (options.optimizer) {
     case OptimizerKind::SGD:
@@ -195,6 +223,8 @@ Optimizer::Update Optimizer::update(Value parameter, Value gradient,
       return stepAdagrad(step);
     case OptimizerKind::RMSProp:
       return stepRMSProp(step);
+    case OptimizerKind::Function:
+      break;
     }
     llvm_unreachable("all optimizers are known");
   }();

@@ -10,7 +10,7 @@ namespace weft {
 
 /// What an optimizer remembers of each parameter, by the part of its name that
 /// follows the parameter's, such as "momentum". Each is a tensor like the
-/// parameter that starts as zeros.
+/// parameter that starts as zeros. Not of an optimizer that is a function.
 llvm::SmallVector<llvm::StringRef>
 getOptimizerStates(const TrainingOptions &options);
 
@@ -22,6 +22,9 @@ public:
   Optimizer(mlir::ImplicitLocOpBuilder &b, const TrainingOptions &options,
             mlir::Value rate, mlir::Value count);
 
+  /// What is remembered of a parameter whose gradient has this type.
+  llvm::SmallVector<llvm::StringRef> getStates(mlir::Type gradient) const;
+
   /// Changes `gradients` where clipping asks for it.
   void clip(llvm::MutableArrayRef<mlir::Value> gradients);
 
@@ -30,8 +33,9 @@ public:
     mlir::Value parameter;
     llvm::SmallVector<mlir::Value> states;
   };
-  Update update(mlir::Value parameter, mlir::Value gradient,
-                mlir::ValueRange states);
+  /// Fails, after an error, where a function gives something else.
+  llvm::FailureOr<Update> update(mlir::Value parameter, mlir::Value gradient,
+                                 mlir::ValueRange states);
 
 private:
   mlir::Value correct(double decay);

@@ -73,6 +73,11 @@ static bool readOptimizer(StringRef value, TrainingOptions &options) {
     options.nesterov = value == "nesterov";
     return true;
   }
+  if (value.consume_front("function:")) {
+    options.optimizer = OptimizerKind::Function;
+    options.function = value.str();
+    return !value.empty();
+  }
   if (value == "adamw")
     options.weightDecay = 0.01;
   return readName<OptimizerKind>(value, options.optimizer,
@@ -137,8 +142,18 @@ static const Setting settings[] = {
        return readNumber(value, o.huberDelta) && o.huberDelta > 0;
      }},
     {"optimizer",
-     "sgd, momentum, nesterov, adam, adamw, adagrad, rmsprop or lamb",
-     "How parameters are moved [sgd]", readOptimizer},
+     "sgd, momentum, nesterov, adam, adamw, adagrad, rmsprop, lamb or "
+     "function:DOMAIN.NAME",
+     "How parameters are moved [sgd]; an ONNX function takes rate, step (from "
+     "1), parameter, gradient and states, which start as zeros, and gives the "
+     "new parameter and states",
+     readOptimizer},
+    {"optimizer-file", "a path without spaces",
+     "The ONNX file that has the optimizer's function [the model]",
+     [](StringRef value, Options &o) {
+       o.functionFile = value.str();
+       return !value.empty();
+     }},
     {"momentum", "a number in [0, 1)", "Of sgd and rmsprop [0]",
      [](StringRef value, Options &o) {
        return readNumber(value, o.momentum, 0, 1);
@@ -268,6 +283,9 @@ llvm::Expected<TrainingOptions> TrainingOptions::parse(StringRef text) {
                      options.optimizer == OptimizerKind::RMSProp;
   if (options.momentum > 0 && !hasMomentum)
     return makeError("'momentum' is of sgd and rmsprop only");
+  if (!options.functionFile.empty() &&
+      options.optimizer != OptimizerKind::Function)
+    return makeError("'optimizer-file' needs optimizer=function:DOMAIN.NAME");
   if (options.nesterov &&
       (options.optimizer != OptimizerKind::SGD || options.momentum == 0))
     return makeError("'nesterov' needs sgd with a momentum above 0");

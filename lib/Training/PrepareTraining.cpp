@@ -1,5 +1,6 @@
 //===- PrepareTraining.cpp - From a model for inference to one to train ---===//
 
+#include "FunctionOptimizer.h"
 #include "Ports.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -137,6 +138,8 @@ LogicalResult Preparation::run() {
     return main.emitError(
         "WFT2303: the model has no weight to train; 'weft inspect --trainable' "
         "tells why not, and train=REGEX names some");
+  if (options.optimizer == OptimizerKind::Function && !options.evaluate)
+    specializeOptimizers(main);
   for (Operation &op : llvm::make_early_inc_range(main.getBody().front())) {
     if (!isa_and_nonnull<onnx::ONNXDialect>(op.getDialect()) ||
         !Node(&op).getDomain().empty())

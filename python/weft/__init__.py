@@ -15,9 +15,9 @@ are numpy arrays that own the memory which the program wrote to.
 
 from weft.arrays import dlpack
 from weft.function import Error, Function, Port, UnsupportedError, compile, load
-from weft.train import LAMB, SGD, Adagrad, Adam, AdamW, RMSProp, Trainer
+from weft.train import LAMB, SGD, Adagrad, Adam, AdamW, FunctionOptimizer, RMSProp, Trainer
 
 __all__ = [
-    "Adagrad", "Adam", "AdamW", "Error", "Function", "LAMB", "Port", "RMSProp", "SGD",
+    "Adagrad", "Adam", "AdamW", "Error", "Function", "FunctionOptimizer", "LAMB", "Port", "RMSProp", "SGD",
     "Trainer", "UnsupportedError", "compile", "dlpack", "load",
 ]  # fmt: skip

@@ -79,6 +79,22 @@ class RMSProp:
     name = "rmsprop"
 
 
+@dataclasses.dataclass(frozen=True)
+class FunctionOptimizer:
+    """An ONNX function of the model, or of a file (its path has no spaces), that
+    makes of rate, step, parameter, gradient and states the new parameter and
+    states."""
+
+    function: str  # DOMAIN.NAME
+    rate: float = 0.01
+    file: str | None = None
+
+    @property
+    def name(self) -> str:
+        place = f" optimizer-file={self.file}" if self.file else ""
+        return f"function:{self.function}{place}"
+
+
 def _settings(optimizer: Any, loss: str | None, others: Mapping[str, Any]) -> str:
     """The text that the compiler reads (`weft compile --help`)."""
     if optimizer is None:
@@ -88,7 +104,8 @@ def _settings(optimizer: Any, loss: str | None, others: Mapping[str, Any]) -> st
     else:
         words = [f"loss={loss or 'cross-entropy'}", f"optimizer={optimizer.name}"]
         numbers = {f.name: getattr(optimizer, f.name) for f in dataclasses.fields(optimizer)}
-        numbers.pop("rate")
+        for key in ("rate", "function", "file"):
+            numbers.pop(key, None)
     for key, value in {**numbers, **others}.items():
         if isinstance(value, bool):
             value = str(value).lower()

@@ -51,9 +51,11 @@ void StepFlags::add(CLI::App &app) {
   app.add_option("--loss", loss,
                  "cross-entropy, bce, mse, l1, huber, or output:NAME for an "
                  "output that is the loss [cross-entropy]");
-  app.add_option("--optimizer", optimizer,
-                 "sgd, momentum, nesterov, adam, adamw, adagrad, rmsprop or "
-                 "lamb [sgd]");
+  app.add_option(
+      "--optimizer", optimizer,
+      "sgd, momentum, nesterov, adam, adamw, adagrad, rmsprop, lamb, "
+      "or function:DOMAIN.NAME for an ONNX function of the model or "
+      "of --set optimizer-file=PATH [sgd]");
   app.add_option("--class-weights", classWeights,
                  "What a label of each class counts for cross-entropy: numbers "
                  "with commas between them, or a .npy file [1 each]");

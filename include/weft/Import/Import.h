@@ -43,6 +43,10 @@ struct ImportOptions {
   /// Where that can't be, warns and leaves the model as it is; else that is an
   /// error.
   bool keepFixedBatch = false;
+  /// "DOMAIN.NAME" of a function that is an optimizer, of the model or of
+  /// another file. It becomes `@optimizer.f32` and `@optimizer.f64`, with the
+  /// attribute `weft.optimizer`, whose parameters are tensors without a rank.
+  std::string optimizer, optimizerFile;
 };
 
 /// Registers the `onnx` dialect with the ops of ONNX's schema registry, and the

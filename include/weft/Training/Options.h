@@ -29,6 +29,7 @@ enum class OptimizerKind {
   Adagrad,
   RMSProp,
   LAMB,
+  Function, ///< an ONNX function
 };
 
 /// The largest factor of losses, far from the largest of f32.
@@ -62,6 +63,9 @@ struct TrainingOptions {
   double huberDelta = 1;
 
   OptimizerKind optimizer = OptimizerKind::SGD;
+  /// "DOMAIN.NAME" of the optimizer that is a function, and the file that has
+  /// it; "": the model's.
+  std::string function, functionFile;
   double momentum = 0;
   bool nesterov = false;
   double beta1 = 0.9, beta2 = 0.999;
