@@ -326,11 +326,17 @@ FailureOr<TrainingAlgorithm> AlgorithmWriter::run() {
 FailureOr<TrainingAlgorithm>
 weft::describeAlgorithm(func::FuncOp main, const TrainingOptions &options,
                         double rate) {
-  if (options.algorithm || options.initialize)
-    return main.emitError("WFT2304: what is exported is Weft's own training, "
-                          "not that of the model");
+  auto refuse = [&](const Twine &what) {
+    return main.emitError("WFT2304: ")
+           << what << " can't be written as training info";
+  };
+  if (options.algorithm || options.initialize || options.evaluate)
+    return refuse("the training that the model brings along");
   if (options.optimizer == OptimizerKind::Function)
-    return main.emitError("WFT2304: an optimizer that is a function can't be "
-                          "written as training info");
+    return refuse("an optimizer that is a function");
+  if (options.accumulate > 1)
+    return refuse("an update of several batches");
+  if (!options.classWeights.empty() && options.labelSmoothing > 0)
+    return refuse("smoothing of labels that have weights");
   return AlgorithmWriter(main, options, rate).run();
 }

@@ -76,12 +76,11 @@ std::string LossWriter::countsOf() {
 
 /// `-(1 - e) p[label] - e / C * sum(p)`, the mean over the labels that count.
 std::string LossWriter::smoothed(const Name &counts) {
-  Type i64 = IntegerType::get(type.getContext(), 64);
   double part = options.labelSmoothing;
   Name logs = node("LogSoftmax", {scores}, "axis = 1");
   Name picked = node("NegativeLogLikelihoodLoss", {logs, labels},
                      "reduction = \"none\"" + getIgnored());
-  Name axes = node("Unsqueeze", {text.number(1, i64), text.number(0, i64)});
+  Name axes = node("Constant", {}, "value = int64[1] {1}");
   Name sum = node("ReduceSum", {logs, axes}, "keepdims = 0");
   Name losses =
       node("Sub", {node("Mul", {picked, number(1 - part)}),
@@ -108,10 +107,13 @@ std::string LossWriter::accuracy(const Name &counts) {
 
 LossNames LossWriter::crossEntropy() {
   Name counts = countsOf();
-  Name loss = options.labelSmoothing > 0
-                  ? smoothed(counts)
-                  : text.node("SoftmaxCrossEntropyLoss", {scores, labels},
-                              "reduction = \"mean\"" + getIgnored(), "loss");
+  if (options.labelSmoothing > 0)
+    return {smoothed(counts), accuracy(counts)};
+  SmallVector<Name> inputs = {scores, labels};
+  if (!options.classWeights.empty())
+    inputs.push_back(text.numbers(options.classWeights, element));
+  Name loss = text.node("SoftmaxCrossEntropyLoss", inputs,
+                        "reduction = \"mean\"" + getIgnored(), "loss");
   return {loss, accuracy(counts)};
 }
 

@@ -92,6 +92,13 @@ std::string NodeText::number(double value, Type element) {
               "value = " + getElement(element).first.str() + " {" + text + "}");
 }
 
+std::string NodeText::numbers(ArrayRef<double> values, Type element) {
+  auto type = RankedTensorType::get({int64_t(values.size())}, element);
+  return node("Constant", {},
+              "value = " + formatType(type) + " {" +
+                  llvm::join(llvm::map_range(values, format), ", ") + "}");
+}
+
 std::string NodeText::cast(const std::string &value, Type element) {
   return node("Cast", {value},
               "to = " + std::to_string(getElement(element).second));

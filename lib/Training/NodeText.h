@@ -25,6 +25,8 @@ public:
             llvm::StringRef attributes, llvm::ArrayRef<std::string> outputs);
   /// A scalar constant of `element`, f32, f64 or i64.
   std::string number(double value, mlir::Type element);
+  /// A constant of rank one, f32 or f64.
+  std::string numbers(llvm::ArrayRef<double> values, mlir::Type element);
   std::string cast(const std::string &value, mlir::Type element);
   const std::string &str() const { return text; }
 

@@ -95,6 +95,8 @@ LOSSES = [
     ["--set", "label-smoothing=0.1"],
     ["--set", "ignore-index=2"],
     ["--set", "ignore-index=2", "--set", "label-smoothing=0.1"],
+    ["--set", "class-weights=1,0.5,2,1.5,3"],
+    ["--set", "class-weights=1,0.5,2,1.5,3", "--set", "ignore-index=1"],
     ["--set", "clip-norm=0.5", "--set", "clip-value=0.05"],
 ]
 
@@ -191,6 +193,8 @@ def test_what_is_wrong_is_said(tmp_path):
     assert "WFT2305: there is no output 'q'" in fails("-o", out, "--set", "output=q")
     assert "WFT2303" in fails("-o", out, "--freeze", ".")
     assert "'optimizer' is 'newton', wanted" in fails("-o", out, "--optimizer", "newton")
+    text = fails("-o", out, "--set", "accumulate=2")
+    assert "WFT2304: an update of several batches can't be written as training info" in text
     text = fails("-o", tmp_path / "out.onnxtxt")
     assert "ONNX's text syntax has no training info" in text
     assert not list(tmp_path.iterdir())
