@@ -90,6 +90,12 @@ LogicalResult GradientLowering::findTensors() {
   return success();
 }
 
+/// Whether `value`, of the onnx dialect, may depend on another one.
+static bool isComputed(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && op->getName().getStringRef() != "onnx.Constant";
+}
+
 static bool isDifferentiable(Value value) {
   auto type = value ? dyn_cast<RankedTensorType>(value.getType()) : nullptr;
   return type && isa<FloatType>(type.getElementType()) &&
@@ -164,7 +170,7 @@ LogicalResult GradientLowering::run(SmallVectorImpl<Value> &results) {
     if (i < numXs && failed(checkFloats(lower.operand(node, i), names[i])))
       return failure();
     Value variable = lower.lookup(tensors[i]);
-    if (i < numXs || isDifferentiable(variable))
+    if (i < numXs || (isDifferentiable(variable) && isComputed(tensors[i])))
       variables.push_back(variable);
   }
   bool isElsewhere = false;
@@ -196,7 +202,8 @@ void weft::findIndependents(Operation *root, DenseSet<Value> &independents) {
     for (StringRef attr : {"xs", "zs"})
       for (StringRef name : Node(op).getStrings(attr))
         if (Value value = names.lookup(name))
-          independents.insert(value);
+          if (attr == "xs" || isComputed(value))
+            independents.insert(value);
   });
 }
 
