@@ -336,6 +336,8 @@ weft::describeAlgorithm(func::FuncOp main, const TrainingOptions &options,
     return refuse("an optimizer that is a function");
   if (options.accumulate > 1)
     return refuse("an update of several batches");
+  if (options.precision != Precision::F32)
+    return refuse("another precision than f32");
   if (!options.classWeights.empty() && options.labelSmoothing > 0)
     return refuse("smoothing of labels that have weights");
   return AlgorithmWriter(main, options, rate).run();
