@@ -363,10 +363,16 @@ static void appendMessage(Rope &out, uint64_t number, Rope inner) {
   out.append(std::move(inner));
 }
 
+static bool isSigned(uint64_t dataType) {
+  using ::onnx::TensorProto;
+  return dataType == TensorProto::INT8 || dataType == TensorProto::INT16 ||
+         dataType == TensorProto::INT32;
+}
+
 /// Appends one field of a tensor's data with new elements, as many as it has.
 Error ModelCopy::fillField(const Field &field, uint64_t dataType, Cursor &data,
                            Rope &out) {
-  if (field.number != TensorInt32Data) {
+  if (field.number != TensorInt32Data && field.number != TensorInt64Data) {
     // As they lie in memory, packed or each with a tag.
     auto part = data.take(field.payload.size());
     if (!part)
@@ -388,6 +394,9 @@ Error ModelCopy::fillField(const Field &field, uint64_t dataType, Cursor &data,
   for (; !part->empty(); *part = part->drop_front(width)) {
     uint64_t number = 0;
     memcpy(&number, part->data(), width);
+    // protobuf wants negative integers in 64 bits.
+    if (isSigned(dataType) && width < 8)
+      number = llvm::SignExtend64(number, 8 * width);
     writeVarint(numbers, number);
   }
   std::string whole;
@@ -423,7 +432,8 @@ Error ModelCopy::copyTensor(ArrayRef<char> in, const Place &place, Rope &out) {
     Field field = cantFail(reader.next());
     bool isData =
         field.number == TensorRawData || field.number == TensorFloatData ||
-        field.number == TensorDoubleData || field.number == TensorInt32Data;
+        field.number == TensorDoubleData || field.number == TensorInt32Data ||
+        field.number == TensorInt64Data;
     if (head.isExternal && field.number == TensorExternalData) {
       renameData(field, head, out);
     } else if (tensor && !head.isExternal && isData) {

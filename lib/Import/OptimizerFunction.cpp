@@ -84,6 +84,8 @@ static ModelProto makeCaller(const ModelProto &source,
       type.mutable_shape();
     call.add_input(function.input(i));
   }
+  // The inliner does not look at defaults.
+  *call.mutable_attribute() = function.attribute_proto();
   for (const std::string &name : function.output()) {
     graph.add_output()->set_name("new." + name);
     call.add_output("new." + name);

@@ -31,6 +31,7 @@ enum : uint64_t {
   TensorDataType = 2,
   TensorFloatData = 4,
   TensorInt32Data = 5,
+  TensorInt64Data = 7,
   TensorName = 8,
   TensorRawData = 9,
   TensorDoubleData = 10,

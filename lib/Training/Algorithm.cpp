@@ -225,7 +225,7 @@ BlockArgument AlgorithmBuilder::addArgument(Type type, StringRef name,
   return main.getArgument(number);
 }
 
-/// A single float as a tensor of rank 0, of f32 or, as it is, of f64.
+/// A single float as a tensor of f32 of rank 0.
 FailureOr<Value> AlgorithmBuilder::makeScalar(Value value, StringRef what) {
   auto type = cast<RankedTensorType>(value.getType());
   if (!type.hasStaticShape() || type.getNumElements() != 1)
@@ -236,7 +236,7 @@ FailureOr<Value> AlgorithmBuilder::makeScalar(Value value, StringRef what) {
   if (type.getRank() != 0)
     value = ReshapeOp::create(b, RankedTensorType::get({}, element), value,
                               ValueRange());
-  if (!element.isF32() && !element.isF64())
+  if (!element.isF32())
     value = CastOp::create(b, RankedTensorType::get({}, b.getF32Type()), value,
                            /*saturate=*/false);
   return value;

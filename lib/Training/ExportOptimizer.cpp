@@ -1,9 +1,8 @@
 //===- ExportOptimizer.cpp - Optimizers as nodes --------------------------===//
 //
-// ONNX's own Momentum and Adagrad compute what Weft's do. Its Adam adds epsilon
-// to the root of the squares before their bias is undone, which for gradients
-// of 1e-4 is a difference of a thousandth; so that it is used only without
-// epsilon.
+// ONNX's own Momentum and Adagrad compute what Weft's do. Its Adam does not: it
+// adds epsilon to the root of the squares before their bias is undone, which
+// for gradients of 1e-4 is a difference of a thousandth.
 //
 //===----------------------------------------------------------------------===//
 
@@ -210,11 +209,6 @@ SmallVector<std::string> OptimizerText::update(const std::string &parameter,
                        ", mode = \"" +
                        (options.nesterov ? "nesterov" : "standard") + "\"");
   case OptimizerKind::Adam:
-    if (options.epsilon == 0.0)
-      return useNode(step, rate, count, "Adam",
-                     number("alpha", options.beta1) + ", " +
-                         number("beta", options.beta2) + ", epsilon = 0.0, " +
-                         norm);
     return stepAdam(decayed());
   case OptimizerKind::AdamW:
     return stepAdam(step);

@@ -68,7 +68,6 @@ OPTIMIZERS = {
     "momentum": "Momentum",
     "nesterov weight-decay=0.01": "Momentum",
     "adam": "",
-    "adam epsilon=0": "Adam",
     "adamw": "",
     "adagrad": "Adagrad",
     "rmsprop momentum=0.5": "",
@@ -87,7 +86,8 @@ def spell(settings):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_optimizers(optimizer, tmp_path):
     arrange(tmp_path, "vectors")
-    kinds = compare(tmp_path, PEERS / "mlp.onnx", 0.01, spell(optimizer))
+    rate = 0.001 if "rmsprop" in optimizer else 0.01
+    kinds = compare(tmp_path, PEERS / "mlp.onnx", rate, spell(optimizer))
     assert not OPTIMIZERS[optimizer] or OPTIMIZERS[optimizer] in kinds
 
 

@@ -47,9 +47,9 @@ Adapt (rate, step, x, g, mean, squares) => (y, m, v) {
   d2 = Sub (one, p2)
   c1 = CastLike (d1, x)
   c2 = CastLike (d2, x)
-  m = my.optimizers.Mix <share = 0.9> (mean, g)
+  m = my.optimizers.Mix <share = 0.9, rest = 0.1> (mean, g)
   gg = Mul (g, g)
-  v = my.optimizers.Mix <share = 0.999> (squares, gg)
+  v = my.optimizers.Mix <share = 0.999, rest = 0.001> (squares, gg)
   rv = Sqrt (v)
   r2 = Sqrt (c2)
   q = Div (rv, r2)
@@ -63,12 +63,11 @@ Adapt (rate, step, x, g, mean, squares) => (y, m, v) {
   y = Sub (x, move)
 }""",
     "Mix": """<opset_import: ["" : 18], domain: "my.optimizers">
-Mix <share> (a, b) => (y) {
+Mix <share, rest> (a, b) => (y) {
   s = Constant <value_float: float = @share> ()
   t = CastLike (s, a)
-  o = Constant <value_float = 1.0> ()
-  u = CastLike (o, a)
-  w = Sub (u, t)
+  o = Constant <value_float: float = @rest> ()
+  w = CastLike (o, a)
   x = Mul (t, a)
   z = Mul (w, b)
   y = Add (x, z)
@@ -110,6 +109,11 @@ def widened(model):
         )
     for port in (*model.graph.input, *model.graph.output):
         port.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.t.data_type == onnx.TensorProto.FLOAT:
+                value = numpy_helper.to_array(attribute.t).astype(np.float64)
+                attribute.t.CopyFrom(numpy_helper.from_array(value))
     del model.graph.value_info[:]
     return model
 

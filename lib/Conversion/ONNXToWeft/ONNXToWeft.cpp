@@ -151,16 +151,16 @@ static void lowerFunction(func::FuncOp func, Lowering &lowering) {
 }
 
 /// Names all refused nodes at once.
-static void reportUnsupported(ModuleOp module, Lowering &lowering) {
-  if (lowering.unsupportedNodes.empty())
+static void reportUnsupported(ModuleOp module,
+                              ArrayRef<Lowering::Unsupported> nodes) {
+  if (nodes.empty())
     return;
   module->setAttr(kUnsupportedAttr, UnitAttr::get(module.getContext()));
-  InFlightDiagnostic diag =
-      emitError(module.getLoc())
-      << "WFT2003: " << lowering.unsupportedNodes.size()
-      << (lowering.unsupportedNodes.size() == 1 ? " node" : " nodes")
-      << " can't be compiled";
-  for (const Lowering::Unsupported &node : lowering.unsupportedNodes)
+  InFlightDiagnostic diag = emitError(module.getLoc())
+                            << "WFT2003: " << nodes.size()
+                            << (nodes.size() == 1 ? " node" : " nodes")
+                            << " can't be compiled";
+  for (const Lowering::Unsupported &node : nodes)
     diag.attachNote(node.loc) << "node '" << node.name << "' (" << node.opType
                               << "): " << node.message;
 }
@@ -171,12 +171,19 @@ struct ConvertONNXToWeftPass
   void runOnOperation() override {
     ModuleOp module = getOperation();
     LoweringTable table = createTable();
-    Lowering lowering(table, module);
-    for (auto func : module.getOps<func::FuncOp>())
-      if (!func.isExternal())
-        lowerFunction(func, lowering);
-    reportUnsupported(module, lowering);
-    if (lowering.hasFailed || !lowering.unsupportedNodes.empty())
+    bool hasFailed = false;
+    SmallVector<Lowering::Unsupported> unsupported;
+    for (auto func : module.getOps<func::FuncOp>()) {
+      if (func.isExternal())
+        continue;
+      // What one knows of values means nothing when their ops are gone.
+      Lowering lowering(table, module);
+      lowerFunction(func, lowering);
+      hasFailed |= lowering.hasFailed;
+      llvm::append_range(unsupported, lowering.unsupportedNodes);
+    }
+    reportUnsupported(module, unsupported);
+    if (hasFailed || !unsupported.empty())
       signalPassFailure();
   }
 };
