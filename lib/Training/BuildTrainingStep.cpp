@@ -13,6 +13,7 @@
 #include "weft/Dialect/Weft/IR/Terms.h"
 #include "weft/Training/Algorithm.h"
 #include "weft/Training/Passes.h"
+#include "llvm/Support/Regex.h"
 
 namespace weft {
 #define GEN_PASS_DEF_BUILDTRAININGSTEPPASS
@@ -63,9 +64,11 @@ private:
   void countBatches();
   void findMeans();
   Term areFinite();
+  Value countSteps();
   LogicalResult addUpdates();
   void decide();
   void changeScale(Term isOver);
+  LogicalResult returnGradients(Value losses);
   void seedRandomNumbers();
   Value convert(Value value, Type type);
   void addResultFor(BlockArgument state, Value next);
@@ -385,16 +388,19 @@ Term StepBuilder::areFinite() {
   return result;
 }
 
-LogicalResult StepBuilder::addUpdates() {
-  Type f32 = b.getF32Type();
-  auto countType = RankedTensorType::get({}, b.getI64Type());
-  count = addArgument(countType, "weft.step", "state");
-  Value rate = addArgument(RankedTensorType::get({}, f32), "rate", "rate");
-  HostTensor one(countType);
-  one.setInt(0, 1);
-  Value number = AddOp::create(b, count, ConstantOp::create(b, one.toAttr()));
+/// The number of this step, from one.
+Value StepBuilder::countSteps() {
+  count = addArgument(RankedTensorType::get({}, b.getI64Type()), "weft.step",
+                      "state");
+  Value number = AddOp::create(b, count, makeSplat(b, count, 1));
   states.push_back({count, number});
+  return number;
+}
 
+LogicalResult StepBuilder::addUpdates() {
+  Value number = countSteps();
+  Value rate =
+      addArgument(RankedTensorType::get({}, b.getF32Type()), "rate", "rate");
   findMeans();
   if (scale || options.checkGradients)
     gradientsAreFinite = gradientsAreSound = areFinite().value;
@@ -517,6 +523,43 @@ void StepBuilder::addStateResults() {
   b.setLoc(part(main.getLoc(), kLossPart));
 }
 
+/// Gradients leave the function instead of moving parameters, which stay what
+/// they are.
+LogicalResult StepBuilder::returnGradients(Value losses) {
+  llvm::Regex pattern(options.gradients);
+  SmallVector<Value> xs, grads;
+  for (BlockArgument argument : main.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    if (StringAttr role = getRole(main, number); role && role == "parameter")
+      states.push_back({argument, argument});
+    if (isa<FloatType>(getElementTypeOrSelf(argument.getType())) &&
+        pattern.match(getName(main, number)))
+      xs.push_back(argument);
+  }
+  if (xs.empty())
+    return main.emitError("WFT2303: no input or trained tensor of floats is '")
+           << options.gradients << "'";
+  if (failed(buildGradients(b, losses, makeSplat(b, losses, 1), xs, grads)))
+    return failure();
+  Term total{&b, weight};
+  Value inverse = (total.number(1) / total).value;
+  for (auto [x, grad] : llvm::zip_equal(xs, grads)) {
+    unsigned number = cast<BlockArgument>(x).getArgNumber();
+    auto type = cast<RankedTensorType>(x.getType());
+    if (!type.getElementType().isF64())
+      type = type.clone(b.getF32Type());
+    Term sum{&b, convert(grad ? grad : makeSplat(b, x, 0), type)};
+    NamedAttrList attrs(main.getArgAttrDict(number));
+    attrs.erase(kRoleAttr);
+    attrs.erase(kInitialAttr);
+    attrs.set(kNameAttr, b.getStringAttr(getName(main, number) + ".gradient"));
+    addResult(main, convert((sum * spread(inverse, sum)).value, x.getType()),
+              attrs.getAttrs());
+  }
+  (void)countSteps();
+  return success();
+}
+
 LogicalResult StepBuilder::run() {
   unsigned number = 0;
   FailureOr<Value> output = findOutput(number);
@@ -534,11 +577,16 @@ LogicalResult StepBuilder::run() {
     addNumbers();
     return success();
   }
-  addLossScale();
-  if (failed(differentiate(result.losses)))
-    return failure();
-  if (failed(addUpdates()))
-    return failure();
+  if (!options.gradients.empty()) {
+    if (failed(returnGradients(result.losses)))
+      return failure();
+  } else {
+    addLossScale();
+    if (failed(differentiate(result.losses)))
+      return failure();
+    if (failed(addUpdates()))
+      return failure();
+  }
   seedRandomNumbers();
   addNumbers();
   decide();

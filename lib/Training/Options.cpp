@@ -233,6 +233,12 @@ static const Setting settings[] = {
     {"evaluate", "true or false",
      "Only the loss and the metrics, without training [false]",
      [](StringRef value, Options &o) { return readFlag(value, o.evaluate); }},
+    {"gradients", "a regular expression",
+     "No update, but the gradients of inputs and trained tensors whose names "
+     "match, as outputs NAME.gradient [none]",
+     [](StringRef value, Options &o) {
+       return readPattern(value, o.gradients) && !value.empty();
+     }},
     {"algorithm", "true or false",
      "Train as the model's training info says, without loss and optimizer "
      "[false]",

@@ -134,7 +134,7 @@ LogicalResult Preparation::run() {
     makeArgument(choice.constant, choice.name, "parameter");
     ++numTrained;
   }
-  if (numTrained == 0)
+  if (numTrained == 0 && options.gradients.empty())
     return main.emitError(
         "WFT2303: the model has no weight to train; 'weft inspect --trainable' "
         "tells why not, and train=REGEX names some");

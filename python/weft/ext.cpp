@@ -331,6 +331,42 @@ public:
            (port->initial >= 0 && strcmp(port->name, WEFT_SCALE_NAME) != 0);
   }
 
+  /// Runs the program, of a batch: scalars and other results by name, each with
+  /// its element type, its sizes and its bytes in memory of its own.
+  nb::dict results(const std::vector<Buffer> &batch, int64_t seed) {
+    const weft_program *program = weft_model_program(model);
+    std::vector<weft_tensor> in = getTensors(batch), out;
+    std::vector<int32_t> numbers;
+    for (int32_t i = 0; i < program->num_outputs; ++i)
+      if (program->outputs[i].twin < 0)
+        numbers.push_back(i);
+    out.resize(numbers.size());
+    weft_status status;
+    {
+      nb::gil_scoped_release release;
+      status = weft_step(trainer, in.size(), in.data(), 0, seed, out.size(),
+                         out.data());
+    }
+    check(status);
+    nb::dict result;
+    for (size_t i = 0; i < out.size(); ++i) {
+      nb::list dims;
+      for (int32_t d = 0; d < out[i].rank; ++d)
+        dims.append(out[i].dims[d]);
+      void *data = nullptr;
+      check(weft_session_take_output(weft_trainer_session(trainer), numbers[i],
+                                     &data));
+      nb::capsule owner(data,
+                        [](void *data) noexcept { weft_output_free(data); });
+      size_t size = out[i].bytes;
+      result[program->outputs[numbers[i]].name] =
+          nb::make_tuple(int(out[i].dtype), dims,
+                         nb::cast(nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>(
+                             data, {size}, owner)));
+    }
+    return result;
+  }
+
   /// The states: name, whether it is of the model, element type, sizes, and the
   /// memory itself as bytes, which keeps `self` alive.
   static nb::list states(nb::object self) {
@@ -458,6 +494,7 @@ NB_MODULE(_weft, m) {
       .def("inputs", &Trainer::inputs)
       .def("step", &Trainer::step)
       .def("explain", &Trainer::explain)
+      .def("results", &Trainer::results)
       .def_static("states", &Trainer::states)
       .def("export", &Trainer::exportTo)
       .def("steps", &Trainer::steps)

@@ -10,7 +10,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from weft import _weft
+from weft import _weft, losses
 from weft.arrays import CODES, DTYPES, as_array
 from weft.function import Error, Port, _failure
 
@@ -100,9 +100,9 @@ def _settings(optimizer: Any, loss: str | None, others: Mapping[str, Any]) -> st
     if optimizer is None:
         words, numbers = ["algorithm=true"], {}
         if loss is not None:
-            words.append(f"loss={loss}")
+            words += losses.settings(loss)
     else:
-        words = [f"loss={loss or 'cross-entropy'}", f"optimizer={optimizer.name}"]
+        words = [*losses.settings(loss or "cross-entropy"), f"optimizer={optimizer.name}"]
         numbers = {f.name: getattr(optimizer, f.name) for f in dataclasses.fields(optimizer)}
         for key in ("rate", "function", "file"):
             numbers.pop(key, None)
@@ -119,7 +119,8 @@ class Trainer:
     """A model, compiled as a training step, and its state.
 
     model: the path of an ONNX file.
-    loss: cross-entropy, bce, mse, l1, huber, or output:NAME [cross-entropy].
+    loss: such as ``weft.CrossEntropy(label_smoothing=0.1)``, or the name of one:
+        cross-entropy, bce, mse, l1, huber, or output:NAME [cross-entropy].
     optimizer: None for a model that brings its training along (training info):
     then `rate` is the learning rate, and the loss is known. What the training
     info initializes starts from what the file holds.
@@ -133,7 +134,7 @@ class Trainer:
         self,
         model: str | os.PathLike,
         *,
-        loss: str | None = None,
+        loss: Any = None,
         optimizer: Any = SGD(),
         rate: float | None = None,
         accumulate: int = 1,
@@ -196,16 +197,27 @@ class Trainer:
             )
         return loss
 
+    def _in_order(self, batch: Any) -> Sequence[Any]:
+        """The arrays of a batch in the order of `inputs`."""
+        if not isinstance(batch, Mapping):
+            return batch
+        names = [port.name for port in self.inputs]
+        if set(batch) != set(names):
+            found, wanted = (", ".join(map(repr, one)) for one in (batch, names))
+            raise Error(f"error: a batch has {found}, wanted {wanted}")
+        return [batch[name] for name in names]
+
     def fit(self, batches: Iterable[Any]) -> list[float]:
-        """Makes an update of each `accumulate` batches, tuples of arrays, and one
-        of what is left; the losses. Takes any iterator, such as a torch
-        DataLoader."""
+        """Makes an update of each `accumulate` batches, and one of what is left;
+        the losses. A batch is a tuple or list of arrays, or a mapping by the
+        names of `inputs`. Takes any iterator, such as a torch DataLoader: what has
+        ``__dlpack__`` is read in place."""
         losses = []
         iterator = iter(batches)
         batch = next(iterator, None)
         while batch is not None:
             upcoming = next(iterator, None)
-            loss = self.step(*batch, last=upcoming is None)
+            loss = self.step(*self._in_order(batch), last=upcoming is None)
             if self._accumulate == 1 or self._states["weft.batches"] == 0:
                 losses.append(loss)
             batch = upcoming

@@ -55,6 +55,10 @@ struct TrainingOptions {
   /// No step, but what that training starts from.
   bool initialize = false;
 
+  /// No update: the loss, and its gradients of the model's inputs and trained
+  /// tensors whose names match this regular expression; "": a step.
+  std::string gradients;
+
   LossKind loss = LossKind::CrossEntropy;
   std::string output; ///< what the loss is of; "": the first output of floats
   double labelSmoothing = 0;
