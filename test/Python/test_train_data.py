@@ -7,6 +7,7 @@ import subprocess
 import zlib
 
 import numpy as np
+import onnx
 import pytest
 
 TOOL = os.environ.get("WEFT_TOOL") and os.path.abspath(os.environ["WEFT_TOOL"])
@@ -124,6 +125,14 @@ def test_images(train, tmp_path):
     report, said = train(model, *arguments)
     assert "2 classes, from 0: blue, red" in said
     assert report["validation_accuracy"] == 1
+
+    train(model, *arguments, "-o", "tuned.onnx")
+    properties = {p.key: p.value for p in onnx.load(tmp_path / "tuned.onnx").metadata_props}
+    assert json.loads(properties["weft.train.classes"]) == ["blue", "red"]
+    described = json.loads(properties["weft.train.input"])
+    assert described["std"] == pytest.approx([0.3] * 3)
+    del described["std"]
+    assert described == {"channels": 3, "crop": [4, 4], "shorter_side": 5, "mean": [0.5]}
 
     broken = tmp_path / "images" / "red" / "4.png"
     broken.write_bytes(broken.read_bytes()[:60])

@@ -190,7 +190,8 @@ static void announce(const TrainFlags &flags, train::ProgramStep &step,
 }
 
 /// The model's file with the trained tensors in it.
-static void writeModel(const TrainFlags &flags, train::ProgramStep &step,
+static void writeModel(const TrainFlags &flags, const TrainData &data,
+                       train::ProgramStep &step,
                        const train::LoopResult &result) {
   std::vector<std::string> names;
   std::vector<weft_tensor_update> updates;
@@ -208,21 +209,28 @@ static void writeModel(const TrainFlags &flags, train::ProgramStep &step,
   }
   std::string settings = flags.getSettings();
   std::string count = std::to_string(result.updates);
-  const char *metadata[] = {"weft.train.settings", settings.c_str(),
-                            "weft.train.updates", count.c_str()};
+  auto properties = describeData(flags.data, data);
+  properties.push_back({"weft.train.settings", settings});
+  properties.push_back({"weft.train.updates", count});
+  std::vector<const char *> metadata;
+  for (const auto &[key, value] : properties) {
+    metadata.push_back(key.c_str());
+    metadata.push_back(value.c_str());
+  }
   char *message = nullptr;
   weft_outcome outcome = weft_export_updated(
       flags.model.c_str(), flags.output.c_str(), updates.size(), updates.data(),
-      2, metadata, &message);
+      properties.size(), metadata.data(), &message);
   check(outcome, message);
 }
 
 /// Writes the model; an error says where the state is that would otherwise be
 /// lost.
-static void writeResult(const TrainFlags &flags, train::ProgramStep &step,
+static void writeResult(const TrainFlags &flags, const TrainData &data,
+                        train::ProgramStep &step,
                         const train::LoopResult &result) {
   try {
-    writeModel(flags, step, result);
+    writeModel(flags, data, step, result);
   } catch (const Exit &exit) {
     std::string message = exit.message;
     while (message.ends_with('\n'))
@@ -277,7 +285,7 @@ static void runTrain(TrainFlags &flags) {
   train::LoopResult result =
       unwrap(train::train(*step, data.training(), data.validation(), loop));
   if (!result.stopped && !flags.output.empty())
-    writeResult(flags, *step, result);
+    writeResult(flags, data, *step, result);
   if (!flags.profile.empty())
     check(weft_session_write_trace(weft_trainer_session(step->trainer()),
                                    flags.profile.c_str()));

@@ -1,6 +1,8 @@
 //===- TrainData.cpp - Where the samples of a training come from ----------===//
 
 #include "TrainData.h"
+#include <filesystem>
+#include <nlohmann/json.hpp>
 
 using namespace weft;
 using namespace weft::tool;
@@ -125,4 +127,36 @@ TrainData weft::tool::openTrainData(const DataFlags &flags,
   data.validationLoader =
       unwrap(data::Loader::create(*set, split.validation, options));
   return data;
+}
+
+std::vector<std::pair<std::string, std::string>>
+weft::tool::describeData(const DataFlags &flags, const TrainData &data) {
+  std::vector<std::pair<std::string, std::string>> properties;
+  if (!data.classes().empty())
+    properties.push_back(
+        {"weft.train.classes",
+         nlohmann::json(data.classes())
+             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
+  nlohmann::json input = nlohmann::json::object();
+  std::error_code ignored;
+  if (std::filesystem::is_directory(flags.training.front(), ignored)) {
+    // A decoded image, from 0 to 1.
+    for (const data::Field &field : data.training().dataSet().fields())
+      if (field.dims.size() == 3) {
+        int64_t height = field.dims[1], width = field.dims[2];
+        input["channels"] = field.dims[0];
+        input["crop"] = {height, width};
+        if (flags.form.shorterSide)
+          input["shorter_side"] = flags.form.shorterSide;
+      }
+  }
+  if (!flags.form.transform.mean.empty())
+    input["mean"] = flags.form.transform.mean;
+  if (!flags.form.transform.deviation.empty())
+    input["std"] = flags.form.transform.deviation;
+  if (!flags.form.csv.columns.empty())
+    input["columns"] = flags.form.csv.columns;
+  if (!input.empty())
+    properties.push_back({"weft.train.input", input.dump()});
+  return properties;
 }

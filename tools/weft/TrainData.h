@@ -60,6 +60,11 @@ private:
 /// The size of a batch that the program was made for, or -1 for any.
 int64_t getFixedBatch(const weft_program &program);
 
+/// What a model that is trained with `data` is to be given in use: names of
+/// classes, and what is done to samples but at random, as properties.
+std::vector<std::pair<std::string, std::string>>
+describeData(const DataFlags &flags, const TrainData &data);
+
 /// Opens what `flags` name for what a sample must hold. The batch is that of
 /// the program where it is fixed there.
 TrainData openTrainData(const DataFlags &flags,
