@@ -155,6 +155,18 @@ weft_outcome weft_export_training(const char *path, const char *settings,
                                   double rate, const char *output,
                                   char **message);
 
+/// Tells as JSON what the backward pass of a training step
+/// (`options->training`) needs of the forward pass: "kept", the values that are
+/// in memory until then, each with the "node" that makes it, "type", "bytes"
+/// and, in "read_by", the nodes of each kernel that reads it; "kept_bytes"; and
+/// "recomputed": the "nodes" that a kernel of the backward pass computes again,
+/// with all that it computes, "in". Symbolic sizes are the least of
+/// `options->dims`, else one.
+/// `*json` is to be freed with weft_message_free().
+weft_outcome weft_inspect_backward(const char *path,
+                                   const weft_compile_options *options,
+                                   char **json, char **message);
+
 /// The settings of training steps, one line each: name, values, meaning. To be
 /// freed with weft_message_free().
 char *weft_describe_training(void);

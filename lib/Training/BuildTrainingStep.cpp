@@ -523,8 +523,7 @@ void StepBuilder::addStateResults() {
   b.setLoc(part(main.getLoc(), kLossPart));
 }
 
-/// Gradients leave the function instead of moving parameters, which stay what
-/// they are.
+/// Gradients leave the function; parameters stay what they are.
 LogicalResult StepBuilder::returnGradients(Value losses) {
   llvm::Regex pattern(options.gradients);
   SmallVector<Value> xs, grads;
@@ -549,12 +548,9 @@ LogicalResult StepBuilder::returnGradients(Value losses) {
     if (!type.getElementType().isF64())
       type = type.clone(b.getF32Type());
     Term sum{&b, convert(grad ? grad : makeSplat(b, x, 0), type)};
-    NamedAttrList attrs(main.getArgAttrDict(number));
-    attrs.erase(kRoleAttr);
-    attrs.erase(kInitialAttr);
-    attrs.set(kNameAttr, b.getStringAttr(getName(main, number) + ".gradient"));
+    auto name = b.getStringAttr(getName(main, number) + ".gradient");
     addResult(main, convert((sum * spread(inverse, sum)).value, x.getType()),
-              attrs.getAttrs());
+              {b.getNamedAttr(kNameAttr, name)});
   }
   (void)countSteps();
   return success();
@@ -582,9 +578,7 @@ LogicalResult StepBuilder::run() {
       return failure();
   } else {
     addLossScale();
-    if (failed(differentiate(result.losses)))
-      return failure();
-    if (failed(addUpdates()))
+    if (failed(differentiate(result.losses)) || failed(addUpdates()))
       return failure();
   }
   seedRandomNumbers();

@@ -224,6 +224,46 @@ static void printTrainable(const std::string &path,
            choice["reason"].get<std::string>().c_str());
 }
 
+static std::string joinNames(const nlohmann::json &names) {
+  std::string text;
+  for (const auto &name : names)
+    text += (text.empty() ? "" : ", ") + name.get<std::string>();
+  return text.empty() ? "the loss" : text;
+}
+
+/// What is kept for the backward pass, and what it computes again.
+static void printBackward(const std::string &path, const std::string &settings,
+                          const CompileFlags &flags) {
+  weft_compile_options options = flags.get();
+  options.training = settings.c_str();
+  options.batch = "batch";
+  options.keep_fixed_batch = 1;
+  char *message = nullptr, *json = nullptr;
+  weft_outcome outcome =
+      weft_inspect_backward(path.c_str(), &options, &json, &message);
+  showProgress("");
+  std::string text = take(json);
+  check(outcome, message);
+  auto report = nlohmann::json::parse(text);
+  for (const auto &value : report["kept"]) {
+    const auto &bytes = value["bytes"];
+    auto node = value["node"].get<std::string>();
+    printf("kept       %12s bytes  %-28s of %s, read by %zu kernels\n",
+           bytes.is_null() ? "?" : std::to_string(bytes.get<int64_t>()).c_str(),
+           value["type"].get<std::string>().c_str(),
+           node.empty() ? "the loss" : node.c_str(), value["read_by"].size());
+  }
+  for (const auto &one : report["recomputed"])
+    printf("recomputed %s, in the kernel of %s\n",
+           joinNames(one["nodes"]).c_str(), joinNames(one["in"]).c_str());
+  std::string assumed = joinNames(report["sizes_taken_as_one"]);
+  printf("%lld bytes are kept%s\n",
+         static_cast<long long>(report["kept_bytes"].get<int64_t>()),
+         report["sizes_taken_as_one"].empty()
+             ? ""
+             : (" with " + assumed + " = 1 (see --dim)").c_str());
+}
+
 void weft::tool::addInspect(CLI::App &app) {
   CLI::App *command = app.add_subcommand(
       "inspect", "Describe a model: inputs, outputs, operators, parameters");
@@ -235,7 +275,20 @@ void weft::tool::addInspect(CLI::App &app) {
       "Tell instead which tensors weft train changes, and why; with 'train=' "
       "and 'freeze=' expressions, what they do");
   trainable->expected(0, 1);
+  auto steps = std::make_shared<std::string>();
+  auto flags = std::make_shared<CompileFlags>();
+  CLI::Option *backward = command->add_option(
+      "--backward", *steps,
+      "Tell instead which values a training step with these settings keeps "
+      "for its backward pass, and which it computes again");
+  backward->expected(0, 1);
+  command
+      ->add_option("--dim", flags->dims,
+                   "With --backward: symbolic sizes, batch=32 [1]")
+      ->needs(backward);
   command->callback([=] {
+    if (backward->count())
+      return printBackward(*path, *steps, *flags);
     if (trainable->count())
       return printTrainable(*path, *settings);
     char *message = nullptr, *json = nullptr;
