@@ -266,6 +266,21 @@ weft_outcome weft_verifier_find_not_finite(weft_verifier *verifier,
                                            char **message);
 void weft_verifier_release(weft_verifier *verifier);
 
+/*===- Gradients against differences --------------------------------------===*/
+
+/// Compares the gradients of the model's inputs and of what training would
+/// change, with `options->training` for what that is, with central differences
+/// in f64 along random directions, by the reference evaluator. `inputs` are
+/// those of the model, in order. `*json` tells "right", the largest "error"
+/// (relative to the sizes that are added up), of each of "tensors" its own,
+/// and, if one is above `tolerance`, "first_bad": the first node whose own
+/// gradient is, or null. It is to be freed with weft_message_free().
+weft_outcome weft_verify_gradients(const char *path,
+                                   const weft_compile_options *options,
+                                   double tolerance, int32_t num_inputs,
+                                   const weft_tensor *inputs, char **json,
+                                   char **message);
+
 void weft_message_free(char *message);
 
 #ifdef __cplusplus

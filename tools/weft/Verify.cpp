@@ -14,7 +14,8 @@ struct VerifyFlags {
   std::string model, program;
   double scale = 1;
   int threads = 0;
-  bool firstBad = false, json = false;
+  bool firstBad = false, json = false, gradients = false;
+  std::string settings; ///< of training, with `gradients`
 };
 
 /// What was found out about a kernel.
@@ -223,7 +224,57 @@ bool Verification::report() const {
   return isRight;
 }
 
+/// Compares gradients with differences; says what was found.
+static bool verifyGradients(const VerifyFlags &flags) {
+  weft_compile_options options = flags.compile.get();
+  weft_reference *created = nullptr;
+  char *message = nullptr, *json = nullptr;
+  weft_outcome outcome =
+      weft_reference_create(flags.model.c_str(), &options, &created, &message);
+  showProgress("");
+  check(outcome, message);
+  std::unique_ptr<weft_reference, void (*)(weft_reference *)> reference(
+      created, weft_reference_release);
+  DataSet data =
+      flags.inputs.read(*weft_reference_program(created), flags.compile.dims);
+  std::vector<weft_tensor> inputs = borrow(data.inputs);
+  options.training = flags.settings.c_str();
+  outcome =
+      weft_verify_gradients(flags.model.c_str(), &options, 1e-5 * flags.scale,
+                            inputs.size(), inputs.data(), &json, &message);
+  showProgress("");
+  std::string text = json ? json : "";
+  weft_message_free(json);
+  check(outcome, message);
+  auto result = nlohmann::json::parse(text);
+  bool isRight = result["right"];
+  if (flags.json) {
+    printf("%s\n", text.c_str());
+    return isRight;
+  }
+  for (const auto &one : result["tensors"])
+    printf("%-6s %-10s %-40s off by %.1e\n",
+           one["right"].get<bool>() ? "right" : "WRONG",
+           one["kind"].get<std::string>().c_str(),
+           one["name"].get<std::string>().c_str(), one["error"].get<double>());
+  if (isRight)
+    printf("the gradients agree with differences (allowed %.1e)\n",
+           result["tolerance"].get<double>());
+  else if (const auto &bad = result["first_bad"]; bad.is_null())
+    printf("each node's own gradient is right\n");
+  else
+    printf("the first node whose gradient is off is '%s' (%s), by %.1e\n",
+           bad["node"].get<std::string>().c_str(),
+           bad["op"].get<std::string>().c_str(), bad["error"].get<double>());
+  return isRight;
+}
+
 static void verify(const VerifyFlags &flags) {
+  if (flags.gradients) {
+    if (!verifyGradients(flags))
+      throw Exit{1, ""};
+    return;
+  }
   LoadedModel model(flags.program.empty() ? flags.model : flags.program,
                     flags.compile);
   // Launches on a GPU are not told of, so nothing would be compared.
@@ -239,7 +290,9 @@ static void verify(const VerifyFlags &flags) {
 
 void weft::tool::addVerify(CLI::App &app) {
   CLI::App *command = app.add_subcommand(
-      "verify", "Check each kernel of a run against the reference evaluator");
+      "verify",
+      "Check each kernel of a run against the reference evaluator, or "
+      "gradients against differences");
   command->footer(
       "Runs the model once. After each launch of a kernel, evaluates what the "
       "kernel stands for on the same inputs, op by op, and compares. An "
@@ -249,13 +302,27 @@ void weft::tool::addVerify(CLI::App &app) {
       "sum of its size and the root of the mean square of the whole result.\n\n"
       "  weft verify model.onnx --inputs test_data_set_0 --first-bad\n"
       "  weft verify model.onnx --program model.so --random --json\n\n"
-      "Exit codes: 0 all kernels are right, 1 one is wrong, or an error; 2 "
+      "With --grad nothing is compiled: the gradients of inputs and trained "
+      "tensors are compared with central differences along random directions, "
+      "in f64, by the reference evaluator. They may be off by 1e-5 times "
+      "--tolerance of the sizes that are added up. Where a function has a kink "
+      "and the inputs lie on it, no difference is right.\n\n"
+      "  weft verify model.onnx --grad --random --dim N=2\n\n"
+      "Exit codes: 0 all kernels or gradients are right, 1 one is wrong, or an "
+      "error; 2 "
       "wrong usage, 77 the model asks for something that has no lowering.");
   auto flags = std::make_shared<VerifyFlags>();
   command->add_option("model", flags->model, "Model")->required();
   flags->inputs.add(*command);
   command->add_flag("--first-bad", flags->firstBad,
                     "Stop at the first launch that is wrong");
+  CLI::Option *gradients = command->add_flag(
+      "--grad", flags->gradients, "Check gradients instead of kernels");
+  command
+      ->add_option("--train", flags->settings,
+                   "With --grad: settings of training that say what is "
+                   "trained, 'train=REGEX freeze=REGEX bn=train'")
+      ->needs(gradients);
   command->add_flag("--json", flags->json, "Print the result as JSON");
   command->add_option("--program", flags->program,
                       "Check this .so, compiled from the model with the same "
