@@ -285,6 +285,10 @@ struct EmbedDevice : weft::impl::EmbedDevicePassBase<EmbedDevice> {
     auto image = makeDeviceImage(*ptx, options);
     if (!image)
       return fail(image.takeError());
+    if (StringRef(*image).starts_with(*ptx))
+      device.emitWarning("WFT3011: ptxas and fatbinary are not found, so the "
+                         "program carries PTX alone, which the driver compiles "
+                         "when it is opened: set CUDA_HOME to a CUDA toolkit");
     ImplicitLocOpBuilder b(device.getLoc(), device);
     auto type = LLVM::LLVMArrayType::get(b.getI8Type(), image->size());
     LLVM::GlobalOp::create(b, type, /*isConstant=*/true,

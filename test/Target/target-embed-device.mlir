@@ -1,4 +1,5 @@
-// RUN: weft-opt %s -target-embed-device='toolkit=%t.none' | FileCheck %s
+// RUN: weft-opt %s -target-embed-device='toolkit=%t.none' 2>%t.said | FileCheck %s
+// RUN: FileCheck %s --check-prefix=SAID --input-file %t.said
 // RUN: not weft-opt %s -target-embed-device='arch=sm_1' 2>&1 | FileCheck %s --check-prefix=ARCH
 
 // Without the toolkit, the image is PTX.
@@ -9,6 +10,7 @@
 //  CHECK-SAME:   st.global
 //  CHECK-SAME:   \00") {addr_space = 0 : i32, alignment = 64 : i64}
 //   CHECK-NOT: module @weft_device
+// SAID: warning: WFT3011: ptxas and fatbinary are not found
 // ARCH: WFT3010: there is no GPU architecture 'sm_1': name one such as sm_80
 module {
 module @weft_device {
