@@ -143,3 +143,35 @@ LogicalResult weft::buildGradients(OpBuilder &builder, ValueRange ys,
     grads.push_back(backward.lookup(x));
   return success();
 }
+
+FailureOr<OwningOpRef<func::FuncOp>>
+weft::buildGradientFunction(func::FuncOp function,
+                            llvm::function_ref<bool(BlockArgument)> isActive) {
+  OwningOpRef<func::FuncOp> gradient(cast<func::FuncOp>(function->clone()));
+  Block &body = gradient->getBody().front();
+  Operation *end = body.getTerminator();
+  SmallVector<Value> xs, ys, seeds, grads;
+  for (BlockArgument argument : body.getArguments())
+    if (isActive(argument))
+      xs.push_back(argument);
+  for (Value result : end->getOperands()) {
+    if (!isa<FloatType>(getElementTypeOrSelf(result.getType())))
+      continue;
+    ys.push_back(result);
+    seeds.push_back(body.addArgument(result.getType(), result.getLoc()));
+  }
+  OpBuilder b(end);
+  if (failed(buildGradients(b, ys, seeds, xs, grads)))
+    return failure();
+  const auto &tangent = TangentInterface::get(b.getContext());
+  for (auto [x, grad] : llvm::zip_equal(xs, grads))
+    if (!grad)
+      grad = tangent.createZero(b, function.getLoc(), x);
+  end->setOperands(grads);
+  gradient->setType(
+      b.getFunctionType(body.getArgumentTypes(), TypeRange(ValueRange(grads))));
+  // Attributes of results have nothing to be of.
+  gradient->setAllResultAttrs(
+      SmallVector<DictionaryAttr>(grads.size(), b.getDictionaryAttr({})));
+  return gradient;
+}

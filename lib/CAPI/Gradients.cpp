@@ -10,7 +10,6 @@
 #include "weft/Dialect/Weft/IR/Evaluate.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
 #include "weft/Interfaces/Interfaces.h"
-#include "weft/Interfaces/Tangent.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -131,33 +130,17 @@ static HostTensor makeRandom(RankedTensorType type, double low, double high,
 }
 
 LogicalResult Slope::buildGradient() {
-  gradient = cast<func::FuncOp>(function->clone());
-  Block &body = gradient->getBody().front();
-  Operation *end = body.getTerminator();
-  SmallVector<Value> xs, ys, seeds, grads;
-  for (BlockArgument argument : body.getArguments())
-    if (isActive[argument.getArgNumber()])
-      xs.push_back(argument);
-  for (Value result : end->getOperands()) {
-    if (!isFloat(result.getType()))
-      continue;
-    ys.push_back(result);
-    seeds.push_back(body.addArgument(result.getType(), result.getLoc()));
-  }
-  OpBuilder b(end);
-  if (failed(buildGradients(b, ys, seeds, xs, grads)))
+  auto made = buildGradientFunction(function, [&](BlockArgument argument) {
+    return isActive[argument.getArgNumber()];
+  });
+  if (failed(made))
     return failure();
-  const auto &tangent = TangentInterface::get(b.getContext());
-  for (auto [x, grad] : llvm::zip_equal(xs, grads)) {
-    if (!grad)
-      grad = tangent.createZero(b, function.getLoc(), x);
-    numbers.push_back(cast<BlockArgument>(x).getArgNumber());
-  }
-  end->setOperands(grads);
+  gradient = std::move(*made);
+  for (auto [number, active] : llvm::enumerate(isActive))
+    if (active)
+      numbers.push_back(number);
   gradient->removeArgAttrsAttr();
   gradient->removeResAttrsAttr();
-  gradient->setType(
-      b.getFunctionType(body.getArgumentTypes(), TypeRange(ValueRange(grads))));
   return success();
 }
 

@@ -5,7 +5,6 @@
 #include "weft/Autodiff/Autodiff.h"
 #include "weft/Dialect/Weft/IR/Evaluate.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
-#include "weft/Interfaces/Tangent.h"
 #include "llvm/Support/Format.h"
 #include <cmath>
 #include <random>
@@ -110,35 +109,22 @@ HostTensor Check::makeTensor(RankedTensorType type, double low, double high) {
 }
 
 FailureOr<OwningOpRef<func::FuncOp>> Check::buildGradient() {
-  OwningOpRef<func::FuncOp> gradient(cast<func::FuncOp>(function->clone()));
-  Block &body = gradient->getBody().front();
-  Operation *end = body.getTerminator();
-  SmallVector<Value> xs, ys, seeds, grads;
-  for (BlockArgument argument : body.getArguments())
-    if (isFloat(argument.getType()))
-      xs.push_back(argument);
-  for (Value result : end->getOperands()) {
-    if (!isFloat(result.getType()))
-      continue;
-    ys.push_back(result);
-    seeds.push_back(body.addArgument(result.getType(), result.getLoc()));
-  }
-  OpBuilder b(end);
-  if (failed(buildGradients(b, ys, seeds, xs, grads)))
+  auto isActive = [](BlockArgument argument) {
+    return isFloat(argument.getType());
+  };
+  auto made = buildGradientFunction(function, isActive);
+  if (failed(made))
     return failure();
-  const auto &tangent = TangentInterface::get(b.getContext());
-  for (auto [x, grad] : llvm::zip_equal(xs, grads)) {
-    if (!grad)
-      grad = tangent.createZero(b, function.getLoc(), x);
-    if (grad.getType() != x.getType())
-      return function.emitError("a gradient is of type ") << grad.getType();
+  OwningOpRef<func::FuncOp> gradient = std::move(*made);
+  Builder b(function.getContext());
+  ArrayRef<Type> types = gradient->getResultTypes();
+  for (Type type : function.getArgumentTypes()) {
+    if (!isFloat(type))
+      continue;
+    if (types.front() != type)
+      return function.emitError("a gradient is of type ") << types.front();
+    types = types.drop_front();
   }
-  end->setOperands(grads);
-  gradient->setType(
-      b.getFunctionType(body.getArgumentTypes(), TypeRange(ValueRange(grads))));
-  // Attributes of arguments stay; those of results have nothing to be of.
-  gradient->setAllResultAttrs(
-      SmallVector<DictionaryAttr>(grads.size(), b.getDictionaryAttr({})));
   for (auto [i, shape] : llvm::enumerate(resultShapes))
     gradient->setArgAttr(function.getNumArguments() + i, "test.shape",
                          b.getDenseI64ArrayAttr(shape));

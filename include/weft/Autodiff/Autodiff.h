@@ -9,8 +9,10 @@
 #ifndef WEFT_AUTODIFF_AUTODIFF_H
 #define WEFT_AUTODIFF_AUTODIFF_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/IR/OwningOpRef.h"
 
 namespace weft {
 
@@ -33,6 +35,14 @@ llvm::LogicalResult buildGradients(mlir::OpBuilder &builder,
                                    mlir::ValueRange ys, mlir::ValueRange seeds,
                                    mlir::ValueRange xs,
                                    llvm::SmallVectorImpl<mlir::Value> &grads);
+
+/// A function that takes the arguments of `function`, which has one block, and
+/// a seed for each of its results of floats, and returns the gradients of the
+/// arguments that `isActive` says yes to, as above; zeros where none flows.
+/// Attributes of arguments stay. Fails as above.
+llvm::FailureOr<mlir::OwningOpRef<mlir::func::FuncOp>>
+buildGradientFunction(mlir::func::FuncOp function,
+                      llvm::function_ref<bool(mlir::BlockArgument)> isActive);
 
 /// What the gradient of `op` flows to: its operands, and then the values that
 /// its regions use from above, each once, in a fixed order. An op with regions
