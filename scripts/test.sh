@@ -55,7 +55,7 @@ python_tests() {
   local log=$build/$1.log
   shift
   PYTHONPATH=$build/python WEFT_BUILD=$build WEFT_TOOL=$build/bin/weft \
-    build/venv/bin/python -m pytest -q -p no:cacheprovider "$@" >"$log" 2>&1 ||
+    build/venv/bin/python -m pytest -q -n 2 -p no:cacheprovider "$@" >"$log" 2>&1 ||
     grep -aE '^(E  |FAILED|ERROR)' "$log" | head -40 || true
   count "$(number '[0-9]+ passed' "$log")" \
     $(($(number '[0-9]+ failed' "$log") + $(number '[0-9]+ errors?' "$log"))) \
