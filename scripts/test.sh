@@ -104,10 +104,15 @@ compare_emulated() {
     compare_cases $build/$name.mlir $build/$name.$mode.log --cuda-arch sm_80
 }
 compare_kernels kernels build/venv/bin/python test/Kernel/table.py
-compare_kernels gradients build/venv/bin/python test/Kernel/gradients.py $build/bin/weft-opt
-compare_emulated kernels plain
-compare_emulated kernels race
-compare_emulated gradients plain
+for type in f64 f32 bf16; do
+  compare_kernels gradients.$type build/venv/bin/python test/Kernel/gradients.py $build/bin/weft-opt $type
+done
+for mode in plain race lazy; do
+  compare_emulated kernels $mode
+done
+for type in f64 f32 bf16; do
+  compare_emulated gradients.$type plain
+done
 compare_kernels graphs build/venv/bin/python test/Fuzz/graphs.py --count 100
 
 echo "test: gradients of ONNX's operators against differences"
@@ -130,11 +135,13 @@ PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/sui
 grep -aE '^FAIL|cases in' $build/suite.log | head -60 || true
 count_log $build/suite.log
 
-echo "test: ONNX's backend suite on an emulated GPU"
-WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 PYTHONPATH=$build/python \
-  build/venv/bin/python test/Backend/suite.py --target cuda >$build/suite.cuda.log 2>&1 || true
-grep -aE '^FAIL|cases in' $build/suite.cuda.log | head -60 || true
-count_log $build/suite.cuda.log
+for mode in plain lazy; do
+  echo "test: ONNX's backend suite on an emulated GPU ($mode)"
+  WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 WEFT_FAKECUDA_MODE=$mode PYTHONPATH=$build/python \
+    build/venv/bin/python test/Backend/suite.py --target cuda >$build/suite.$mode.log 2>&1 || true
+  grep -aE '^FAIL|cases in' $build/suite.$mode.log | head -60 || true
+  count_log $build/suite.$mode.log
+done
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -119,7 +119,7 @@ def chosen():
 
 def scattered():
     for kind in ("set", "add", "mul", "max", "min"):
-        for element in ("f32", "i32", "f16"):
+        for element in ("f32", "i32", "f16", "bf16"):
             f = Function(f"scatter_elements_{kind}_{element}", exact=True)
             x, i, u = f.arg([6, 7], element), f.arg([4, 5], "i64", (-6, 5)), f.arg([4, 5], element)
             text = f"weft.scatter_elements {kind} {x.name}, {i.name}, {u.name} axis"

@@ -94,12 +94,22 @@ static void emitCopy(LoopEmitter &emitter, Value input) {
            });
 }
 
-// Joins `value` with the result's element at `at`.
+// Joins `value` with the result's element at `at`. Floats narrower than f32 are
+// joined in f32: bf16 has no arithmetic of its own.
 static void emitUpdate(LoopEmitter &emitter, ScatterKind kind, Type elementType,
                        ArrayRef<Value> at, Value value) {
   ImplicitLocOpBuilder &b = emitter.builder();
-  auto join = [&](ReduceKind reduction) {
-    return emitCombine(b, reduction, elementType, emitter.load(0, at), value);
+  bool isNarrow = isa<FloatType>(elementType) &&
+                  elementType.getIntOrFloatBitWidth() < 32;
+  auto join = [&](ReduceKind reduction) -> Value {
+    Value old = emitter.load(0, at);
+    if (!isNarrow)
+      return emitCombine(b, reduction, elementType, old, value);
+    Type wide = b.getF32Type();
+    Value joined = emitCombine(b, reduction, wide,
+                               arith::ExtFOp::create(b, wide, old),
+                               arith::ExtFOp::create(b, wide, value));
+    return arith::TruncFOp::create(b, elementType, joined);
   };
   switch (kind) {
   case ScatterKind::set:
