@@ -99,16 +99,16 @@ static void emitCopy(LoopEmitter &emitter, Value input) {
 static void emitUpdate(LoopEmitter &emitter, ScatterKind kind, Type elementType,
                        ArrayRef<Value> at, Value value) {
   ImplicitLocOpBuilder &b = emitter.builder();
-  bool isNarrow = isa<FloatType>(elementType) &&
-                  elementType.getIntOrFloatBitWidth() < 32;
+  bool isNarrow =
+      isa<FloatType>(elementType) && elementType.getIntOrFloatBitWidth() < 32;
   auto join = [&](ReduceKind reduction) -> Value {
     Value old = emitter.load(0, at);
     if (!isNarrow)
       return emitCombine(b, reduction, elementType, old, value);
     Type wide = b.getF32Type();
-    Value joined = emitCombine(b, reduction, wide,
-                               arith::ExtFOp::create(b, wide, old),
-                               arith::ExtFOp::create(b, wide, value));
+    Value joined =
+        emitCombine(b, reduction, wide, arith::ExtFOp::create(b, wide, old),
+                    arith::ExtFOp::create(b, wide, value));
     return arith::TruncFOp::create(b, elementType, joined);
   };
   switch (kind) {
