@@ -22,8 +22,8 @@ enum Operation : uint8_t {
   kExch,
   kCas
 };
-constexpr std::initializer_list<std::string_view> kOperations = {
-    "add", "min", "max", "inc", "dec", "and", "or", "xor", "exch", "cas"};
+constexpr std::string_view kOperations[] = {"add", "min", "max", "inc",  "dec",
+                                            "and", "or",  "xor", "exch", "cas"};
 
 struct AtomicInfo {
   Operation operation;

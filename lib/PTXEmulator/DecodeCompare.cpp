@@ -28,7 +28,7 @@ enum Comparison : uint8_t {
   kNum,
   kNan
 };
-constexpr std::initializer_list<std::string_view> kNames = {
+constexpr std::string_view kNames[] = {
     "eq", "ne",  "lt",  "le",  "gt",  "ge",  "lo",  "ls",  "hi",
     "hs", "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan"};
 

@@ -162,7 +162,7 @@ Type Decoder::takeType() {
   fail("a type is missing");
 }
 
-int Decoder::takeOneOf(std::initializer_list<std::string_view> modifiers,
+int Decoder::takeOneOf(std::span<const std::string_view> modifiers,
                        int otherwise) {
   int index = 0;
   for (std::string_view modifier : modifiers) {

@@ -12,6 +12,8 @@
 
 #include "Machine.h"
 #include "Syntax.h"
+#include <initializer_list>
+#include <span>
 
 namespace weft::ptx {
 
@@ -37,8 +39,11 @@ public:
   /// The same without using it; `None` if there is none.
   Type peekType() const;
   /// One of several modifiers: its index, or `otherwise` if there is none.
+  int takeOneOf(std::span<const std::string_view> modifiers, int otherwise);
   int takeOneOf(std::initializer_list<std::string_view> modifiers,
-                int otherwise);
+                int otherwise) {
+    return takeOneOf(std::span(modifiers.begin(), modifiers.size()), otherwise);
+  }
 
   size_t count() const { return statement->operands.size(); }
   /// Fails unless there are this many operands.

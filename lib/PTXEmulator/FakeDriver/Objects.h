@@ -74,8 +74,8 @@ struct Work {
   enum class Kind { Kernel, Copy, Set, Host, Free, Record, Wait };
   Kind kind;
   /// Of kernels.
-  std::shared_ptr<Function> function;
-  Launch launch;
+  std::shared_ptr<Function> function = {};
+  Launch launch = {};
   /// Of copies and fills, and the allocation that is freed.
   void *to = nullptr;
   const void *from = nullptr;
@@ -84,10 +84,10 @@ struct Work {
   unsigned width = 1;
   bool toDevice = false, fromDevice = false;
   /// Bytes that were taken at once, of memory that is not pinned.
-  std::shared_ptr<std::vector<std::byte>> snapshot;
+  std::shared_ptr<std::vector<std::byte>> snapshot = {};
   CUhostFn host = nullptr;
   void *user = nullptr;
-  std::shared_ptr<Event> event;
+  std::shared_ptr<Event> event = {};
   uint64_t ticket = 0;
 };
 
