@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 import data
+import digits
 import numpy as np
 import pytest
 
@@ -22,7 +23,7 @@ def train(folder, model, target, name):
     log = folder / f"{name}.csv"
     subprocess.run(
         [
-            WEFT, "train", PEERS / f"{model}.onnx", "--data", folder / "data.npz", "--batch", "8",
+            WEFT, "train", model, "--data", folder / "data.npz", "--batch", "8",
             "--epochs", "2", "--lr", "1e-3", "--optimizer", "adam", "--bn", "train", "--in-order",
             "--quiet", "--target", target, "--log-every", "1", "--csv", log,
             "-o", folder / f"{name}.onnx",
@@ -34,13 +35,11 @@ def train(folder, model, target, name):
     return (folder / f"{name}.onnx").read_bytes(), log.read_text()
 
 
-@pytest.mark.parametrize("model, kind", [("mlp", "vectors"), ("convolutional", "images")])
-def test_losses_are_those_of_the_cpu(tmp_path, model, kind):
-    x, labels = data.make(kind)
-    np.savez(tmp_path / "data.npz", x=x[:80], labels=labels[:80])
-    _, cpu = train(tmp_path, model, "cpu", "cpu")
-    once, gpu = train(tmp_path, model, "cuda", "once")
-    again, _ = train(tmp_path, model, "cuda", "again")
+def compare(folder, model):
+    """Trains `model` on the data in `folder`: the CPU's losses are those of the GPU."""
+    _, cpu = train(folder, model, "cpu", "cpu")
+    once, gpu = train(folder, model, "cuda", "once")
+    again, _ = train(folder, model, "cuda", "again")
     assert once == again
     cpu, gpu = (
         [float(row["loss"]) for row in csv.DictReader(text.splitlines()) if row["loss"]]
@@ -48,3 +47,19 @@ def test_losses_are_those_of_the_cpu(tmp_path, model, kind):
     )
     assert len(cpu) >= 20
     np.testing.assert_allclose(gpu, cpu, rtol=BOUND)
+
+
+@pytest.mark.parametrize("model, kind", [("mlp", "vectors"), ("convolutional", "images")])
+def test_losses_are_those_of_the_cpu(tmp_path, model, kind):
+    x, labels = data.make(kind)
+    np.savez(tmp_path / "data.npz", x=x[:80], labels=labels[:80])
+    compare(tmp_path, PEERS / f"{model}.onnx")
+
+
+def test_handwritten_digits(tmp_path):
+    """The network and the data of the demo, with Dropout."""
+    digits.make_data(tmp_path)
+    with np.load(tmp_path / "train.npz") as every:
+        np.savez(tmp_path / "data.npz", x=every["x"][:80], y=every["y"][:80])
+    digits.make_model(tmp_path / "digits.onnx")
+    compare(tmp_path, tmp_path / "digits.onnx")
