@@ -137,13 +137,15 @@ static std::pair<Term, Term> track(const Step &s) {
           beta2 * s.states[1] + (1 - beta2) * (s.g * s.g)};
 }
 
-static Result stepAdam(const Step &s, Term first, Term second) {
+/// `pace` is the rate over the correction of the mean, `root` the square root
+/// of that of the squares: numbers, which are computed once for all parameters.
+static Result stepAdam(const Step &s, Term pace, Term root) {
   auto [mean, squares] = track(s);
   Term x = s.x;
   if (s.options.optimizer == OptimizerKind::AdamW)
     x = x - s.options.weightDecay * (s.rate * x);
-  Term scale = squareRoot(squares) / squareRoot(second) + s.epsilon(1e-8);
-  return {x - s.rate / first * (mean / scale), {mean, squares}};
+  Term scale = squareRoot(squares) / root + s.epsilon(1e-8);
+  return {x - pace * (mean / scale), {mean, squares}};
 }
 
 static Result stepLAMB(const Step &s, Term first, Term second) {
@@ -214,8 +216,9 @@ FailureOr<Optimizer::Update> Optimizer::update(Value parameter, Value gradient,
       return stepSGD(step);
     case OptimizerKind::Adam:
     case OptimizerKind::AdamW:
-      return stepAdam(step, spread(firstCorrection, x),
-                      spread(secondCorrection, x));
+      return stepAdam(
+          step, spread((Term{&b, rate} / Term{&b, firstCorrection}).value, x),
+          spread(squareRoot(Term{&b, secondCorrection}).value, x));
     case OptimizerKind::LAMB:
       return stepLAMB(step, spread(firstCorrection, x),
                       spread(secondCorrection, x));
