@@ -52,10 +52,13 @@ static void addPassesToDifferentiate(OpPassManager &pm,
   pm.addPass(createCSEPass());
 }
 
-static void addPassesToDispatch(OpPassManager &pm) {
+static void addPassesToDispatch(OpPassManager &pm,
+                                const PipelineOptions &options) {
   // Ops that are computed together become one region.
   pm.addNestedPass<func::FuncOp>(createFormDispatchesPass());
   pm.addPass(createCSEPass());
+  if (options.device)
+    pm.addNestedPass<func::FuncOp>(createJoinRegionsPass());
   pm.addNestedPass<func::FuncOp>(createChooseInPlacePass());
 }
 
@@ -157,7 +160,7 @@ void weft::addPassesTo(Stage to, OpPassManager &pm,
   case Stage::Differentiate:
     return addPassesToDifferentiate(pm, options);
   case Stage::Dispatch:
-    return addPassesToDispatch(pm);
+    return addPassesToDispatch(pm, options);
   case Stage::Kernel:
     return addPassesToKernel(pm, options);
   case Stage::Host:

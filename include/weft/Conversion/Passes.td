@@ -33,6 +33,27 @@ def FormDispatchesPass : Pass<"dispatch-form", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::weft::dispatch::DispatchDialect"];
 }
 
+def JoinRegionsPass : Pass<"dispatch-join", "::mlir::func::FuncOp"> {
+  let summary = "Join small regions whose results only leave the program";
+  let description = [{
+    Where launches take longer than what they compute, such as the updates of
+    many small parameters: regions of elementwise ops whose results nothing in
+    their block needs but its end become one region. Large ones stay alone, since
+    what they read would have to be kept until the last of them runs.
+
+    Requires: regions, in an order in which they can run.
+    Ensures: the same results.
+  }];
+  let options = [
+    Option<"maxElements", "max-elements", "int64_t", "65536",
+           "Regions with more elements stay alone">,
+    Option<"maxWords", "max-words", "int64_t", "480",
+           "A launch has this many addresses and numbers; the arguments of a "
+           "CUDA kernel have room for 512">];
+  let statistics = [Statistic<"numJoined", "joined", "Regions made of others">];
+  let dependentDialects = ["::weft::dispatch::DispatchDialect"];
+}
+
 def ChooseInPlacePass : Pass<"dispatch-in-place", "::mlir::func::FuncOp"> {
   let summary = "Choose results that are made in the memory of an operand";
   let description = [{

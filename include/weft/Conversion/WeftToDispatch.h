@@ -9,6 +9,7 @@
 namespace weft {
 #define GEN_PASS_DECL_CHOOSEINPLACEPASS
 #define GEN_PASS_DECL_FORMDISPATCHESPASS
+#define GEN_PASS_DECL_JOINREGIONSPASS
 #include "weft/Conversion/Passes.h.inc"
 } // namespace weft
 

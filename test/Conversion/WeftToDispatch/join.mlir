@@ -1,0 +1,81 @@
+// RUN: weft-opt %s -dispatch-join="max-elements=8 max-words=8" -split-input-file | FileCheck %s
+
+// Updates of small parameters are one region, with inputs of both in it once. A
+// large one stays alone, and so does what something else needs.
+// CHECK-LABEL: func.func @updates(
+//  CHECK-SAME:   %[[A:.+]]: tensor<4xf32>, %[[B:.+]]: tensor<2x2xf32>, %[[C:.+]]: tensor<9xf32>, %[[R:.+]]: tensor<f32>)
+//       CHECK:   %[[LARGE:.+]] = dispatch.region ins(%[[C]] : tensor<9xf32>)
+//       CHECK:   %[[USED:.+]] = dispatch.region ins(%[[A]] : tensor<4xf32>)
+//   CHECK-NOT:   dispatch.region
+//       CHECK:   dispatch.region ins(%[[USED]] : tensor<4xf32>)
+//       CHECK:     weft.reduce
+//       CHECK:   %[[BOTH:.+]]:2 = dispatch.region ins(%[[A]], %[[R]], %[[B]] : tensor<4xf32>, tensor<f32>, tensor<2x2xf32>) -> tensor<4xf32>, tensor<2x2xf32>
+//  CHECK-NEXT:   ^bb0(%[[A0:.+]]: tensor<4xf32>, %[[R0:.+]]: tensor<f32>, %[[B0:.+]]: tensor<2x2xf32>):
+//  CHECK-NEXT:     %[[RATE:.+]] = weft.broadcast %[[R0]]
+//  CHECK-NEXT:     %[[NEW:.+]] = weft.sub %[[A0]], %[[RATE]]
+//  CHECK-NEXT:     %[[NEG:.+]] = weft.neg %[[B0]]
+//  CHECK-NEXT:     dispatch.yield %[[NEW]], %[[NEG]]
+//       CHECK:   return %[[BOTH]]#0, %[[BOTH]]#1, %[[LARGE]]
+func.func @updates(%a: tensor<4xf32>, %b: tensor<2x2xf32>, %c: tensor<9xf32>, %r: tensor<f32>)
+    -> (tensor<4xf32>, tensor<2x2xf32>, tensor<9xf32>, tensor<f32>) {
+  %0 = dispatch.region ins(%a, %r : tensor<4xf32>, tensor<f32>) -> tensor<4xf32> {
+  ^bb0(%a0: tensor<4xf32>, %r0: tensor<f32>):
+    %5 = weft.broadcast %r0 dims [] : tensor<f32> to tensor<4xf32>
+    %6 = weft.sub %a0, %5 : tensor<4xf32>
+    dispatch.yield %6 : tensor<4xf32>
+  }
+  %1 = dispatch.region ins(%c : tensor<9xf32>) -> tensor<9xf32> {
+  ^bb0(%c0: tensor<9xf32>):
+    %5 = weft.neg %c0 : tensor<9xf32>
+    dispatch.yield %5 : tensor<9xf32>
+  }
+  %2 = dispatch.region ins(%a : tensor<4xf32>) -> tensor<4xf32> {
+  ^bb0(%a0: tensor<4xf32>):
+    %5 = weft.neg %a0 : tensor<4xf32>
+    dispatch.yield %5 : tensor<4xf32>
+  }
+  %3 = dispatch.region ins(%2 : tensor<4xf32>) -> tensor<f32> {
+  ^bb0(%a0: tensor<4xf32>):
+    %5 = weft.reduce sum %a0 axes [0] : tensor<4xf32>
+    dispatch.yield %5 : tensor<f32>
+  }
+  %4 = dispatch.region ins(%b : tensor<2x2xf32>) -> tensor<2x2xf32> {
+  ^bb0(%b0: tensor<2x2xf32>):
+    %5 = weft.neg %b0 : tensor<2x2xf32>
+    dispatch.yield %5 : tensor<2x2xf32>
+  }
+  return %0, %4, %1, %3 : tensor<4xf32>, tensor<2x2xf32>, tensor<9xf32>, tensor<f32>
+}
+
+// -----
+
+// A launch has room for so many addresses: of four regions with three words, two
+// go together.
+// CHECK-LABEL: func.func @words(
+// CHECK-COUNT-2: dispatch.region ins(%{{[^,]+}}, %{{[^,]+}}, %{{[^,]+}}, %{{[^,]+}} : {{.+}}) -> tensor<4xf32>, tensor<4xf32>
+//     CHECK-NOT: dispatch.region
+func.func @words(%a: tensor<4xf32>, %b: tensor<4xf32>, %c: tensor<4xf32>, %d: tensor<4xf32>,
+    %e: tensor<4xf32>, %f: tensor<4xf32>, %g: tensor<4xf32>, %h: tensor<4xf32>)
+    -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %0 = dispatch.region ins(%a, %b : tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
+  ^bb0(%x: tensor<4xf32>, %y: tensor<4xf32>):
+    %5 = weft.add %x, %y : tensor<4xf32>
+    dispatch.yield %5 : tensor<4xf32>
+  }
+  %1 = dispatch.region ins(%c, %d : tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
+  ^bb0(%x: tensor<4xf32>, %y: tensor<4xf32>):
+    %5 = weft.add %x, %y : tensor<4xf32>
+    dispatch.yield %5 : tensor<4xf32>
+  }
+  %2 = dispatch.region ins(%e, %f : tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
+  ^bb0(%x: tensor<4xf32>, %y: tensor<4xf32>):
+    %5 = weft.sub %x, %y : tensor<4xf32>
+    dispatch.yield %5 : tensor<4xf32>
+  }
+  %3 = dispatch.region ins(%g, %h : tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
+  ^bb0(%x: tensor<4xf32>, %y: tensor<4xf32>):
+    %5 = weft.sub %x, %y : tensor<4xf32>
+    dispatch.yield %5 : tensor<4xf32>
+  }
+  return %0, %1, %2, %3 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
