@@ -16,7 +16,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/Matchers.h"
 #include "weft/Dialect/Weft/IR/ModuleAttrs.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -33,6 +32,7 @@ namespace {
 struct BlockEmitter {
   KernelBuilder &kernel;
   Contraction &problem;
+  Packing &packing;
   Epilogue &epilogue;
   Tiling tiling;
   /// Whether sums begin at elements of a tensor that are not all zero.
@@ -92,7 +92,7 @@ void BlockEmitter::reserve() {
   rowOffset = kernel.reserveScratch(tiling.tileRows * rowStride() * bytes());
   packingOffset = kernel.reserveScratch(
       tiling.directB ? 0
-                     : problem.packingBytes(tiling.blockColumns,
+                     : packing.packingBytes(tiling.blockColumns,
                                             tiling.blockDepth, tiling.lanes));
 }
 
@@ -109,7 +109,7 @@ Value BlockEmitter::at(RegionEmitter &e, Value base, Value position) {
 
 void BlockEmitter::packB(RegionEmitter &e, const Block &block, Value k0,
                          Value depth) {
-  problem.packB(e, {.batch = block.batch,
+  packing.packB(e, {.batch = block.batch,
                     .n0 = block.n0,
                     .columns = block.columns,
                     .k0 = k0,
@@ -124,7 +124,7 @@ void BlockEmitter::packB(RegionEmitter &e, const Block &block, Value k0,
 /// Copies rows of A from `firstRow` of the block on, as many as a tile has.
 void BlockEmitter::packRows(RegionEmitter &e, const Block &block, Value k0,
                             Value depth, Value firstRow) {
-  problem.packA(
+  packing.packA(
       e, {.batch = block.batch,
           .m0 = e.add(block.m0, firstRow),
           .rows = e.min(e.index(tiling.tileRows), e.sub(block.rows, firstRow)),
@@ -481,43 +481,43 @@ static void emitDotProducts(KernelBuilder &kernel, Contraction &problem,
 // The kernel
 //===----------------------------------------------------------------------===//
 
-static std::unique_ptr<Contraction> findProblem(KernelBuilder &kernel) {
-  std::unique_ptr<Contraction> problem;
+static PackedProduct findProduct(KernelBuilder &kernel) {
+  PackedProduct product;
   for (Operation &op : kernel.getRegion().getBody().front()) {
     if (!isa<ContractOp, ConvOp, ConvFilterOp>(op))
       continue;
-    if (problem)
-      return nullptr;
-    problem = TypeSwitch<Operation *, std::unique_ptr<Contraction>>(&op)
-                  .Case(createMatrixProblem)
-                  .Case(createConvolutionProblem)
-                  .Case(createFilterProblem);
-    if (!problem)
-      return nullptr;
+    if (product.problem)
+      return {};
+    product = TypeSwitch<Operation *, PackedProduct>(&op)
+                  .Case([](ContractOp op) {
+                    return PackedProduct{createMatrixProblem(op), nullptr};
+                  })
+                  .Case(createConvolution)
+                  .Case(createFilterGradient);
+    if (!product.problem)
+      return {};
   }
-  return problem;
-}
-
-/// Whether all elements of `tensor` are the constant zero.
-static bool isZero(Value tensor) {
-  if (auto broadcast = tensor.getDefiningOp<BroadcastOp>())
-    tensor = broadcast.getInput();
-  auto constant = tensor.getDefiningOp<ConstantOp>();
-  return constant && (matchPattern(constant.getValue(), m_PosZeroFloat()) ||
-                      matchPattern(constant.getValue(), m_Zero()));
+  if (product.problem && !product.packing)
+    product.packing = std::make_unique<Packing>(*product.problem);
+  return product;
 }
 
 /// Emits the tasks of a contraction, which run if `isWanted` says so.
-static void emitTasks(KernelBuilder &kernel, Contraction &problem,
+static void emitTasks(KernelBuilder &kernel, const PackedProduct &product,
                       Epilogue &epilogue, ConditionFn isWanted) {
+  Contraction &problem = *product.problem;
   bool isFloat = isa<FloatType>(problem.accumulatorType);
   if (isFloat && !problem.init && problem.staticM == 1 &&
       problem.isTransposedB() && problem.isContiguousA())
     return emitDotProducts(kernel, problem, epilogue, isWanted);
 
-  BlockEmitter emitter{kernel, problem, epilogue,
-                       chooseTiling(problem, kernel.getTarget()),
-                       problem.init && !isZero(problem.init)};
+  Packing &packing = *product.packing;
+  BlockEmitter emitter{kernel,
+                       problem,
+                       packing,
+                       epilogue,
+                       chooseTiling(problem, packing, kernel.getTarget()),
+                       !problem.beginsAtZero()};
   emitter.reserve();
   kernel.addTask(
       [&](RegionEmitter &e) {
@@ -541,7 +541,8 @@ static Value hasRows(RegionEmitter &e, Contraction &problem,
 }
 
 bool weft::cpu::emitContractionKernel(KernelBuilder &kernel) {
-  std::unique_ptr<Contraction> problem = findProblem(kernel);
+  PackedProduct product = findProduct(kernel);
+  Contraction *problem = product.problem.get();
   if (!problem)
     return false;
   std::optional<Epilogue> epilogue =
@@ -551,16 +552,16 @@ bool weft::cpu::emitContractionKernel(KernelBuilder &kernel) {
   auto module = kernel.getRegion()->getParentOfType<ModuleOp>();
   if (!ShapedType::isDynamic(problem->staticM) || problem->init ||
       module->hasAttr(kOrderedAttr)) {
-    emitTasks(kernel, *problem, *epilogue, nullptr);
+    emitTasks(kernel, product, *epilogue, nullptr);
     return true;
   }
   // A single row is computed in another way than many; the run chooses.
   problem->staticM = 1;
-  emitTasks(kernel, *problem, *epilogue, [&](RegionEmitter &e) {
+  emitTasks(kernel, product, *epilogue, [&](RegionEmitter &e) {
     return hasRows(e, *problem, arith::CmpIPredicate::eq);
   });
   problem->staticM = ShapedType::kDynamic;
-  emitTasks(kernel, *problem, *epilogue, [&](RegionEmitter &e) {
+  emitTasks(kernel, product, *epilogue, [&](RegionEmitter &e) {
     return hasRows(e, *problem, arith::CmpIPredicate::ne);
   });
   return true;

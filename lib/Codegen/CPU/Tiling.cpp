@@ -7,7 +7,7 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cpu;
 
-Tiling weft::cpu::chooseTiling(Contraction &problem,
+Tiling weft::cpu::chooseTiling(Contraction &problem, Packing &packing,
                                const TargetDescription &target) {
   Tiling tiling;
   int64_t bytes = problem.accumulatorType.getIntOrFloatBitWidth() / 8;
@@ -32,7 +32,7 @@ Tiling weft::cpu::chooseTiling(Contraction &problem,
   // the panels of a block take half of the second-level cache. Patches take
   // more work to pack the narrower a block is, so theirs are less deep, which
   // leaves room for more columns.
-  int64_t granule = problem.depthGranule(), period = problem.columnPeriod();
+  int64_t granule = packing.depthGranule(), period = packing.columnPeriod();
   int64_t depthLimit = std::max<int64_t>(
       64, target.l1Bytes * (granule > 1 ? 1 : 3) / 2 / (tiling.lanes * bytes));
   int64_t parts = llvm::divideCeil(k, depthLimit);

@@ -1,20 +1,12 @@
 //===- ConvolutionProblem.cpp - weft.conv as a product of matrices --------===//
-//
-// For each image and group: rows are output channels, columns output positions,
-// and the depth runs over input channels and filter taps. Where images have few
-// positions, columns run over those of all images. A is the filter as it lies
-// in memory.
-//
-//===----------------------------------------------------------------------===//
 
-#include "ConvolutionProblem.h"
+#include "weft/Codegen/Common/ConvolutionProblem.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace weft;
-using namespace weft::cpu;
 
-ConvolutionProblem::ConvolutionProblem(ConvOp op)
+ConvolutionProblem::ConvolutionProblem(ConvOp op, Type wanted)
     : conv(op), groups(op.getGroups()) {
   this->op = op;
   RankedTensorType inputType = op.getInput().getType();
@@ -26,12 +18,13 @@ ConvolutionProblem::ConvolutionProblem(ConvOp op)
   accumulatorType = getSignlessType(element);
   if (element.isF16() || element.isBF16())
     accumulatorType = Float32Type::get(op.getContext());
+  operandType = wanted ? wanted : accumulatorType;
 
   input = {.tensor = op.getInput(),
-           .elementType = accumulatorType,
+           .elementType = operandType,
            .dilation = llvm::to_vector(op.getInputDilation()),
            .isPadded = {},
-           .fill = cast<TypedAttr>(Builder(op).getZeroAttr(accumulatorType))};
+           .fill = cast<TypedAttr>(Builder(op).getZeroAttr(operandType))};
   for (auto [low, high] : llvm::zip_equal(op.getLow(), op.getHigh()))
     input.isPadded.push_back(low > 0 || high > 0);
 
@@ -53,37 +46,16 @@ ConvolutionProblem::ConvolutionProblem(ConvOp op)
   isPointwise = all(taps, 1) && all(op.getStrides(), 1) &&
                 all(op.getLow(), 0) && all(op.getHigh(), 0) &&
                 all(op.getInputDilation(), 1) &&
-                inputType.getElementType() == accumulatorType &&
+                inputType.getElementType() == operandType &&
                 !op.getInput().getDefiningOp();
-  // Without spatial dimensions there is but one column.
-  if (taps.empty())
-    return;
-  ArrayRef<int64_t> rowShape = result.getShape().drop_front(3);
-  hasSlab = !isPointwise && staticK > 0 &&
-            !ShapedType::isDynamicShape(rowShape) &&
-            !llvm::is_contained(rowShape, 0);
-  if (hasSlab)
-    rowLength = llvm::product_of(rowShape);
-  hasJoinedImages = canJoinImages();
-  if (hasJoinedImages) {
-    staticBatch = groups;
-    staticN *= result.getDimSize(0);
-  }
 }
 
-/// Whether images are small, so that vectors would be filled badly by the
-/// positions of one, and the filter would be read for few of them.
-bool ConvolutionProblem::canJoinImages() {
-  // Packing by images takes a little longer, which taps make up for.
-  constexpr int64_t kMostPerPosition = 8;
-  int64_t fewPositions = isPointwise ? 64 : 512;
-  ArrayRef<int64_t> shape = conv.getType().getShape();
-  if (ShapedType::isDynamicShape(shape) || shape[0] <= 1 || staticN == 0 ||
-      staticN > fewPositions || staticK == 0 || (!hasSlab && !isPointwise))
-    return false;
-  // A slab has room for what all of an image's windows see.
-  return isPointwise || llvm::product_of(slabShape(staticN)) <=
-                            kMostPerPosition * (staticN + 32);
+void ConvolutionProblem::joinImages() {
+  int64_t images = conv.getType().getDimSize(0);
+  bool isKnown = ShapedType::isStatic(images) && ShapedType::isStatic(staticN);
+  hasJoinedImages = true;
+  staticBatch = groups;
+  staticN = isKnown ? staticN * images : ShapedType::kDynamic;
 }
 
 SmallVector<Value> ConvolutionProblem::outputSizes(RegionEmitter &e) {
@@ -93,7 +65,6 @@ SmallVector<Value> ConvolutionProblem::outputSizes(RegionEmitter &e) {
   return sizes;
 }
 
-/// What columns run over.
 SmallVector<Value> ConvolutionProblem::columnSizes(RegionEmitter &e) {
   SmallVector<Value> sizes = outputSizes(e);
   if (hasJoinedImages)
@@ -101,7 +72,6 @@ SmallVector<Value> ConvolutionProblem::columnSizes(RegionEmitter &e) {
   return sizes;
 }
 
-/// The image and the output position of column `n`.
 SmallVector<Value> ConvolutionProblem::placeOf(RegionEmitter &e,
                                                ArrayRef<Value> batch, Value n) {
   SmallVector<Value> place = e.delinearize(n, columnSizes(e));
@@ -113,8 +83,13 @@ SmallVector<Value> ConvolutionProblem::placeOf(RegionEmitter &e,
 SmallVector<Value> ConvolutionProblem::resultIndices(RegionEmitter &e,
                                                      ArrayRef<Value> batch,
                                                      Value m, Value n) {
-  SmallVector<Value> indices{batch[0],
-                             e.add(e.mul(batch[1], e.index(staticM)), m)};
+  Value channel = e.add(e.mul(batch.back(), e.index(staticM)), m);
+  if (hasJoinedImages && batch.size() == 1) {
+    SmallVector<Value> place = placeOf(e, batch, n);
+    place.insert(place.begin() + 1, channel);
+    return place;
+  }
+  SmallVector<Value> indices{batch[0], channel};
   llvm::append_range(indices, e.delinearize(n, outputSizes(e)));
   return indices;
 }
@@ -144,7 +119,7 @@ bool ConvolutionProblem::isTransposedA() {
   return transpose && !transpose.getInput().getDefiningOp() && groups == 1 &&
          llvm::all_of(taps, [](int64_t count) { return count == 1; }) &&
          transpose.getPermutation().take_front(2) == ArrayRef<int64_t>{1, 0} &&
-         conv.getFilter().getType().getElementType() == accumulatorType;
+         conv.getFilter().getType().getElementType() == operandType;
 }
 
 Value ConvolutionProblem::columnAddressA(RegionEmitter &e,
@@ -169,7 +144,7 @@ Value ConvolutionProblem::elementA(RegionEmitter &e, ArrayRef<Value> batch,
   SmallVector<Value> indices{e.add(e.mul(batch.back(), e.index(staticM)), m)};
   llvm::append_range(indices, splitDepth(e, k, taps));
   return widen(e.builder(), e.element(conv.getFilter(), indices),
-               conv.getFilter().getType().getElementType(), accumulatorType);
+               conv.getFilter().getType().getElementType(), operandType);
 }
 
 Value ConvolutionProblem::patchElement(RegionEmitter &e, ArrayRef<Value> batch,
@@ -187,7 +162,7 @@ Value ConvolutionProblem::patchElement(RegionEmitter &e, ArrayRef<Value> batch,
         inside));
   auto load = [&] { return input.element(e, indices); };
   return inside ? e.choose(inside, load,
-                           [&] { return e.constant(accumulatorType, 0); })
+                           [&] { return e.constant(operandType, 0); })
                 : load();
 }
 
@@ -210,17 +185,16 @@ Value ConvolutionProblem::columnAddress(RegionEmitter &e, ArrayRef<Value> batch,
   return e.address(view, e.add(position, n));
 }
 
-std::unique_ptr<Contraction> weft::cpu::createConvolutionProblem(ConvOp op) {
+std::unique_ptr<ConvolutionProblem>
+ConvolutionProblem::create(ConvOp op, Type operandType) {
   RankedTensorType filter = op.getFilter().getType();
-  Type element = op.getType().getElementType();
-  bool isSummable = element.isF16() || element.isBF16() || element.isF32() ||
-                    element.isF64() || element.isInteger(32) ||
-                    element.isInteger(64);
   // One channel per group leaves nothing to multiply matrices of.
   bool isDepthwise =
       filter.getDimSize(1) == 1 &&
       filter.getDimSize(0) / static_cast<int64_t>(op.getGroups()) <= 2;
-  if (!isSummable || !filter.hasStaticShape() || isDepthwise)
+  if (!isSummable(op.getType().getElementType()) || !filter.hasStaticShape() ||
+      isDepthwise)
     return nullptr;
-  return std::make_unique<ConvolutionProblem>(op);
+  return std::unique_ptr<ConvolutionProblem>(
+      new ConvolutionProblem(op, operandType));
 }

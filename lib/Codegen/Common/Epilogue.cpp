@@ -1,12 +1,11 @@
 //===- Epilogue.cpp - What follows a product or window --------------------===//
 
-#include "Contraction.h"
+#include "weft/Codegen/Common/Epilogue.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace weft;
-using namespace weft::cpu;
 
 /// Skips transposes, which only change where the element is stored.
 static Value skipTranspose(Value value) {
@@ -64,7 +63,7 @@ static bool sharesTensors(Operation *root, ValueRange yields) {
   });
 }
 
-std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel, Operation *root,
+std::optional<Epilogue> Epilogue::create(RegionKernel &kernel, Operation *root,
                                          ArrayRef<int64_t> innerDims) {
   Epilogue epilogue;
   epilogue.root = root;
@@ -86,7 +85,7 @@ std::optional<Epilogue> Epilogue::create(KernelBuilder &kernel, Operation *root,
   return epilogue;
 }
 
-void Epilogue::begin(RegionEmitter &e, KernelBuilder &kernel) {
+void Epilogue::begin(RegionEmitter &e, RegionKernel &kernel) {
   Value result = root->getResult(0);
   // The root's own sizes are those of a result, if need be of a transposed one.
   MemoryView view = kernel.resultView(0);
@@ -100,7 +99,7 @@ void Epilogue::begin(RegionEmitter &e, KernelBuilder &kernel) {
     space->bind(e, sizes);
 }
 
-void Epilogue::store(RegionEmitter &e, KernelBuilder &kernel,
+void Epilogue::store(RegionEmitter &e, RegionKernel &kernel,
                      ArrayRef<Value> indices, Value value) {
   ImplicitLocOpBuilder &b = e.builder();
   Value result = root->getResult(0);
@@ -131,7 +130,7 @@ void Epilogue::store(RegionEmitter &e, KernelBuilder &kernel,
   }
 }
 
-void Epilogue::fetch(RegionEmitter &e, KernelBuilder &kernel,
+void Epilogue::fetch(RegionEmitter &e, RegionKernel &kernel,
                      ArrayRef<Value> indices) {
   auto ask = [&](const MemoryView &view, ArrayRef<Value> at) {
     LLVM::Prefetch::create(e.builder(), e.address(view, e.offset(view, at)),

@@ -1,17 +1,28 @@
 //===- ConvolutionProblem.h - weft.conv as a product of matrices ----------===//
+//
+// For each image and group: rows are output channels, columns output positions,
+// and the depth runs over input channels and filter taps. Where images are
+// joined, columns run over those of all. A is the filter as it lies in memory.
+//
+//===----------------------------------------------------------------------===//
 
-#ifndef WEFT_LIB_CODEGEN_CPU_CONVOLUTIONPROBLEM_H
-#define WEFT_LIB_CODEGEN_CPU_CONVOLUTIONPROBLEM_H
+#ifndef WEFT_CODEGEN_COMMON_CONVOLUTIONPROBLEM_H
+#define WEFT_CODEGEN_COMMON_CONVOLUTIONPROBLEM_H
 
-#include "Contraction.h"
-#include "Slab.h"
+#include "weft/Codegen/Common/Contraction.h"
+#include "weft/Codegen/Common/WindowedInput.h"
 
-namespace weft::cpu {
+namespace weft {
 
-/// Columns are output positions of one image, or of all: `hasJoinedImages`.
 class ConvolutionProblem : public Contraction {
 public:
-  explicit ConvolutionProblem(ConvOp op);
+  /// Null if the filter's shape is symbolic, or if there is so little to a
+  /// group that there are no matrices to multiply.
+  static std::unique_ptr<ConvolutionProblem>
+  create(ConvOp op, mlir::Type operandType = {});
+
+  /// Makes columns run over the positions of all images.
+  void joinImages();
 
   llvm::SmallVector<mlir::Value> batchSizes(RegionEmitter &e) override {
     if (hasJoinedImages)
@@ -23,16 +34,17 @@ public:
     return e.product(columnSizes(e));
   }
   mlir::Value depth(RegionEmitter &e) override { return e.index(staticK); }
+  /// Where images are joined, `batch` may hold an image, in which `n` is, or
+  /// not: then `n` runs over all.
   llvm::SmallVector<mlir::Value>
   resultIndices(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
                 mlir::Value m, mlir::Value n) override;
-
   void forEachRun(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
                   mlir::Value n0, mlir::Value columns, RunFn body) override;
 
   bool isContiguousA() override {
     return !conv.getFilter().getDefiningOp() &&
-           conv.getFilter().getType().getElementType() == accumulatorType;
+           conv.getFilter().getType().getElementType() == operandType;
   }
   mlir::Value rowAddress(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
                          mlir::Value m) override;
@@ -53,51 +65,30 @@ public:
     llvm_unreachable("columns of patches are never contiguous");
   }
 
-  int64_t depthGranule() override {
-    return hasSlab ? llvm::product_of(taps) : 1;
-  }
-  int64_t columnPeriod() override {
-    return hasSlab && !hasJoinedImages ? rowLength : 1;
-  }
-  int64_t packingBytes(int64_t columns, int64_t depth, int64_t lanes) override;
-  void packB(RegionEmitter &e, const PanelBlock &block) override;
+  bool isDeepA() override { return !isTransposedA(); }
+  bool isDeepB() override { return staticN == 1; }
 
-private:
-  llvm::SmallVector<mlir::Value> outputSizes(RegionEmitter &e);
-  llvm::SmallVector<mlir::Value> columnSizes(RegionEmitter &e);
-  llvm::SmallVector<mlir::Value>
-  placeOf(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch, mlir::Value n);
-  bool canJoinImages();
-  int64_t slabImages(int64_t columns);
-  int64_t slabElements(int64_t columns, int64_t depth);
-  mlir::Value patchElement(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
-                           mlir::Value k, llvm::ArrayRef<mlir::Value> starts);
-
-  llvm::SmallVector<int64_t> slabShape(int64_t columns);
-  Slab makeSlab(RegionEmitter &e, const PanelBlock &block);
-  void fillSlabs(RegionEmitter &e, const PanelBlock &block, const Slab &slab);
-  void fillColumns(RegionEmitter &e, const PanelBlock &block,
-                   llvm::ArrayRef<mlir::Value> strides);
-  struct Columns;
-  void fillSegments(RegionEmitter &e, const PanelBlock &block,
-                    mlir::Value panel);
-  void fillPanels(RegionEmitter &e, const PanelBlock &block,
-                  const MemoryView &view, mlir::Value firstChannel,
-                  mlir::Value channelStride,
-                  llvm::ArrayRef<mlir::Value> strides);
-  void fillPanelRow(RegionEmitter &e, const PanelBlock &block,
-                    mlir::Value panel, mlir::Value from, mlir::Value to);
-
+  /// What packing needs to know.
   ConvOp conv;
   WindowedInput input;
   int64_t groups, spatialRank;
   llvm::SmallVector<int64_t> taps;
-  bool isPointwise;      ///< each output position reads the same input position
-  bool hasSlab = false;  ///< the sizes that a slab's shape depends on are known
-  int64_t rowLength = 1; ///< output positions per index of the first dimension
-  bool hasJoinedImages = false; ///< columns run over images, too
+  bool isPointwise; ///< each output position reads the same input position
+  bool hasJoinedImages = false;
+
+  /// The sizes that columns run over.
+  llvm::SmallVector<mlir::Value> columnSizes(RegionEmitter &e);
+  /// The image and the output position of column `n`.
+  llvm::SmallVector<mlir::Value>
+  placeOf(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch, mlir::Value n);
+
+private:
+  ConvolutionProblem(ConvOp op, mlir::Type operandType);
+  llvm::SmallVector<mlir::Value> outputSizes(RegionEmitter &e);
+  mlir::Value patchElement(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
+                           mlir::Value k, llvm::ArrayRef<mlir::Value> starts);
 };
 
-} // namespace weft::cpu
+} // namespace weft
 
-#endif // WEFT_LIB_CODEGEN_CPU_CONVOLUTIONPROBLEM_H
+#endif // WEFT_CODEGEN_COMMON_CONVOLUTIONPROBLEM_H

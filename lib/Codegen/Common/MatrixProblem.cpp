@@ -1,11 +1,10 @@
 //===- MatrixProblem.cpp - weft.contract as a product of matrices ---------===//
 
-#include "Contraction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "weft/Codegen/Common/Contraction.h"
 
 using namespace mlir;
 using namespace weft;
-using namespace weft::cpu;
 
 namespace {
 /// An operand as the region sees it: memory whose dimensions are permuted.
@@ -21,14 +20,14 @@ struct Side {
   RankedTensorType type;
   SmallVector<int64_t> batch, free, contracted;
   std::optional<PermutedMemory> memory = std::nullopt;
-  bool plain = false;       ///< memory in the accumulators' type
+  bool plain = false;       ///< memory in the operands' type
   bool freeJoined = false;  ///< the free dimensions are one with equal steps
   bool depthJoined = false; ///< likewise the contracted ones
 };
 
 class MatrixProblem : public Contraction {
 public:
-  static std::unique_ptr<Contraction> create(ContractOp op);
+  static std::unique_ptr<Contraction> create(ContractOp op, Type operandType);
 
   SmallVector<Value> batchSizes(RegionEmitter &e) override {
     return sizesOf(e, lhs, lhs.batch);
@@ -74,6 +73,8 @@ public:
     return innerAddress(e, rhs, batch, n, k);
   }
   Value depthAddress(RegionEmitter &e, ArrayRef<Value> batch, Value n) override;
+  bool isDeepA() override { return isDeep(lhs); }
+  bool isDeepB() override { return isDeep(rhs); }
 
 private:
   SmallVector<Value> sizesOf(RegionEmitter &e, const Side &side,
@@ -86,6 +87,7 @@ private:
   Value innerAddress(RegionEmitter &e, const Side &side, ArrayRef<Value> batch,
                      Value freeIndex, Value depthIndex);
   static bool isInnermost(const Side &side, ArrayRef<int64_t> dims);
+  static bool isDeep(const Side &side);
   void examine(Side &side);
 
   Side lhs, rhs;
@@ -152,11 +154,25 @@ bool MatrixProblem::isInnermost(const Side &side, ArrayRef<int64_t> dims) {
   return true;
 }
 
+/// Whether the last dimension in memory, or of what is computed, is a
+/// contracted one.
+bool MatrixProblem::isDeep(const Side &side) {
+  int64_t last = -1, place = -1;
+  for (int64_t dim : llvm::seq(side.type.getRank())) {
+    int64_t at = side.memory ? side.memory->dims[dim] : dim;
+    if (side.type.getDimSize(dim) != 1 && at > place) {
+      place = at;
+      last = dim;
+    }
+  }
+  return llvm::is_contained(side.contracted, last);
+}
+
 void MatrixProblem::examine(Side &side) {
   side.memory = findMemory(side.tensor);
   if (!side.memory)
     return;
-  side.plain = side.type.getElementType() == accumulatorType;
+  side.plain = side.type.getElementType() == operandType;
   side.freeJoined = areJoined(side, side.free);
   side.depthJoined = areJoined(side, side.contracted);
 }
@@ -183,13 +199,15 @@ static Type getSumType(Type resultType) {
   return nullptr;
 }
 
-std::unique_ptr<Contraction> MatrixProblem::create(ContractOp op) {
+std::unique_ptr<Contraction> MatrixProblem::create(ContractOp op,
+                                                   Type operandType) {
   auto problem = std::make_unique<MatrixProblem>();
   problem->op = op;
   problem->init = op.getInit();
   problem->accumulatorType = getSumType(op.getType().getElementType());
   if (!problem->accumulatorType)
     return nullptr;
+  problem->operandType = operandType ? operandType : problem->accumulatorType;
   problem->lhs = {.tensor = op.getLhs(),
                   .type = op.getLhs().getType(),
                   .batch = llvm::to_vector(op.getLhsBatch()),
@@ -289,24 +307,10 @@ Value MatrixProblem::element(RegionEmitter &e, const Side &side,
   place(side.contracted,
         e.delinearize(depthIndex, sizesOf(e, side, side.contracted)));
   return widen(e.builder(), e.element(side.tensor, indices),
-               side.type.getElementType(), accumulatorType);
+               side.type.getElementType(), operandType);
 }
 
-std::unique_ptr<Contraction> weft::cpu::createMatrixProblem(ContractOp op) {
-  return MatrixProblem::create(op);
-}
-
-Value weft::cpu::widen(ImplicitLocOpBuilder &b, Value value, Type elementType,
-                       Type type) {
-  if (value.getType() == type)
-    return value;
-  if (isa<FloatType>(value.getType()))
-    return arith::ExtFOp::create(b, type, value);
-  if (isa<FloatType>(type))
-    return elementType.isUnsignedInteger()
-               ? Value(arith::UIToFPOp::create(b, type, value))
-               : arith::SIToFPOp::create(b, type, value);
-  return elementType.isUnsignedInteger()
-             ? Value(arith::ExtUIOp::create(b, type, value))
-             : arith::ExtSIOp::create(b, type, value);
+std::unique_ptr<Contraction> weft::createMatrixProblem(ContractOp op,
+                                                       Type operandType) {
+  return MatrixProblem::create(op, operandType);
 }
