@@ -122,6 +122,63 @@ def contractions():
     f.ret(f.matmul(f.arg(["B", "M", 17]), f.arg(["B", 17, 9])), f.matmul(f.arg(["B", "M", 5]), f.arg([5, 33])))
 
 
+def blocks():
+    """Products of several tiles on a GPU: ragged ones, and those whose operands are read by vectors.
+
+    The bounds are the usual ones: sums of up to 200 terms in f32, of numbers within 2, whatever the operands' type.
+    """
+    sizes = {"ragged": (67, 17, 75), "whole": (64, 16, 64), "vectors": (72, 24, 40), "tall": (140, 20, 12),
+             "wide": (12, 20, 140), "deep": (24, 136, 24)}
+    for name, (m, k, n) in sizes.items():
+        for element in ("f32", "f16", "bf16") if name in ("ragged", "vectors", "deep") else ("f32",):
+            for ta in (False, True):
+                for tb in (False, True) if element != "bf16" else (ta,):
+                    f = Function(f"blocks_{name}_{element}_ta{ta:d}_tb{tb:d}")
+                    a, b = f.arg([k, m] if ta else [m, k], element), f.arg([n, k] if tb else [k, n], element)
+                    f.ret(f.contract(a, b, contract=([1 - ta], [0 + tb]), element="f32"))
+    for element in ("f64", "i32", "i64"):
+        f = Function(f"blocks_{element}")
+        f.ret(f.matmul(f.arg([68, 12], element), f.arg([12, 70], element)))
+    for element in ("f16", "bf16"):
+        f = Function(f"blocks_{element}_kept")
+        f.ret(f.matmul(f.arg([72, 48], element), f.arg([48, 136], element)))
+    # So many columns that the largest tiles are the best.
+    for element in ("f32", "f16", "f64"):
+        f, k = Function(f"blocks_large_{element}", sizes=[{"M": 20}]), 16 if element == "f16" else 9
+        f.ret(f.contract(f.arg(["M", k], element), f.arg([k, 2048], element), contract=([1], [0]),
+                         element="f32" if element == "f16" else element))
+    f = Function("blocks_batch")
+    f.ret(f.matmul(f.arg([3, 36, 20]), f.arg([3, 20, 40])))
+    f = Function("blocks_init")
+    f.ret(f.contract(f.arg([70, 50]), f.arg([50, 74]), contract=([1], [0]), init=f.arg([70, 74])))
+    f = Function("blocks_dynamic", sizes=[{"M": m, "K": k, "N": n} for m, k, n in
+                                          ((70, 13, 60), (1, 40, 64), (69, 1, 65), (64, 0, 64))])
+    f.ret(f.matmul(f.arg(["M", "K"]), f.arg(["K", "N"])))
+    f = Function("blocks_after")
+    x, w, b, r = f.arg([80, 24]), f.arg([24, 44]), f.arg([44]), f.arg([80, 44])
+    y = f.binary("add", f.matmul(x, w), f.broadcast(b, [1], [80, 44]))
+    f.ret(f.binary("add", f.unary("tanh", y), r))
+    pad = {"low": [1, 1], "high": [1, 1]}
+    f = Function("blocks_conv")
+    f.ret(f.conv(f.arg([2, 5, 12, 13]), f.arg([36, 5, 3, 3]), **pad))
+    f = Function("blocks_conv_f16")
+    f.ret(f.conv(f.arg([2, 8, 8, 8], "f16"), f.arg([36, 8, 3, 3], "f16"), element="f32", **pad))
+    f = Function("blocks_conv_pointwise")
+    f.ret(f.conv(f.arg([3, 16, 8, 8]), f.arg([40, 16, 1, 1])))
+    f = Function("blocks_conv_filter")
+    f.ret(f.conv_filter(f.arg([2, 5, 9, 8]), f.arg([2, 36, 9, 8]), [36, 5, 3, 3], **pad))
+    # The matrix is along the depth, or not, and its rows are or are not whole vectors.
+    for k, n in ((512, 12), (300, 40), (131, 33), (20, 70)):
+        for tb in (False, True):
+            f = Function(f"vector_{k}x{n}_tb{tb:d}")
+            f.ret(f.matmul(f.arg([1, k]), f.arg([n, k] if tb else [k, n]), False, tb))
+            f = Function(f"vector_right_{k}x{n}_ta{tb:d}")
+            f.ret(f.matmul(f.arg([k, n] if tb else [n, k]), f.arg([k, 1]), tb))
+    for element in ("f64", "i64", "f16"):
+        f = Function(f"vector_{element}")
+        f.ret(f.matmul(f.arg([2, 1, 130], element), f.arg([2, 130, 37], element)))
+
+
 def sums_from_elsewhere():
     for m, k, n in ((1, 5, 1), (1, 300, 17), (1, 64, 256), (2, 40, 128), (9, 17, 33), (16, 700, 31), (13, 0, 5)):
         f = Function(f"contract_init_{m}x{k}x{n}")
@@ -382,6 +439,7 @@ def add_cases():
     matrix_sizes()
     matrix_orders()
     contractions()
+    blocks()
     sums_from_elsewhere()
     fused_products()
     convolutions()

@@ -213,6 +213,9 @@ void Suite::start(ArrayRef<Case> batch) {
     dup2(ends[1], STDOUT_FILENO);
     Outcome outcome = Batch(batch).run();
     llvm::outs().flush();
+    // A driver may have something to say when its process ends.
+    if (!cudaArch.empty())
+      std::exit(outcome);
     _exit(outcome);
   }
   close(ends[1]);

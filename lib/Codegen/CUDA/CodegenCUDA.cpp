@@ -23,7 +23,7 @@ struct GenerateCUDAKernels
         getOperation(), [&](dispatch::RegionOp region, StringRef name) {
           KernelBuilder builder(region, name, getOperation());
           if (!emitUpdateKernel(builder) && !emitLoopKernel(builder) &&
-              !emitRowKernel(builder))
+              !emitProductKernel(builder) && !emitRowKernel(builder))
             emitElementKernel(builder);
           return builder.finish();
         });

@@ -15,6 +15,8 @@ namespace weft::cuda {
 bool emitUpdateKernel(KernelBuilder &kernel);
 /// An op with loops of its own: scatter, sort, cumulative sums.
 bool emitLoopKernel(KernelBuilder &kernel);
+/// A contraction or convolution with what follows it element by element.
+bool emitProductKernel(KernelBuilder &kernel);
 /// Reductions, softmax and normalisations over the same axes, with what goes
 /// before and follows element by element.
 bool emitRowKernel(KernelBuilder &kernel);

@@ -1,0 +1,240 @@
+//===- Product.h - Parts of a product's kernels ---------------------------===//
+
+#ifndef WEFT_LIB_CODEGEN_CUDA_PRODUCT_H
+#define WEFT_LIB_CODEGEN_CUDA_PRODUCT_H
+
+#include "KernelBuilder.h"
+#include "weft/Codegen/Common/Contraction.h"
+#include "weft/Codegen/Common/Epilogue.h"
+
+namespace weft::cuda {
+
+inline constexpr int64_t kWarp = 32;
+
+/// Which part of C a block computes, and what its warps take of it. Fixed when
+/// the kernel is made.
+struct TileShape {
+  int64_t warpsM, warpsN;        ///< of the block
+  int64_t warpRows, warpColumns; ///< of a warp
+
+  int64_t rows() const { return warpsM * warpRows; }
+  int64_t columns() const { return warpsN * warpColumns; }
+  int32_t threads() const { return warpsM * warpsN * kWarp; }
+};
+
+/// What the threads of a warp take if they multiply by themselves: groupsM *
+/// groupsN squares of `vector` rows and columns. The lanes of a warp lie side
+/// by side in each, so that they read neighbours from shared memory.
+struct ThreadTile {
+  int64_t warpsM, warpsN;   ///< of the block
+  int64_t lanesM, lanesN;   ///< of a warp
+  int64_t groupsM, groupsN; ///< of a thread
+  int64_t depth;            ///< of what is in shared memory at a time
+  int64_t vector;           ///< elements of 16 bytes
+
+  TileShape shape() const {
+    return {warpsM, warpsN, lanesM * groupsM * vector,
+            lanesN * groupsN * vector};
+  }
+};
+
+/// The block's place in C, in the function that is being emitted.
+struct ProductBlock {
+  llvm::SmallVector<mlir::Value> batch;
+  mlir::Value m0, n0;
+  mlir::Value thread; ///< number within the block
+};
+
+/// An operand of a product: A with its rows, or B with its columns, of which
+/// `outer` is the number; the depth is the other index.
+class ProductOperand {
+public:
+  ProductOperand(Contraction &problem, bool isA) : problem(problem), isA(isA) {}
+
+  mlir::Type type() const { return problem.operandType; }
+  int64_t staticOuter() const {
+    return isA ? problem.staticM : problem.staticN;
+  }
+  mlir::Value outerSize(RegionEmitter &e) {
+    return isA ? problem.rows(e) : problem.columns(e);
+  }
+
+  /// Whether elements are neighbours in memory along the depth, or along the
+  /// other index.
+  bool isAlongDepth() {
+    return isA ? problem.isContiguousA() : problem.isTransposedB();
+  }
+  bool isAlongOuter() {
+    return isA ? problem.isTransposedA() : problem.isPlainB();
+  }
+  /// Whether `count` elements at a multiple of `count` are neighbours along
+  /// the index in question, at an address with such an alignment.
+  bool hasVectorsAlongDepth(int64_t count) {
+    return isAlongDepth() && isMultiple(problem.staticK, count);
+  }
+  bool hasVectorsAlongOuter(int64_t count) {
+    return isAlongOuter() && isMultiple(staticOuter(), count);
+  }
+
+  bool isDeep() { return isA ? problem.isDeepA() : problem.isDeepB(); }
+
+  /// One element, in the operands' type.
+  mlir::Value element(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
+                      mlir::Value outer, mlir::Value k) {
+    return isA ? problem.elementA(e, batch, outer, k)
+               : problem.elementB(e, batch, k, outer);
+  }
+  /// Where an element lies, if elements are neighbours along some index.
+  mlir::Value address(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
+                      mlir::Value outer, mlir::Value k);
+
+  static bool isMultiple(int64_t size, int64_t of) {
+    return mlir::ShapedType::isStatic(size) && size % of == 0;
+  }
+
+  Contraction &problem;
+  bool isA;
+};
+
+/// The way of a part of an operand, `outer` x `depth` elements, from global to
+/// shared memory through registers, shared by the threads of a block.
+class OperandCopy {
+public:
+  OperandCopy(ProductOperand operand, int64_t outer, int64_t depth,
+              int64_t vector, int64_t threads);
+
+  /// The elements from one row of shared memory, which holds `outer` elements
+  /// of one depth, to the next.
+  int64_t stride() const { return rowStride; }
+  int64_t elements() const { return depth * rowStride; }
+
+  /// Loads this thread's share of the part at `k0`, as vectors or elements.
+  /// What lies beyond the depth is zero, what lies beyond the outer size is
+  /// anything. The depth must not be empty.
+  llvm::SmallVector<mlir::Value>
+  load(RegionEmitter &e, const ProductBlock &block, mlir::Value k0);
+  /// Stores it into shared memory at `base`.
+  void store(RegionEmitter &e, const ProductBlock &block, mlir::Value base,
+             mlir::ValueRange values);
+  /// The types of a share.
+  llvm::SmallVector<mlir::Type> types() const;
+
+private:
+  enum class Form { VectorsOuter, VectorsDepth, ElementsOuter, ElementsDepth };
+  struct Place {
+    mlir::Value outer, k; ///< in the part
+  };
+  bool isVector() const {
+    return form == Form::VectorsOuter || form == Form::VectorsDepth;
+  }
+  int64_t units() const { return outer * depth / (isVector() ? vector : 1); }
+  /// How many a thread copies.
+  int64_t share() const { return llvm::divideCeil(units(), threads); }
+  Place place(RegionEmitter &e, const ProductBlock &block, int64_t number);
+  /// Emits `body` for those threads that have a share.
+  llvm::SmallVector<mlir::Value>
+  ifSharing(RegionEmitter &e, const ProductBlock &block,
+            llvm::function_ref<llvm::SmallVector<mlir::Value>()> body);
+
+  ProductOperand operand;
+  int64_t outer, depth, vector, threads, rowStride;
+  Form form;
+};
+
+/// Emits a task whose blocks compute tiles of C. The sums, which the threads of
+/// a block hold, go back through shared memory, so that what follows the
+/// product is emitted once and reads and writes neighbours.
+class TileEmitter {
+public:
+  TileEmitter(KernelBuilder &kernel, Contraction &problem, Epilogue &epilogue,
+              const TileShape &shape)
+      : kernel(kernel), problem(problem), epilogue(epilogue), shape(shape) {}
+  virtual ~TileEmitter() = default;
+
+  void addTask();
+
+protected:
+  using Values = llvm::SmallVector<mlir::Value>;
+
+  /// A thread's sums in neighbouring columns, of which there are runLength():
+  /// the place of the first within what a row of warps computes.
+  struct Run {
+    mlir::Value row, column;
+  };
+  virtual int64_t runLength() = 0;
+  virtual llvm::SmallVector<Run> runs(RegionEmitter &e) = 0;
+  /// Between rows of sums in shared memory, so that the stores of runs do not
+  /// get into each other's way.
+  virtual int64_t sumStride() = 0;
+  /// Of shared memory for parts of the operands.
+  virtual int64_t operandBytes() = 0;
+  /// Adds the products along the depth to `sums`, run by run. Shared memory is
+  /// free, and must be so again afterwards.
+  virtual Values multiply(RegionEmitter &e, Values sums) = 0;
+
+  mlir::Type type() const { return problem.accumulatorType; }
+  llvm::SmallVector<mlir::Value> gridSizes(RegionEmitter &e);
+
+  KernelBuilder &kernel;
+  Contraction &problem;
+  Epilogue &epilogue;
+  TileShape shape;
+
+  // In the function that is being emitted.
+  ProductBlock block;
+  mlir::Value warpM, warpN, lane, shared;
+
+private:
+  void emit(RegionEmitter &e, mlir::Value number);
+  Values beginSums(RegionEmitter &e);
+  Values takeSums(RegionEmitter &e);
+  void giveSums(RegionEmitter &e, mlir::ValueRange sums);
+  void forEachSum(
+      RegionEmitter &e, mlir::Value warpRow,
+      llvm::function_ref<void(mlir::Value m, mlir::Value n, mlir::Value place)>
+          body);
+  void finish(RegionEmitter &e, mlir::ValueRange sums);
+};
+
+/// Adds a task in which threads multiply by themselves.
+void addThreadProduct(KernelBuilder &kernel, Contraction &problem,
+                      Epilogue &epilogue, const ThreadTile &tile);
+
+/// Adds a task in which warps multiply by instructions for matrices, of
+/// operands of f16 or bf16.
+void addMatrixProduct(KernelBuilder &kernel, Contraction &problem,
+                      Epilogue &epilogue, const TileShape &shape);
+
+/// Adds a task for a product with a single row or column, in which threads
+/// share the sum of each result.
+void addVectorProduct(KernelBuilder &kernel, Contraction &problem,
+                      Epilogue &epilogue);
+
+// Code that is emitted often.
+
+/// The number of this thread in its block.
+mlir::Value threadNumber(RegionEmitter &e);
+/// A vector of zeros, or a zero.
+mlir::Value zeroOf(RegionEmitter &e, mlir::Type type);
+/// sum + a * b.
+mlir::Value multiplyAdd(RegionEmitter &e, mlir::Value a, mlir::Value b,
+                        mlir::Value sum);
+/// The address of element number `position` from `base`.
+mlir::Value elementAt(RegionEmitter &e, mlir::Value base, mlir::Type type,
+                      mlir::Value position);
+mlir::Value loadVector(RegionEmitter &e, mlir::Value base, mlir::Type type,
+                       int64_t count, mlir::Value position);
+void storeVector(RegionEmitter &e, mlir::Value base, mlir::ValueRange elements,
+                 mlir::Value position);
+mlir::Value extract(RegionEmitter &e, mlir::Value vector, int64_t number);
+void barrier(RegionEmitter &e);
+/// Emits `body`, or else zeros of the types that it returns, by whether
+/// `condition` holds. Null stands for true.
+llvm::SmallVector<mlir::Value> emitIf(
+    RegionEmitter &e, mlir::Value condition, mlir::TypeRange types,
+    llvm::function_ref<llvm::SmallVector<mlir::Value>()> body,
+    llvm::function_ref<llvm::SmallVector<mlir::Value>()> otherwise = nullptr);
+
+} // namespace weft::cuda
+
+#endif // WEFT_LIB_CODEGEN_CUDA_PRODUCT_H

@@ -1,0 +1,146 @@
+//===- ProductThreads.cpp - Products whose threads multiply ---------------===//
+//
+// Parts of A and B, a few elements deep, go to shared memory in turns of two:
+// while the sums of one part are computed, the next is on its way to registers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Product.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::cuda;
+
+namespace {
+class ThreadEmitter : public TileEmitter {
+public:
+  ThreadEmitter(KernelBuilder &kernel, Contraction &problem, Epilogue &epilogue,
+                const ThreadTile &tile)
+      : TileEmitter(kernel, problem, epilogue, tile.shape()), tile(tile),
+        copyA({problem, true}, shape.rows(), tile.depth, tile.vector,
+              shape.threads()),
+        copyB({problem, false}, shape.columns(), tile.depth, tile.vector,
+              shape.threads()) {}
+
+protected:
+  int64_t runLength() override { return tile.vector; }
+  SmallVector<Run> runs(RegionEmitter &e) override;
+  int64_t sumStride() override { return shape.columns() + tile.vector; }
+  int64_t operandBytes() override {
+    return 2 * partElements() * type().getIntOrFloatBitWidth() / 8;
+  }
+  Values multiply(RegionEmitter &e, Values sums) override;
+
+private:
+  /// The elements of a part of both operands.
+  int64_t partElements() const { return copyA.elements() + copyB.elements(); }
+  /// The first of a thread's rows in group `group` of its warp's, and of its
+  /// columns of all warps'.
+  Value firstRow(RegionEmitter &e, int64_t group);
+  Value firstColumn(RegionEmitter &e, int64_t group);
+  Values loadPart(RegionEmitter &e, Value k0);
+  void storePart(RegionEmitter &e, Value offset, ValueRange values);
+  Values multiplyPart(RegionEmitter &e, Value offset, Values sums);
+
+  ThreadTile tile;
+  OperandCopy copyA, copyB;
+};
+} // namespace
+
+Value ThreadEmitter::firstRow(RegionEmitter &e, int64_t group) {
+  Value laneM = e.div(lane, e.index(tile.lanesN));
+  return e.mul(e.add(laneM, e.index(group * tile.lanesM)),
+               e.index(tile.vector));
+}
+
+Value ThreadEmitter::firstColumn(RegionEmitter &e, int64_t group) {
+  Value laneN = e.rem(lane, e.index(tile.lanesN));
+  return e.add(
+      e.mul(warpN, e.index(shape.warpColumns)),
+      e.mul(e.add(laneN, e.index(group * tile.lanesN)), e.index(tile.vector)));
+}
+
+SmallVector<TileEmitter::Run> ThreadEmitter::runs(RegionEmitter &e) {
+  SmallVector<Run> runs;
+  for (int64_t groupM : llvm::seq(tile.groupsM))
+    for (int64_t i : llvm::seq(tile.vector))
+      for (int64_t groupN : llvm::seq(tile.groupsN))
+        runs.push_back(
+            {e.add(firstRow(e, groupM), e.index(i)), firstColumn(e, groupN)});
+  return runs;
+}
+
+SmallVector<Value> ThreadEmitter::loadPart(RegionEmitter &e, Value k0) {
+  Values values = copyA.load(e, block, k0);
+  llvm::append_range(values, copyB.load(e, block, k0));
+  return values;
+}
+
+void ThreadEmitter::storePart(RegionEmitter &e, Value offset,
+                              ValueRange values) {
+  size_t count = copyA.types().size();
+  copyA.store(e, block, elementAt(e, shared, type(), offset),
+              values.take_front(count));
+  offset = e.add(offset, e.index(copyA.elements()));
+  copyB.store(e, block, elementAt(e, shared, type(), offset),
+              values.drop_front(count));
+}
+
+SmallVector<Value> ThreadEmitter::multiplyPart(RegionEmitter &e, Value offset,
+                                               Values sums) {
+  Value fromA = elementAt(e, shared, type(), offset);
+  Value fromB =
+      elementAt(e, shared, type(), e.add(offset, e.index(copyA.elements())));
+  Value warpRow = e.mul(warpM, e.index(shape.warpRows));
+  auto load = [&](Values &elements, Value base, int64_t stride, int64_t k,
+                  Value place) {
+    Value position = e.add(place, e.index(k * stride));
+    Value vector = loadVector(e, base, type(), tile.vector, position);
+    for (int64_t i : llvm::seq(tile.vector))
+      elements.push_back(extract(e, vector, i));
+  };
+  for (int64_t k : llvm::seq(tile.depth)) {
+    Values as, bs;
+    for (int64_t group : llvm::seq(tile.groupsM))
+      load(as, fromA, copyA.stride(), k, e.add(warpRow, firstRow(e, group)));
+    for (int64_t group : llvm::seq(tile.groupsN))
+      load(bs, fromB, copyB.stride(), k, firstColumn(e, group));
+    for (auto [row, a] : llvm::enumerate(as))
+      for (auto [column, b] : llvm::enumerate(bs)) {
+        Value &sum = sums[row * bs.size() + column];
+        sum = multiplyAdd(e, a, b, sum);
+      }
+  }
+  return sums;
+}
+
+SmallVector<Value> ThreadEmitter::multiply(RegionEmitter &e, Values sums) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value depth = problem.depth(e), step = e.index(tile.depth);
+  SmallVector<Type> types = copyA.types();
+  llvm::append_range(types, copyB.types());
+  auto loadIfAny = [&](Value k0) {
+    Value isAny =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, k0, depth);
+    return emitIf(e, isAny, types, [&] { return loadPart(e, k0); });
+  };
+  storePart(e, e.index(0), loadIfAny(e.index(0)));
+  barrier(e);
+  return e.loop(e.index(0), e.ceilDiv(depth, step), sums,
+                [&](Value part, ValueRange carried) {
+                  Value next = e.add(part, e.index(1));
+                  Values values = loadIfAny(e.mul(next, step));
+                  Value size = e.index(partElements());
+                  Values result = multiplyPart(
+                      e, e.mul(e.rem(part, e.index(2)), size), Values(carried));
+                  storePart(e, e.mul(e.rem(next, e.index(2)), size), values);
+                  barrier(e);
+                  return result;
+                });
+}
+
+void weft::cuda::addThreadProduct(KernelBuilder &kernel, Contraction &problem,
+                                  Epilogue &epilogue, const ThreadTile &tile) {
+  ThreadEmitter(kernel, problem, epilogue, tile).addTask();
+}

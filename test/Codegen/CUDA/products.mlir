@@ -1,0 +1,82 @@
+// RUN: weft-opt %s -codegen-cuda -split-input-file | FileCheck %s
+
+// Threads multiply. Operands come by vectors where they lie in memory like that,
+// and the next part of the depth is loaded while one is multiplied.
+// CHECK-LABEL: func.func private @contract_0_task(
+//       CHECK:   llvm.mlir.addressof @{{.+}} : !llvm.ptr<3>
+//       CHECK:   nvvm.barrier0
+//       CHECK:   scf.for {{.+}} iter_args(
+//       CHECK:     llvm.load {{.+}} : !llvm.ptr -> vector<4xf32>
+//       CHECK:     llvm.load {{.+}} : !llvm.ptr<3> -> vector<4xf32>
+//       CHECK:     llvm.intr.fma
+//       CHECK:     llvm.store {{.+}} : vector<4xf32>, !llvm.ptr<3>
+//       CHECK:     nvvm.barrier0
+//       CHECK:     scf.yield
+//       CHECK: dispatch.kernel @contract_0
+func.func @main(%x: tensor<128x64xf32>, %y: tensor<64x256xf32>) -> tensor<128x256xf32> {
+  %0 = dispatch.region ins(%x, %y : tensor<128x64xf32>, tensor<64x256xf32>) -> tensor<128x256xf32> {
+  ^bb0(%a: tensor<128x64xf32>, %b: tensor<64x256xf32>):
+    %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<128x64xf32>, tensor<64x256xf32> -> tensor<128x256xf32>
+    dispatch.yield %n : tensor<128x256xf32>
+  }
+  return %0 : tensor<128x256xf32>
+}
+
+// -----
+
+// Matrix instructions multiply numbers of 16 bits. Parts come by themselves, or
+// through registers where rows are not whole vectors.
+// CHECK-LABEL: func.func private @contract_0_task(
+//       CHECK:   nvvm.cp.async.commit.group
+//       CHECK:   scf.for {{.+}} iter_args(
+//       CHECK:     nvvm.cp.async.wait.group
+//  CHECK-NEXT:     nvvm.barrier0
+//       CHECK:     nvvm.cp.async.shared.global {{.+}}, {{.+}}, 16, cache = cg
+//       CHECK:     llvm.load {{.+}} : !llvm.ptr -> f16
+//       CHECK:     nvvm.ldmatrix {{.+}} layout = #nvvm.mma_layout<col>
+//       CHECK:     nvvm.ldmatrix {{.+}} layout = #nvvm.mma_layout<row>
+//       CHECK:     nvvm.mma.sync
+//       CHECK:     llvm.store {{.+}} : f16, !llvm.ptr<3>
+func.func @main(%x: tensor<70x67xf16>, %y: tensor<67x64xf16>) -> tensor<70x64xf32> {
+  %0 = dispatch.region ins(%x, %y : tensor<70x67xf16>, tensor<67x64xf16>) -> tensor<70x64xf32> {
+  ^bb0(%a: tensor<70x67xf16>, %b: tensor<67x64xf16>):
+    %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<70x67xf16>, tensor<67x64xf16> -> tensor<70x64xf32>
+    dispatch.yield %n : tensor<70x64xf32>
+  }
+  return %0 : tensor<70x64xf32>
+}
+
+// -----
+
+// A row times a matrix: the lanes of a warp have a result each, whose sum its
+// warps share.
+// CHECK-LABEL: func.func private @contract_0_task(
+//       CHECK:   scf.for {{.+}} iter_args(
+//       CHECK:   llvm.store {{.+}} : f32, !llvm.ptr<3>
+//       CHECK:   nvvm.barrier0
+//   CHECK-NOT:   nvvm.shfl
+func.func @main(%x: tensor<1x300xf32>, %y: tensor<300x70xf32>) -> tensor<1x70xf32> {
+  %0 = dispatch.region ins(%x, %y : tensor<1x300xf32>, tensor<300x70xf32>) -> tensor<1x70xf32> {
+  ^bb0(%a: tensor<1x300xf32>, %b: tensor<300x70xf32>):
+    %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<1x300xf32>, tensor<300x70xf32> -> tensor<1x70xf32>
+    dispatch.yield %n : tensor<1x70xf32>
+  }
+  return %0 : tensor<1x70xf32>
+}
+
+// -----
+
+// A matrix times a column: the lanes of a warp share a sum.
+// CHECK-LABEL: func.func private @contract_0_task(
+//       CHECK:   scf.for {{.+}} iter_args(
+//       CHECK:     llvm.load {{.+}} : !llvm.ptr -> vector<4xf32>
+//       CHECK:   nvvm.shfl.sync  bfly
+//   CHECK-NOT:   nvvm.barrier0
+func.func @main(%x: tensor<70x300xf32>, %y: tensor<300x1xf32>) -> tensor<70x1xf32> {
+  %0 = dispatch.region ins(%x, %y : tensor<70x300xf32>, tensor<300x1xf32>) -> tensor<70x1xf32> {
+  ^bb0(%a: tensor<70x300xf32>, %b: tensor<300x1xf32>):
+    %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<70x300xf32>, tensor<300x1xf32> -> tensor<70x1xf32>
+    dispatch.yield %n : tensor<70x1xf32>
+  }
+  return %0 : tensor<70x1xf32>
+}
