@@ -47,6 +47,7 @@ typedef struct weft_run_table {
                                const void *address, const int64_t *dims,
                                const int64_t *strides, void *out);
   void *(*device_faults)(weft_run *run);
+  int32_t (*device_settle)(weft_run *run);
 } weft_run_table;
 
 /// One of the weft_rt_* functions.

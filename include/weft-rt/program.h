@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 /// Version of everything in this header.
-#define WEFT_PROGRAM_ABI 4
+#define WEFT_PROGRAM_ABI 5
 
 /// Alignment in bytes of every buffer that a program plans and of what the
 /// runtime provides. Inputs and outputs in the caller's memory are aligned to
@@ -330,6 +330,12 @@ typedef struct weft_device_fault {
 
 /// The weft_device_fault of this run, in device memory.
 void *weft_rt_device_faults(weft_run *run);
+
+/// Says that what is asked for next may write to outputs that are parameters or
+/// state and not `early`, which may lie where the old values are. If these stay
+/// on the device, it waits, and fails if a kernel has reported a fault. A
+/// program calls it before each first write; what comes after reports no fault.
+int32_t weft_rt_device_settle(weft_run *run);
 
 #ifdef __cplusplus
 }

@@ -57,7 +57,8 @@
   X(WEFT_ERROR_DEVICE_LAUNCH, 5407, "a kernel cannot be launched so")          \
   X(WEFT_ERROR_DEVICE_KERNEL, 5408, "a kernel failed on the GPU")              \
   X(WEFT_ERROR_DEVICE_CALL, 5409, "a call of the CUDA driver failed")          \
-  X(WEFT_ERROR_DEVICE_LOST, 5410, "the GPU was lost by an earlier failure")
+  X(WEFT_ERROR_DEVICE_LOST, 5410, "the GPU was lost by an earlier failure")    \
+  X(WEFT_ERROR_STATE_LOST, 5411, "the training state on the GPU was lost")
 
 /// What a call returns: WEFT_OK or the number of an error.
 typedef enum weft_status {

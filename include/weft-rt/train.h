@@ -63,8 +63,9 @@ WEFT_API void weft_trainer_release(weft_trainer *trainer);
 /// `outputs` those that are neither parameters nor state. Both follow the rules
 /// of weft_session_run(). `rate` and `seed` go to the inputs of these roles, if
 /// there are such. If the step fails, the state is what it was before, and so
-/// is the memory of the caller's for outputs. A step of a trainer that is in a
-/// step fails with WEFT_ERROR_BUSY.
+/// is the memory of the caller's for outputs; but on a GPU that fails while the
+/// state is written it is lost (see weft_trainer_state). A step of a trainer
+/// that is in a step fails with WEFT_ERROR_BUSY.
 WEFT_API weft_status weft_step(weft_trainer *trainer, int32_t num_inputs,
                                const weft_tensor *inputs, float rate,
                                int64_t seed, int32_t num_outputs,
@@ -84,14 +85,39 @@ WEFT_API const weft_port *weft_trainer_state_port(const weft_trainer *trainer,
                                                   int32_t number);
 
 /// State `number`: `out->data` is the trainer's memory, to be read and written
-/// (elements in storage format) between steps. It stays at its place until the
-/// last release.
-WEFT_API weft_status weft_trainer_state(const weft_trainer *trainer,
-                                        int32_t number, weft_tensor *out);
+/// (elements in storage format) between steps; who writes calls
+/// weft_trainer_changed(). It stays at its place until the last release.
+///
+/// Where steps run on a GPU, the state stays there, and this call brings its
+/// value to the memory: what an earlier call told is old after a step. It fails
+/// with WEFT_ERROR_STATE_LOST if a step has failed while it changed the state,
+/// which then has to be set anew, all of it.
+WEFT_API weft_status weft_trainer_state(weft_trainer *trainer, int32_t number,
+                                        weft_tensor *out);
+
+/// Says that the caller has written to the memory of state `number`, all of
+/// which the next step shall start from. On the CPU nothing happens.
+WEFT_API weft_status weft_trainer_changed(weft_trainer *trainer,
+                                          int32_t number);
+
+/// Lets `input` of `session`, of the same type and sizes, be state `number`,
+/// wherever its value is: the session is to be given `*out`, which is the
+/// trainer's memory, in each run. Both must be on the CPU, or on one GPU. The
+/// trainer must outlive the session and be in no step while it runs.
+WEFT_API weft_status weft_trainer_lend(weft_trainer *trainer, int32_t number,
+                                       weft_session *session, int32_t input,
+                                       weft_tensor *out);
+
+/// Tells the inputs of the step after the next one: a GPU gets them while it
+/// computes that next one. They must stay as they are until the step that takes
+/// them has returned. It is but a hint: a step may be given others, and nothing
+/// happens on the CPU.
+WEFT_API void weft_trainer_expect(weft_trainer *trainer, int32_t num_inputs,
+                                  const weft_tensor *inputs);
 
 /// The number of updates that the state has seen, as the program counts them in
-/// the state WEFT_STEP_NAME; 0 if it does not count.
-WEFT_API int64_t weft_trainer_steps(const weft_trainer *trainer);
+/// the state WEFT_STEP_NAME; 0 if it does not count, or if the state was lost.
+WEFT_API int64_t weft_trainer_steps(weft_trainer *trainer);
 
 /// The session that makes the steps, for profiles and for taking outputs,
 /// whose numbers are those of the program. It lives as long as the trainer; it

@@ -78,6 +78,7 @@ static void addPassesToHost(OpPassManager &pm) {
   pm.addPass(createConvertDispatchToHostPass());
   pm.addPass(createCSEPass());
   pm.addPass(host::createMarkEarlyPass());
+  pm.addPass(host::createSettleStatesPass());
   pm.addPass(host::createPlanArenaPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

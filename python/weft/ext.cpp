@@ -388,6 +388,27 @@ public:
     return result;
   }
 
+  /// Brings the state called `name`, or all, to the memory that states() tells.
+  void fetch(const std::string &name) {
+    forStates(name, [&](int32_t number) {
+      weft_tensor tensor;
+      check(weft_trainer_state(trainer, number, &tensor));
+    });
+  }
+
+  /// Says that this memory was written to.
+  void changed(const std::string &name) {
+    forStates(name, [&](int32_t number) {
+      check(weft_trainer_changed(trainer, number));
+    });
+  }
+
+  /// Tells the batch of the step after the next one.
+  void expect(const std::vector<Buffer> &batch) {
+    std::vector<weft_tensor> in = getTensors(batch);
+    weft_trainer_expect(trainer, in.size(), in.data());
+  }
+
   /// Where the infinity or NaN of the last step, of this batch, comes from.
   std::string explain(const Source &source, const std::vector<Buffer> &batch,
                       float rate, int64_t seed) {
@@ -425,6 +446,14 @@ public:
   }
 
 private:
+  /// Calls `found` for the state called `name`, or for all if it is empty.
+  template <typename FoundT>
+  void forStates(const std::string &name, FoundT found) {
+    for (int32_t i = 0; i < weft_trainer_num_states(trainer); ++i)
+      if (name.empty() || name == weft_trainer_state_port(trainer, i)->name)
+        found(i);
+  }
+
   weft_compiled *compiled = nullptr;
   weft_model *model = nullptr;
   weft_trainer *trainer = nullptr;
@@ -493,6 +522,9 @@ NB_MODULE(_weft, m) {
       .def_static("compile", &Trainer::compile, nb::rv_policy::take_ownership)
       .def("inputs", &Trainer::inputs)
       .def("step", &Trainer::step)
+      .def("fetch", &Trainer::fetch)
+      .def("changed", &Trainer::changed)
+      .def("expect", &Trainer::expect)
       .def("explain", &Trainer::explain)
       .def("results", &Trainer::results)
       .def_static("states", &Trainer::states)

@@ -55,6 +55,7 @@ class ValueAndGrad:
             arrays[name] = array
         for name, array in arrays.items():
             self._parameters[name][...] = array
+            self._trainer.changed(name)
 
     def __call__(self, *batch: Any, seed: int = 0) -> tuple[float, dict[str, np.ndarray]]:
         """The loss of a batch (arrays in the order of `inputs`: numpy, or anything with

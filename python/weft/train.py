@@ -115,6 +115,10 @@ def _settings(optimizer: Any, loss: str | None, others: Mapping[str, Any]) -> st
     return " ".join(words)
 
 
+def _buffers(arrays: Sequence[np.ndarray]) -> list[tuple]:
+    return [(a.ctypes.data, a.nbytes, CODES[a.dtype], list(a.shape)) for a in arrays]
+
+
 class Trainer:
     """A model, compiled as a training step, and its state.
 
@@ -126,6 +130,8 @@ class Trainer:
     info initializes starts from what the file holds.
     accumulate: batches of an update; it is that of as many at once.
     seed: of what the model draws at random.
+    target: what steps run on, "cpu" or "cuda". On a GPU the state stays there from
+        step to step.
     settings: those of `weft train --set`, as ``bn="train"``, ``clip_norm=1.0``,
         ``class_weights=[1, 2, 0.5]``, ``precision="bf16"``.
     """
@@ -140,7 +146,9 @@ class Trainer:
         accumulate: int = 1,
         seed: int = 0,
         threads: int = 0,
+        target: str = "cpu",
         mcpu: str | None = None,
+        cuda_arch: str | None = None,
         **settings: Any,
     ):
         self._path = os.fspath(model)
@@ -152,7 +160,9 @@ class Trainer:
         if self.rate is None:
             raise Error("error: without an optimizer 'rate' is needed")
         self._seed = seed
-        self._source = source = _weft.Source(self._path, mcpu, None, None, self._settings)
+        self._source = source = _weft.Source(
+            self._path, mcpu, None, None, self._settings, None, target, cuda_arch
+        )
         try:
             self._trainer = _weft.Trainer.compile(source, threads)
         except _weft.Failure as failure:
@@ -160,8 +170,9 @@ class Trainer:
         self.inputs = [
             Port(name, DTYPES[code], tuple(dims)) for name, code, dims in self._trainer.inputs()
         ]
-        # The arrays are the trainer's memory.
-        self._states = {
+        # The arrays are the trainer's memory, which is of before the last step until
+        # the state is fetched.
+        self._memory = {
             name: data.view(DTYPES[code]).reshape(dims)
             for name, _, code, dims, data in _weft.Trainer.states(self._trainer)
         }
@@ -176,15 +187,16 @@ class Trainer:
         update is made with this batch in any case. Raises an Error that names the
         node that is to blame where the loss is infinite or NaN; then nothing has
         changed."""
-        if len(batch) != len(self.inputs):
-            names = ", ".join(repr(port.name) for port in self.inputs)
-            raise Error(f"error: got {len(batch)} arrays, wanted {len(self.inputs)}: {names}")
-        arrays = [as_array(value) for value in batch]
-        buffers = [(a.ctypes.data, a.nbytes, CODES[a.dtype], list(a.shape)) for a in arrays]
+        self._check_count(batch)
+        return self._step([as_array(value) for value in batch], rate, last)
+
+    def _step(self, arrays: Sequence[np.ndarray], rate: float | None, last: bool) -> float:
+        buffers = _buffers(arrays)
         rate = self.rate if rate is None else rate
-        if last and self._accumulate > 1:
-            self._states["weft.batches"][...] = self._accumulate - 1
         try:
+            if last and self._accumulate > 1:
+                self._memory["weft.batches"][...] = self._accumulate - 1
+                self._trainer.changed("weft.batches")
             self.metrics = self._trainer.step(buffers, rate, self._seed)
         except _weft.Failure as failure:
             raise _failure(failure) from None
@@ -213,21 +225,42 @@ class Trainer:
         names of `inputs`. Takes any iterator, such as a torch DataLoader: what has
         ``__dlpack__`` is read in place."""
         losses = []
-        iterator = iter(batches)
+        iterator = map(self._arrays, batches)
         batch = next(iterator, None)
         while batch is not None:
             upcoming = next(iterator, None)
-            loss = self.step(*self._in_order(batch), last=upcoming is None)
-            if self._accumulate == 1 or self._states["weft.batches"] == 0:
+            if upcoming is not None:
+                self._trainer.expect(_buffers(upcoming))
+            loss = self._step(batch, None, upcoming is None)
+            if self._accumulate == 1 or self._state("weft.batches") == 0:
                 losses.append(loss)
             batch = upcoming
         return losses
+
+    def _arrays(self, batch: Any) -> list[np.ndarray]:
+        """The arrays of a batch that `fit` is given."""
+        batch = self._in_order(batch)
+        self._check_count(batch)
+        return [as_array(value) for value in batch]
+
+    def _check_count(self, batch: Sequence[Any]) -> None:
+        if len(batch) != len(self.inputs):
+            names = ", ".join(repr(port.name) for port in self.inputs)
+            raise Error(f"error: got {len(batch)} arrays, wanted {len(self.inputs)}: {names}")
+
+    def _state(self, name: str = "") -> Any:
+        """The memory of a state, or of all by name, with its value as it is now."""
+        try:
+            self._trainer.fetch(name)
+        except _weft.Failure as failure:
+            raise _failure(failure) from None
+        return self._memory[name] if name else self._memory
 
     @property
     def loss_scale(self) -> float | None:
         """What the next losses are multiplied by with ``precision="f16"``: a step
         in which a gradient overflows makes no update and halves it."""
-        return float(self._states["weft.scale"]) if "weft.scale" in self._states else None
+        return float(self._state("weft.scale")) if "weft.scale" in self._memory else None
 
     @property
     def steps(self) -> int:
@@ -238,38 +271,41 @@ class Trainer:
     def planned_bytes(self) -> int:
         """The bytes of memory that steps take, as planned: the state and, from
         the first step on, the arena."""
-        return self._trainer.arena_bytes() + sum(a.nbytes for a in self._states.values())
+        return self._trainer.arena_bytes() + sum(a.nbytes for a in self._memory.values())
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the model's trained tensors, by name."""
-        return {name: self._states[name].copy() for name in self._of_model}
+        states = self._state()
+        return {name: states[name].copy() for name in self._of_model}
 
     @property
     def state(self) -> dict[str, np.ndarray]:
         """Copies of all that steps change, by name."""
-        return {name: array.copy() for name, array in self._states.items()}
+        return {name: array.copy() for name, array in self._state().items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Sets what `state` gave."""
-        if set(state) != set(self._states):
-            odd = sorted(set(state) ^ set(self._states))
+        if set(state) != set(self._memory):
+            odd = sorted(set(state) ^ set(self._memory))
             raise Error(f"error: the states differ in {', '.join(map(repr, odd))}")
-        for name, array in self._states.items():
+        for name, array in self._memory.items():
             value = np.asarray(state[name])
             if value.shape != array.shape or value.dtype != array.dtype:
                 raise Error(
                     f"error: state {name!r} is {value.dtype} {list(value.shape)}, wanted "
                     f"{array.dtype} {list(array.shape)}"
                 )
-        for name, array in self._states.items():
+        for name, array in self._memory.items():
             array[...] = state[name]
+        self._trainer.changed("")
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the state as a safetensors file, which appears when complete."""
         header: dict[str, Any] = {}
         end = 0
-        for name, array in self._states.items():
+        states = self._state()
+        for name, array in states.items():
             begin, end = end, end + array.nbytes
             header[name] = {
                 "dtype": _SAFE[str(array.dtype)],
@@ -282,7 +318,7 @@ class Trainer:
         try:
             with open(path + ".tmp", "wb") as file:
                 file.write(len(text).to_bytes(8, "little") + text)
-                for array in self._states.values():
+                for array in states.values():
                     file.write(array.tobytes())
                 file.flush()
                 os.fsync(file.fileno())

@@ -107,10 +107,10 @@ TEST_F(ModelTest, refusesProgramsOfAnotherABI) {
   EXPECT_EQ(
       expectNotOpened(WEFT_TEST_FOLDER "/weft-other-abi.so", WEFT_ERROR_ABI),
       "WFT5103: \"" WEFT_TEST_FOLDER "/weft-other-abi.so\" holds a program of "
-      "another ABI than version 4");
+      "another ABI than version 5");
   program.abi = 99;
   expectRefused(program, WEFT_ERROR_ABI,
-                "the program has ABI version 99, wanted 4");
+                "the program has ABI version 99, wanted 5");
 }
 
 TEST_F(ModelTest, refusesMissingArguments) {

@@ -108,6 +108,7 @@ inline void NotFiniteSearch::runAgain(weft_trainer *again, weft_trainer *failed,
       return;
     auto *bytes = static_cast<const char *>(from.data);
     std::copy(bytes, bytes + from.bytes, static_cast<char *>(to.data));
+    tell(weft_trainer_changed(again, i));
   }
   size_t count = 0;
   for (int32_t i = 0; i < program.num_outputs; ++i)

@@ -150,6 +150,7 @@ static void initialize(const TrainFlags &flags, train::ProgramStep &step) {
                         std::string(name) + "', " + describe(state) +
                         ", with " + describe(value)};
     memcpy(state.data, value.data, state.bytes);
+    check(weft_trainer_changed(trainer, number));
   }
 }
 

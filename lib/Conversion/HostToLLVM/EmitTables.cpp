@@ -389,6 +389,7 @@ static constexpr StringLiteral runtimeFunctions[] = {
     "weft_rt_device_fill",
     "weft_rt_device_tensor_map",
     "weft_rt_device_faults",
+    "weft_rt_device_settle",
 };
 static_assert(sizeof(weft_run_table) ==
               std::size(runtimeFunctions) * sizeof(void *));

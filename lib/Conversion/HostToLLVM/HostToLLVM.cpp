@@ -415,6 +415,10 @@ void FunctionLowering::lowerOp(Operation &op) {
       .Case([&](LoadOp op) { replace(lowerLoad(op)); })
       .Case([&](StoreOp op) { lowerStore(op); })
       .Case([&](RequireOp op) { lowerRequire(op); })
+      .Case([&](SettleOp op) {
+        if (onDevice)
+          callOrFail("weft_rt_device_settle", {run}, op);
+      })
       .Case([&](CopyOp op) { lowerCopy(op); });
   op.erase();
 }

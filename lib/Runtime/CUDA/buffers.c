@@ -122,23 +122,45 @@ bool weft_device_upload(weft_device *device, CUdeviceptr to, const void *from,
   return true;
 }
 
+// Sends for the next half of a download, if there is one.
+static bool send_for(weft_device *device, CUdeviceptr from, int64_t at,
+                     int64_t bytes, const char *what, const char *name,
+                     char **half, CUevent *event) {
+  if (at >= bytes)
+    return true;
+  size_t size = (size_t)(bytes - at < HALF ? bytes - at : HALF);
+  *half = take_half(device, what, name, event);
+  return *half &&
+         WEFT_DEVICE_CALL(device, what, name, cuMemcpyDtoHAsync_v2, *half,
+                          from + (uint64_t)at, size, device->stream) &&
+         WEFT_DEVICE_CALL(device, what, name, cuEventRecord, *event,
+                          device->stream);
+}
+
 bool weft_device_download(weft_device *device, void *to, CUdeviceptr from,
                           int64_t bytes, const char *what, const char *name) {
-  if (!prepare_staging(device))
+  char *half = NULL, *next = NULL;
+  CUevent event = NULL, next_event = NULL;
+  if (!prepare_staging(device) ||
+      !send_for(device, from, 0, bytes, what, name, &half, &event))
     return false;
   for (int64_t at = 0; at < bytes; at += HALF) {
-    size_t size = (size_t)(bytes - at < HALF ? bytes - at : HALF);
-    CUevent event;
-    char *half = take_half(device, what, name, &event);
-    if (!half ||
-        !WEFT_DEVICE_CALL(device, what, name, cuMemcpyDtoHAsync_v2, half,
-                          from + (uint64_t)at, size, device->stream) ||
-        !WEFT_DEVICE_CALL(device, what, name, cuStreamSynchronize,
-                          device->stream))
+    if (!send_for(device, from, at + HALF, bytes, what, name, &next,
+                  &next_event) ||
+        !WEFT_DEVICE_CALL(device, what, name, cuEventSynchronize, event))
       return false;
-    memcpy((char *)to + at, half, size);
+    memcpy((char *)to + at, half,
+           (size_t)(bytes - at < HALF ? bytes - at : HALF));
+    half = next;
+    event = next_event;
   }
   return true;
+}
+
+bool weft_device_copy(weft_device *device, CUdeviceptr to, CUdeviceptr from,
+                      int64_t bytes, const char *what, const char *name) {
+  return !bytes || WEFT_DEVICE_CALL(device, what, name, cuMemcpyDtoDAsync_v2,
+                                    to, from, (size_t)bytes, device->stream);
 }
 
 //===----------------------------------------------------------------------===//
@@ -210,8 +232,11 @@ bool weft_device_free_blocks(weft_device *device) {
 static void free_ports(weft_device *device, weft_device_port *ports,
                        int32_t count) {
   for (int32_t i = 0; ports && i < count; ++i) {
-    free_device(device, &ports[i].memory);
+    if (!ports[i].lender)
+      free_device(device, &ports[i].memory);
     free_pinned(device, &ports[i].pinned);
+    free_device(device, &ports[i].ahead_memory);
+    free_pinned(device, &ports[i].ahead_pinned);
   }
 }
 

@@ -57,11 +57,13 @@ void *weft_run_device_output(weft_run *run, int32_t index,
     return NULL;
   const weft_session *session = run->session;
   weft_device_port *port = &device->outputs[index];
-  port->used = true;
+  const weft_port *output = &session->model->program->outputs[index];
+  if (port->kept && !output->early)
+    return to_pointer(device->inputs[output->twin].memory.address);
+  port->used = !port->kept;
   if (leave(device, weft_device_reserve_port(
                         device, port, session->outputs[index].bytes,
-                        "making room for the output",
-                        session->model->program->outputs[index].name)))
+                        "making room for the output", output->name)))
     return NULL;
   return to_pointer(port->memory.address);
 }
@@ -137,4 +139,9 @@ void *weft_run_device_faults(weft_run *run) {
   if (!device || leave(device, weft_device_prepare_faults(device)))
     return NULL;
   return to_pointer(device->faults.address);
+}
+
+int32_t weft_run_device_settle(weft_run *run) {
+  weft_device *device = enter(run);
+  return !device || leave(device, weft_device_settle(device));
 }

@@ -271,6 +271,7 @@ static void stop(weft_device *device) {
     driver->cuStreamSynchronize(device->stream);
   weft_graph_free_all(device);
   weft_timing_free(device);
+  weft_ahead_free(device);
   weft_device_free_buffers(device);
   if (device->stream)
     driver->cuStreamDestroy_v2(device->stream);

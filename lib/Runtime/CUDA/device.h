@@ -34,7 +34,30 @@ typedef struct weft_device_port {
   weft_pinned_buffer pinned;
   int64_t bytes;
   bool used; ///< by this run
+  /// Of an input: what the next run is given (see weft_device_expect).
+  weft_device_buffer ahead_memory;
+  weft_pinned_buffer ahead_pinned;
+
+  /// It is a state, whose values stay on the GPU from run to run. What follows
+  /// is of inputs.
+  bool kept;
+  void *host;        ///< the caller's memory for it
+  bool host_newer;   ///< that memory is to be copied to the GPU
+  bool device_newer; ///< the GPU has a newer value
+  /// The port of another session where the values are, or NULL.
+  struct weft_device_port *lender;
 } weft_device_port;
+
+/// Inputs of the next run, which are copied while the present one computes.
+typedef struct weft_ahead {
+  CUstream stream;
+  CUevent done; ///< when they are there
+  /// By number, without `data` where nothing is known: what is still to be
+  /// sent, and what is on its way.
+  weft_tensor *next, *inputs;
+  bool wanted, sent; ///< whether there are such
+  bool odd;          ///< how often ports have changed places with what came
+} weft_ahead;
 
 /// A function of the module.
 typedef struct weft_device_function {
@@ -75,13 +98,17 @@ typedef struct weft_launched {
 /// A run that may be replayed for the same symbols.
 typedef struct weft_graph {
   int64_t *symbols;
+  bool odd;    ///< as in weft_ahead: where the inputs are
   bool proven; ///< a run with these symbols has succeeded, and its memory is
                ///< there
-  CUgraphExec exec;    ///< NULL before the next run
+  /// The run as recorded, in two parts if what it may fail with is to be known
+  /// before it goes on (weft_device_settle).
+  CUgraphExec parts[2];
+  int32_t num_parts;   ///< 0 before the next run
   uint64_t generation; ///< of the addresses in it
   uint64_t last_used;
   bool *inputs, *outputs; ///< those that the run uses
-  bool faults;
+  bool faults, writes_state;
   weft_launched launched;
 } weft_graph;
 
@@ -105,13 +132,19 @@ struct weft_device {
   weft_device_buffer *constants;
   weft_device_port *inputs, *outputs;
   weft_staging staging;
+  weft_ahead ahead;
+  int32_t num_kept;  ///< states that stay here
+  bool state_lost;   ///< by a run that failed while it wrote them
+  bool settled;      ///< weft_device_settle() was called in this run
+  bool writes_state; ///< what this run has asked for so far changes states
   /// What weft_rt_device_allocate() gave in this run.
   CUdeviceptr *blocks;
   int64_t num_blocks, blocks_capacity;
 
   weft_graph graphs[WEFT_MOST_GRAPHS];
   int32_t num_graphs;
-  uint64_t generation; ///< changes when an address does
+  weft_graph *recording; ///< into which what is asked for goes, or NULL
+  uint64_t generation;   ///< changes when an address does
   uint64_t runs;
   weft_timing timing;
   weft_launched launched; ///< in this run
@@ -184,6 +217,10 @@ CUdeviceptr weft_device_allocate(weft_device *device, int64_t bytes);
 /// Frees what the run has allocated, when the stream has come to here.
 bool weft_device_free_blocks(weft_device *device);
 
+/// Copies within the device.
+bool weft_device_copy(weft_device *device, CUdeviceptr to, CUdeviceptr from,
+                      int64_t bytes, const char *what, const char *name);
+
 /// Frees all memory.
 void weft_device_free_buffers(weft_device *device);
 
@@ -215,15 +252,59 @@ weft_graph *weft_graph_find(weft_device *device);
 /// allocate again.
 void weft_graph_doubt_all(weft_device *device);
 
-/// Starts to record what is done to the stream.
-bool weft_graph_begin(weft_device *device);
-/// Ends the recording, keeps it in `graph`, and launches it.
+/// Starts to record into `graph` what is done to the stream.
+bool weft_graph_begin(weft_device *device, weft_graph *graph);
+/// Ends the recording, makes it the next part of `graph`, and launches it.
 bool weft_graph_end(weft_device *device, weft_graph *graph);
 /// Ends the recording and forgets it.
 void weft_graph_drop(weft_device *device);
-/// Launches what was recorded.
-bool weft_graph_launch(weft_device *device, const weft_graph *graph);
+/// Notes what this run has used.
+void weft_graph_note(const weft_device *device, weft_graph *graph);
+/// Launches a part of what was recorded.
+bool weft_graph_launch(weft_device *device, const weft_graph *graph,
+                       int32_t part);
 void weft_graph_free_all(weft_device *device);
+
+//===----------------------------------------------------------------------===//
+// state.c
+//===----------------------------------------------------------------------===//
+
+/// Lets input `index`, a state, stay on the GPU from run to run. `host` is the
+/// memory for it that the caller gives to all runs, and holds its value.
+void weft_device_keep(weft_device *device, int32_t index, void *host);
+/// Lets input `index` be the state `lent` of another session, which must live
+/// longer.
+weft_status weft_device_lend(weft_device *device, int32_t index,
+                             weft_device *lender, int32_t lent);
+/// Says that the host has written to the memory of a state.
+void weft_device_state_changed(weft_device *device, int32_t index);
+/// Brings the value of a state to the host, if the GPU has a newer one.
+weft_status weft_device_state_fetch(weft_device *device, int32_t index);
+
+/// Copies states to the GPU that the host has changed.
+bool weft_device_refresh_states(weft_device *device);
+/// weft_rt_device_settle: waits for kernels that may have reported a fault.
+bool weft_device_settle(weft_device *device);
+/// The same in a run that is replayed, between its parts.
+bool weft_device_settle_replayed(weft_device *device);
+/// After a success: puts states into their place that were made elsewhere.
+bool weft_device_commit_states(weft_device *device);
+/// After a run that failed: finds out whether there still is a state.
+void weft_device_doubt_states(weft_device *device);
+
+//===----------------------------------------------------------------------===//
+// ahead.c
+//===----------------------------------------------------------------------===//
+
+/// Tells the inputs of the run after the next one; by number, without `data`
+/// where nothing is known. They stay as they are until that run has ended.
+void weft_device_expect(weft_device *device, const weft_tensor *inputs);
+/// Starts to copy what is expected. If that fails, the run that wants it copies
+/// by itself.
+void weft_ahead_send(weft_device *device);
+/// Lets the run have what was copied for it.
+bool weft_ahead_take(weft_device *device);
+void weft_ahead_free(weft_device *device);
 
 //===----------------------------------------------------------------------===//
 // run.c
@@ -237,6 +318,11 @@ int32_t weft_device_run(weft_device *device);
 bool weft_device_send_input(weft_device *device, int32_t index);
 /// Makes room for faults and clears it, unless this run has.
 bool weft_device_prepare_faults(weft_device *device);
+/// Sends for the record of faults, if there is one.
+bool weft_device_fetch_faults(weft_device *device);
+/// Hands a fault in the record, which has come, to the run. True if there is
+/// none.
+bool weft_device_check_faults(weft_device *device);
 /// Hands what went wrong to the run. Returns false.
 bool weft_device_pass_on(weft_device *device);
 
@@ -264,5 +350,6 @@ int32_t weft_run_device_tensor_map(weft_run *run, const weft_tensor_map *map,
                                    const void *address, const int64_t *dims,
                                    const int64_t *strides, void *out);
 void *weft_run_device_faults(weft_run *run);
+int32_t weft_run_device_settle(weft_run *run);
 
 #endif // WEFT_RUNTIME_CUDA_DEVICE_H

@@ -5,8 +5,9 @@
 #include <string.h>
 
 static void free_graph(weft_device *device, weft_graph *graph) {
-  if (graph->exec)
-    device->driver->cuGraphExecDestroy(graph->exec);
+  for (int i = 0; i < 2; ++i)
+    if (graph->parts[i])
+      device->driver->cuGraphExecDestroy(graph->parts[i]);
   free(graph->symbols);
   free(graph->inputs);
   free(graph->outputs);
@@ -37,7 +38,7 @@ weft_graph *weft_graph_find(weft_device *device) {
   size_t size = sizeof(int64_t) * (size_t)program->num_symbols;
   for (int32_t i = 0; i < device->num_graphs; ++i) {
     weft_graph *graph = &device->graphs[i];
-    if (graph->symbols &&
+    if (graph->symbols && graph->odd == device->ahead.odd &&
         (!size || memcmp(graph->symbols, session->binding.values, size) == 0)) {
       graph->last_used = device->runs;
       return graph;
@@ -54,6 +55,7 @@ weft_graph *weft_graph_find(weft_device *device) {
   }
   if (size)
     memcpy(graph->symbols, session->binding.values, size);
+  graph->odd = device->ahead.odd;
   graph->last_used = device->runs;
   return graph;
 }
@@ -63,14 +65,20 @@ void weft_graph_doubt_all(weft_device *device) {
     device->graphs[i].proven = false;
 }
 
-bool weft_graph_begin(weft_device *device) {
-  return WEFT_DEVICE_CALL(device, "recording a run", NULL,
-                          cuStreamBeginCapture_v2, device->stream,
-                          CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
+bool weft_graph_begin(weft_device *device, weft_graph *graph) {
+  if (!WEFT_DEVICE_CALL(device, "recording a run", NULL,
+                        cuStreamBeginCapture_v2, device->stream,
+                        CU_STREAM_CAPTURE_MODE_THREAD_LOCAL))
+    return false;
+  device->recording = graph;
+  return true;
 }
 
 void weft_graph_drop(weft_device *device) {
   CUgraph recorded = NULL;
+  if (!device->recording)
+    return;
+  device->recording = NULL;
   if (!device->driver->cuStreamEndCapture(device->stream, &recorded) &&
       recorded)
     device->driver->cuGraphDestroy(recorded);
@@ -78,49 +86,53 @@ void weft_graph_drop(weft_device *device) {
 
 // Puts what was recorded in the place of what was recorded before, whose
 // addresses are no longer right, or instantiates it.
-static bool instantiate(weft_device *device, weft_graph *graph,
+static bool instantiate(weft_device *device, CUgraphExec *exec,
                         CUgraph recorded) {
   const weft_driver *driver = device->driver;
   CUgraphExecUpdateResultInfo info = {0};
-  if (graph->exec && driver->cuGraphExecUpdate_v2(graph->exec, recorded,
-                                                  &info) == CUDA_SUCCESS)
+  if (*exec &&
+      driver->cuGraphExecUpdate_v2(*exec, recorded, &info) == CUDA_SUCCESS)
     return true;
-  if (graph->exec)
-    driver->cuGraphExecDestroy(graph->exec);
-  graph->exec = NULL;
+  if (*exec)
+    driver->cuGraphExecDestroy(*exec);
+  *exec = NULL;
   if (WEFT_DEVICE_CALL(device, "recording a run", NULL,
-                       cuGraphInstantiateWithFlags, &graph->exec, recorded, 0))
+                       cuGraphInstantiateWithFlags, exec, recorded, 0))
     return true;
-  graph->exec = NULL;
+  *exec = NULL;
   return false;
 }
 
-static void note_use(const weft_device *device, weft_graph *graph) {
+void weft_graph_note(const weft_device *device, weft_graph *graph) {
   const weft_program *program = device->session->model->program;
   for (int32_t i = 0; i < program->num_inputs; ++i)
     graph->inputs[i] = device->inputs[i].used;
   for (int32_t i = 0; i < program->num_outputs; ++i)
     graph->outputs[i] = device->outputs[i].used;
   graph->faults = device->faults_used;
+  graph->writes_state = device->writes_state;
   graph->launched = device->launched;
   graph->generation = device->generation;
 }
 
 bool weft_graph_end(weft_device *device, weft_graph *graph) {
   CUgraph recorded = NULL;
+  device->recording = NULL;
   if (!WEFT_DEVICE_CALL(device, "recording a run", NULL, cuStreamEndCapture,
                         device->stream, &recorded))
     return false;
-  bool ok = instantiate(device, graph, recorded);
+  int32_t part = graph->num_parts;
+  bool ok = instantiate(device, &graph->parts[part], recorded);
   CUresult result = device->driver->cuGraphDestroy(recorded);
   if (!ok || !weft_device_check(device, result, "cuGraphDestroy",
                                 "recording a run", NULL))
     return false;
-  note_use(device, graph);
-  return weft_graph_launch(device, graph);
+  ++graph->num_parts;
+  return weft_graph_launch(device, graph, part);
 }
 
-bool weft_graph_launch(weft_device *device, const weft_graph *graph) {
+bool weft_graph_launch(weft_device *device, const weft_graph *graph,
+                       int32_t part) {
   return WEFT_DEVICE_CALL(device, "starting a recorded run", NULL,
-                          cuGraphLaunch, graph->exec, device->stream);
+                          cuGraphLaunch, graph->parts[part], device->stream);
 }

@@ -45,7 +45,7 @@ static void stage_input(weft_device *device, int32_t index) {
 
 bool weft_device_send_input(weft_device *device, int32_t index) {
   weft_device_port *port = &device->inputs[index];
-  if (port->used)
+  if (port->used || port->kept)
     return true;
   const char *name = device->session->model->program->inputs[index].name;
   const char *what = "copying to the GPU the input";
@@ -72,6 +72,13 @@ bool weft_device_prepare_faults(weft_device *device) {
                           device->stream);
 }
 
+bool weft_device_fetch_faults(weft_device *device) {
+  return WEFT_DEVICE_CALL(device, "looking for faults", NULL,
+                          cuMemcpyDtoHAsync_v2, device->fault_copy.data,
+                          device->faults.address, sizeof(weft_device_fault),
+                          device->stream);
+}
+
 // Sends for what the kernels have made.
 static bool fetch_results(weft_device *device) {
   const weft_program *program = device->session->model->program;
@@ -84,14 +91,10 @@ static bool fetch_results(weft_device *device) {
                           (size_t)port->bytes, device->stream))
       return false;
   }
-  return !device->faults_used ||
-         WEFT_DEVICE_CALL(device, "looking for faults", NULL,
-                          cuMemcpyDtoHAsync_v2, device->fault_copy.data,
-                          device->faults.address, sizeof(weft_device_fault),
-                          device->stream);
+  return !device->faults_used || weft_device_fetch_faults(device);
 }
 
-static bool check_faults(weft_device *device) {
+bool weft_device_check_faults(weft_device *device) {
   if (!device->faults_used)
     return true;
   const weft_device_fault *fault = device->fault_copy.data;
@@ -124,12 +127,13 @@ static void deliver_outputs(weft_device *device) {
 
 // Waits for the GPU and takes what it has made.
 static bool complete(weft_device *device) {
+  weft_ahead_send(device);
   if (!WEFT_DEVICE_CALL(device, "waiting for the run", NULL,
                         cuStreamSynchronize, device->stream))
     return weft_device_pass_on(device);
   if (device->session->trace.on && !weft_timing_end(device))
     return weft_device_pass_on(device);
-  if (!check_faults(device))
+  if (!weft_device_check_faults(device) || !weft_device_commit_states(device))
     return false;
   deliver_outputs(device);
   return true;
@@ -155,44 +159,58 @@ static int32_t run_directly(weft_device *device) {
 
 static int32_t run_and_record(weft_device *device, weft_graph *graph) {
   weft_session *session = device->session;
-  if (!weft_graph_begin(device)) {
+  graph->num_parts = 0;
+  if (!weft_graph_begin(device, graph)) {
     weft_device_pass_on(device);
     return 1;
   }
   int32_t result = session->model->program->run(&session->run);
   bool ok = !result && !has_failed(device);
-  ok = ok && (fetch_results(device) || weft_device_pass_on(device));
-  if (!ok) {
-    weft_graph_drop(device);
-    return result ? result : 1;
+  ok = ok && fetch_results(device) && weft_graph_end(device, graph);
+  if (ok) {
+    weft_graph_note(device, graph);
+    return !complete(device);
   }
-  if (!weft_graph_end(device, graph)) {
-    weft_device_pass_on(device);
-    return 1;
-  }
-  return !complete(device);
+  weft_device_pass_on(device);
+  weft_graph_drop(device);
+  graph->num_parts = 0;
+  // A first part may be under way.
+  device->driver->cuStreamSynchronize(device->stream);
+  return result ? result : 1;
+}
+
+// Copies the inputs that the run of `graph` uses.
+static bool send_inputs(weft_device *device, const weft_graph *graph) {
+  const weft_program *program = device->session->model->program;
+  for (int32_t i = 0; i < program->num_inputs; ++i)
+    if (graph->inputs[i] && !weft_device_send_input(device, i))
+      return weft_device_pass_on(device);
+  return true;
 }
 
 static int32_t replay(weft_device *device, const weft_graph *graph) {
   weft_session *session = device->session;
   const weft_program *program = session->model->program;
-  for (int32_t i = 0; i < program->num_inputs; ++i)
-    if (graph->inputs[i])
-      stage_input(device, i);
   for (int32_t i = 0; i < program->num_outputs; ++i) {
     weft_output_slot *slot = &session->outputs[i];
-    if (!graph->outputs[i])
+    bool kept = device->outputs[i].kept;
+    if (!graph->outputs[i] && !kept)
       continue;
-    device->outputs[i].used = true;
+    device->outputs[i].used = !kept;
     device->outputs[i].bytes = slot->bytes;
     if (!weft_run_output(&session->run, i, slot->dims))
       return 1;
   }
   device->faults_used = graph->faults;
   device->launched = graph->launched;
-  if (!weft_graph_launch(device, graph)) {
-    weft_device_pass_on(device);
-    return 1;
+  device->writes_state = graph->writes_state && graph->num_parts == 1;
+  for (int32_t part = 0; part < graph->num_parts; ++part) {
+    if (part > 0 && !weft_device_settle_replayed(device))
+      return 1;
+    if (!weft_graph_launch(device, graph, part)) {
+      weft_device_pass_on(device);
+      return 1;
+    }
   }
   return !complete(device);
 }
@@ -203,7 +221,7 @@ static void forget_last_run(weft_device *device) {
     device->inputs[i].used = false;
   for (int32_t i = 0; i < program->num_outputs; ++i)
     device->outputs[i].used = false;
-  device->faults_used = false;
+  device->faults_used = device->settled = device->writes_state = false;
   device->launched = (weft_launched){0};
   device->status = WEFT_OK;
 }
@@ -230,7 +248,8 @@ static bool reserve_arena(weft_device *device) {
 static int32_t run_entered(weft_device *device) {
   weft_session *session = device->session;
   bool first = device->runs++ == 0;
-  if (!reserve_arena(device)) {
+  if (!reserve_arena(device) || !weft_device_refresh_states(device) ||
+      !weft_ahead_take(device)) {
     weft_device_pass_on(device);
     return 1;
   }
@@ -250,9 +269,13 @@ static int32_t run_entered(weft_device *device) {
   if (!graph->proven) {
     int32_t result = run_directly(device);
     graph->proven = !result;
+    weft_graph_note(device, graph);
+    graph->num_parts = 0;
     return result;
   }
-  if (graph->exec && graph->generation == device->generation)
+  if (!send_inputs(device, graph))
+    return 1;
+  if (graph->num_parts && graph->generation == device->generation)
     return replay(device, graph);
   return run_and_record(device, graph);
 }
@@ -272,6 +295,8 @@ int32_t weft_device_run(weft_device *device) {
     return 1;
   }
   int32_t result = run_entered(device);
+  if (result || has_failed(device))
+    weft_device_doubt_states(device);
   CUcontext popped;
   device->driver->cuCtxPopCurrent_v2(&popped);
   return result;

@@ -108,6 +108,10 @@ WEFT_API void *weft_rt_device_faults(weft_run *run) {
   return table_of(run)->device_faults(run);
 }
 
+WEFT_API int32_t weft_rt_device_settle(weft_run *run) {
+  return table_of(run)->device_settle(run);
+}
+
 WEFT_API const weft_entry_point *weft_entry_points(int32_t *count) {
 #define ENTRY(name)                                                            \
   {                                                                            \
@@ -134,6 +138,7 @@ WEFT_API const weft_entry_point *weft_entry_points(int32_t *count) {
       ENTRY(weft_rt_device_fill),
       ENTRY(weft_rt_device_tensor_map),
       ENTRY(weft_rt_device_faults),
+      ENTRY(weft_rt_device_settle),
   };
 #undef ENTRY
   *count = sizeof(points) / sizeof(*points);

@@ -71,7 +71,8 @@ static bool prepare(weft_run *run, const weft_port *port,
   }
   if (!data)
     data = provide(run, port, &slot->memory, slot->bytes);
-  else if (port->early || !weft_tensor_is_aligned(port->dtype, data))
+  else if (!slot->kept &&
+           (port->early || !weft_tensor_is_aligned(port->dtype, data)))
     data = provide(run, port, &slot->copy, slot->bytes);
   slot->prepared = data;
   return data;

@@ -197,4 +197,5 @@ const weft_run_table weft_run_functions = {
     .device_fill = weft_run_device_fill,
     .device_tensor_map = weft_run_device_tensor_map,
     .device_faults = weft_run_device_faults,
+    .device_settle = weft_run_device_settle,
 };

@@ -26,6 +26,7 @@ typedef struct weft_output_slot {
   weft_tensor requested; ///< `data` is NULL if the session provides memory
   void *prepared;        ///< where the program is to write, once known
   void *data;            ///< the same, but NULL until it asks
+  bool kept;             ///< it stays on a GPU: nothing is written here
   int64_t dims[WEFT_MAX_RANK], bytes;
 } weft_output_slot;
 

@@ -1,5 +1,6 @@
 //===- trainer.c - Steps of training, and the state between them ----------===//
 
+#include "CUDA/device.h"
 #include "memory.h"
 #include "model.h"
 #include "session.h"
@@ -19,6 +20,7 @@ struct weft_trainer {
   int32_t *states;      ///< the input of each state
   weft_tensor *inputs;  ///< of the program; those that are state are complete
   weft_tensor *outputs; ///< of the program
+  weft_tensor *ahead;   ///< inputs of the step after the next
   float rate;
   int64_t seed;
 };
@@ -43,6 +45,7 @@ static void destroy(weft_trainer *trainer) {
   free(trainer->states);
   free(trainer->inputs);
   free(trainer->outputs);
+  free(trainer->ahead);
   weft_session_release(trainer->session);
   free(trainer);
 }
@@ -70,6 +73,8 @@ static weft_status add_state(weft_trainer *trainer, int32_t input) {
                      "no memory for the %lld bytes of state \"%s\"",
                      (long long)state->bytes, port->name);
   trainer->states[trainer->num_states++] = input;
+  if (trainer->session->device)
+    weft_device_keep(trainer->session->device, input, state->data);
   if (!state->bytes)
     return WEFT_OK;
   if (port->initial < 0)
@@ -92,7 +97,9 @@ static weft_status initialize(weft_trainer *trainer, weft_model *model,
   trainer->inputs = calloc(inputs, sizeof(*trainer->inputs));
   trainer->outputs =
       calloc((size_t)program->num_outputs + 1, sizeof(*trainer->outputs));
-  if (!trainer->states || !trainer->inputs || !trainer->outputs)
+  trainer->ahead = calloc(inputs, sizeof(*trainer->ahead));
+  if (!trainer->states || !trainer->inputs || !trainer->outputs ||
+      !trainer->ahead)
     return weft_fail(WEFT_ERROR_MEMORY, "no memory for a trainer");
   for (int32_t i = 0; !status && i < program->num_inputs; ++i)
     if (is_state(&program->inputs[i]))
@@ -153,26 +160,98 @@ const weft_port *weft_trainer_state_port(const weft_trainer *trainer,
   return &trainer->program->inputs[trainer->states[number]];
 }
 
-weft_status weft_trainer_state(const weft_trainer *trainer, int32_t number,
+static weft_status fail_number(const weft_trainer *trainer, int32_t number) {
+  return weft_fail(WEFT_ERROR_ARGUMENT, "state %d of %d does not exist", number,
+                   trainer->num_states);
+}
+
+static weft_status fail_busy(void) {
+  return weft_fail(WEFT_ERROR_BUSY, "the trainer is already in a step");
+}
+
+weft_status weft_trainer_state(weft_trainer *trainer, int32_t number,
                                weft_tensor *out) {
   if (!out)
     return weft_fail(WEFT_ERROR_ARGUMENT, "there is no place for the state");
   *out = (weft_tensor){0};
   if (number < 0 || number >= trainer->num_states)
-    return weft_fail(WEFT_ERROR_ARGUMENT, "state %d of %d does not exist",
-                     number, trainer->num_states);
-  *out = trainer->inputs[trainer->states[number]];
+    return fail_number(trainer, number);
+  int32_t input = trainer->states[number];
+  if (trainer->session->device) {
+    if (!enter(trainer))
+      return fail_busy();
+    weft_status status =
+        weft_device_state_fetch(trainer->session->device, input);
+    leave(trainer);
+    if (status)
+      return status;
+  }
+  *out = trainer->inputs[input];
   return WEFT_OK;
 }
 
-int64_t weft_trainer_steps(const weft_trainer *trainer) {
+weft_status weft_trainer_changed(weft_trainer *trainer, int32_t number) {
+  if (number < 0 || number >= trainer->num_states)
+    return fail_number(trainer, number);
+  if (!trainer->session->device)
+    return WEFT_OK;
+  if (!enter(trainer))
+    return fail_busy();
+  weft_device_state_changed(trainer->session->device, trainer->states[number]);
+  leave(trainer);
+  return WEFT_OK;
+}
+
+// True if the two are of one type, with the same sizes.
+static bool are_alike(const weft_port *port, const weft_port *other) {
+  if (port->dtype != other->dtype || port->rank != other->rank)
+    return false;
+  for (int32_t axis = 0; axis < port->rank; ++axis)
+    if (port->dims[axis].symbol != -1 || other->dims[axis].symbol != -1 ||
+        port->dims[axis].size != other->dims[axis].size)
+      return false;
+  return true;
+}
+
+weft_status weft_trainer_lend(weft_trainer *trainer, int32_t number,
+                              weft_session *session, int32_t input,
+                              weft_tensor *out) {
+  if (!out)
+    return weft_fail(WEFT_ERROR_ARGUMENT, "there is no place for the state");
+  *out = (weft_tensor){0};
+  const weft_program *program = session->model->program;
+  const weft_port *state = weft_trainer_state_port(trainer, number);
+  if (!state)
+    return fail_number(trainer, number);
+  if (input < 0 || input >= program->num_inputs)
+    return weft_fail(WEFT_ERROR_ARGUMENT, "input %d of %d does not exist",
+                     input, program->num_inputs);
+  if (!are_alike(&program->inputs[input], state))
+    return weft_fail(WEFT_ERROR_ARGUMENT,
+                     "input \"%s\" differs in type or sizes from state \"%s\"",
+                     program->inputs[input].name, state->name);
+  weft_device *device = trainer->session->device;
+  if (!device != !session->device)
+    return weft_fail(WEFT_ERROR_ARGUMENT,
+                     "state \"%s\" is %s, and the session %s", state->name,
+                     device ? "on a GPU" : "on the CPU",
+                     device ? "on the CPU" : "on a GPU");
+  weft_status status = WEFT_OK;
+  if (device)
+    status = weft_device_lend(session->device, input, device,
+                              trainer->states[number]);
+  if (!status)
+    *out = trainer->inputs[trainer->states[number]];
+  return status;
+}
+
+int64_t weft_trainer_steps(weft_trainer *trainer) {
   int32_t number = weft_trainer_find_state(trainer, WEFT_STEP_NAME);
-  if (number < 0)
+  weft_tensor steps;
+  if (number < 0 || weft_trainer_state(trainer, number, &steps) ||
+      steps.dtype != WEFT_I64 || steps.rank != 0)
     return 0;
-  const weft_tensor *steps = &trainer->inputs[trainer->states[number]];
-  if (steps->dtype != WEFT_I64 || steps->rank != 0)
-    return 0;
-  return *(const int64_t *)steps->data;
+  return *(const int64_t *)steps.data;
 }
 
 weft_session *weft_trainer_session(const weft_trainer *trainer) {
@@ -254,7 +333,7 @@ weft_status weft_step(weft_trainer *trainer, int32_t num_inputs,
   if (status)
     return status;
   if (!enter(trainer))
-    return weft_fail(WEFT_ERROR_BUSY, "the trainer is already in a step");
+    return fail_busy();
   trainer->rate = rate;
   trainer->seed = seed;
   set_inputs(trainer, inputs);
@@ -265,4 +344,21 @@ weft_status weft_step(weft_trainer *trainer, int32_t num_inputs,
   get_outputs(trainer, outputs);
   leave(trainer);
   return status;
+}
+
+void weft_trainer_expect(weft_trainer *trainer, int32_t num_inputs,
+                         const weft_tensor *inputs) {
+  const weft_program *program = trainer->program;
+  weft_device *device = trainer->session->device;
+  int32_t wanted = count_ports(program->inputs, program->num_inputs);
+  if (!device || num_inputs != wanted || !inputs || !enter(trainer))
+    return;
+  for (int32_t i = 0; i < program->num_inputs; ++i) {
+    const weft_port *port = &program->inputs[i];
+    bool is_data = !is_state(port) && port->role != WEFT_ROLE_RATE &&
+                   port->role != WEFT_ROLE_SEED;
+    trainer->ahead[i] = is_data ? *inputs++ : (weft_tensor){0};
+  }
+  weft_device_expect(device, trainer->ahead);
+  leave(trainer);
 }

@@ -49,6 +49,7 @@ public:
   const LoaderOptions &options() const override { return wanted; }
   void start(int64_t epoch, int64_t firstBatch) override;
   Result<const Batch *> next() override;
+  const Batch *peek() override;
 
 private:
   int64_t count() const { return static_cast<int64_t>(all.size()); }
@@ -58,6 +59,11 @@ private:
   bool claim(Part &part);
   void fill(const Part &part, std::unique_lock<std::mutex> &lock);
   void work();
+  /// Fills a batch without the help of threads, if there are none.
+  void make(int64_t number, std::unique_lock<std::mutex> &lock);
+  bool isReady(int64_t number) {
+    return opened > number && slotOf(number).left == 0;
+  }
 
   const DataSet &set;
   const LoaderOptions wanted;
@@ -220,6 +226,24 @@ void ThreadedLoader::work() {
   }
 }
 
+void ThreadedLoader::make(int64_t number, std::unique_lock<std::mutex> &lock) {
+  if (threads.empty())
+    for (Part part; !isReady(number);) {
+      claim(part);
+      fill(part, lock);
+    }
+}
+
+const Batch *ThreadedLoader::peek() {
+  std::unique_lock lock(mutex);
+  assert(started && "an epoch must be started");
+  if (given >= batches())
+    return nullptr;
+  make(given, lock);
+  Slot &slot = slotOf(given);
+  return isReady(given) && slot.status.ok() ? &slot.batch : nullptr;
+}
+
 Result<const Batch *> ThreadedLoader::next() {
   std::unique_lock lock(mutex);
   assert(started && "an epoch must be started");
@@ -228,13 +252,9 @@ Result<const Batch *> ThreadedLoader::next() {
   int64_t number = given++;
   // The batch that was given before has left its slot.
   workers.notify_all();
-  if (threads.empty())
-    for (Part part; opened <= number || slotOf(number).left > 0;) {
-      claim(part);
-      fill(part, lock);
-    }
+  make(number, lock);
   Slot &slot = slotOf(number);
-  caller.wait(lock, [&] { return opened > number && slot.left == 0; });
+  caller.wait(lock, [&] { return isReady(number); });
   if (!slot.status.ok())
     return slot.status;
   return &slot.batch;

@@ -48,6 +48,7 @@ private:
                      int64_t seed) const;
   Status save();
   Status saveAfter(const Status &failure);
+  std::string lastCheckpoint() const;
   void log(const Record &record);
   void show(double loss);
   Metadata settings() const;
@@ -62,7 +63,6 @@ private:
   Interrupt interrupt;
   std::optional<CsvLog> csv;
   std::optional<EventFile> events;
-  std::vector<NamedTensor> state;
   Position at;
   bool isSaved = false; ///< whether there is a checkpoint of this position
   double finiteLoss = NAN;
@@ -158,7 +158,12 @@ Status Loop::resume() {
   // All batches but an epoch's last one are full.
   if (at.batch < training.batches())
     at.updateSamples = at.batch % options.accumulate * training.options().batch;
-  if (Status status = restore(*found, state); !status.ok())
+  Result<std::vector<NamedTensor>> state = step.state();
+  if (!state.ok())
+    return state.status();
+  if (Status status = restore(*found, *state); !status.ok())
+    return status;
+  if (Status status = step.setState(); !status.ok())
     return status;
   result.checkpoint = found->path();
   isSaved = true;
@@ -190,7 +195,6 @@ Status Loop::openLogs() {
 Status Loop::prepare() {
   if (Status status = checkOptions(); !status.ok())
     return status;
-  state = step.state();
   if (!options.checkpoints.empty()) {
     if (Status status = folder.prepare(); !status.ok())
       return status;
@@ -253,6 +257,9 @@ Status Loop::trainEpoch() {
       return batch.status();
     if (!*batch)
       break;
+    if (step.wantsAhead())
+      if (const Batch *upcoming = training.peek())
+        step.expect(*upcoming);
     int64_t before = at.update;
     if (Status status = update(**batch); !status.ok())
       return status;
@@ -335,9 +342,14 @@ Status Loop::explainLoss(const Batch &batch, double loss, float rate,
                     "; take a lower rate or a longer warm-up, clip gradients, "
                     "or look at the batch's samples (" +
                     samples + (batch.samples.size() > 8 ? "...)" : ")") +
-                    (result.checkpoint.empty() ? ""
-                                               : "; the last checkpoint is '" +
-                                                     result.checkpoint + "'"));
+                    lastCheckpoint());
+}
+
+/// Where there is a state to go on from, if there is one.
+std::string Loop::lastCheckpoint() const {
+  return result.checkpoint.empty()
+             ? ""
+             : "; the last checkpoint is '" + result.checkpoint + "'";
 }
 
 Status Loop::evaluateEpoch() {
@@ -417,12 +429,12 @@ Status Loop::save() {
   metadata["weft.update"] = std::to_string(at.update);
   metadata["weft.loss_sum"] = sum;
   metadata["weft.loss_samples"] = std::to_string(at.lossSamples);
-  if (Status status = folder.save(at.update, state, metadata); !status.ok())
-    return Status(Error::CheckpointWrite,
-                  status.text() + (result.checkpoint.empty()
-                                       ? std::string()
-                                       : "; the last checkpoint is '" +
-                                             result.checkpoint + "'"));
+  Result<std::vector<NamedTensor>> state = step.state();
+  if (!state.ok())
+    return Status::ofRuntime(state.status().code(),
+                             state.status().text() + lastCheckpoint());
+  if (Status status = folder.save(at.update, *state, metadata); !status.ok())
+    return Status(Error::CheckpointWrite, status.text() + lastCheckpoint());
   result.checkpoint = folder.pathOf(at.update);
   isSaved = true;
   return {};

@@ -106,7 +106,8 @@ Status ProgramStep::bindEvaluation() {
     int32_t state = weft_trainer_find_state(owner, name);
     fields.push_back(-1);
     if (state >= 0) {
-      if (weft_status status = weft_trainer_state(owner, state, &inputs[i]))
+      if (weft_status status =
+              weft_trainer_lend(owner, state, evaluator, i, &inputs[i]))
         return getError(status);
       continue;
     }
@@ -152,11 +153,13 @@ Status ProgramStep::makeLast() {
   if (weft_status status = weft_trainer_state(owner, number, &batches))
     return getError(status);
   *static_cast<int64_t *>(batches.data) = accumulate - 1;
+  if (weft_status status = weft_trainer_changed(owner, number))
+    return getError(status);
   return {};
 }
 
 /// What the losses are multiplied by in the next step; NaN if by nothing.
-double ProgramStep::getScale() const {
+double ProgramStep::getScale() {
   int32_t number = weft_trainer_find_state(owner, WEFT_SCALE_NAME);
   weft_tensor scale;
   if (number < 0 || weft_trainer_state(owner, number, &scale))
@@ -211,11 +214,25 @@ Result<Step::Evaluation> ProgramStep::evaluate(const data::Batch &batch) {
   return result;
 }
 
-std::vector<NamedTensor> ProgramStep::state() {
+void ProgramStep::expect(const data::Batch &batch) {
+  weft_trainer_expect(owner, batch.tensors.size(), batch.tensors.data());
+}
+
+bool ProgramStep::wantsAhead() const { return training->device; }
+
+Status ProgramStep::setState() {
+  for (int32_t i = 0; i < weft_trainer_num_states(owner); ++i)
+    if (weft_status status = weft_trainer_changed(owner, i))
+      return getError(status);
+  return {};
+}
+
+Result<std::vector<NamedTensor>> ProgramStep::state() {
   std::vector<NamedTensor> tensors;
   for (int32_t i = 0; i < weft_trainer_num_states(owner); ++i) {
     weft_tensor tensor;
-    (void)weft_trainer_state(owner, i, &tensor);
+    if (weft_status status = weft_trainer_state(owner, i, &tensor))
+      return getError(status);
     tensors.push_back({weft_trainer_state_port(owner, i)->name,
                        tensor.dtype,
                        {tensor.dims, tensor.dims + tensor.rank},

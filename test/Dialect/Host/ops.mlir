@@ -51,6 +51,8 @@ func.func @main() {
   host.store %v, %a[%c0] : f32
   // CHECK: host.require %{{.+}} fault 3 detail %[[N]] wanted %[[N]] "here"
   host.require %true fault 3 detail %n wanted %n "here"
+  // CHECK: host.settle
+  host.settle
   // CHECK: %[[Y:.+]] = host.output 0 sizes(%[[N]])
   %y = host.output 0 sizes(%n)
   // CHECK: host.copy %[[A]] to %[[Y]] bytes %[[BYTES]]

@@ -71,17 +71,21 @@ public:
     return look(batch, grad);
   }
 
-  std::vector<train::NamedTensor> state() override {
-    return {{"weights", WEFT_F32, {3}, bytes(weights), sizeof weights},
-            {"momentum", WEFT_F32, {3}, bytes(momentum), sizeof momentum},
-            {"sums", WEFT_U8, {sizeof sums}, bytes(&sums), sizeof sums},
-            {"updates", WEFT_I64, {}, bytes(&updates), sizeof updates}};
+  data::Result<std::vector<train::NamedTensor>> state() override {
+    return std::vector<train::NamedTensor>{
+        {"weights", WEFT_F32, {3}, bytes(weights), sizeof weights},
+        {"momentum", WEFT_F32, {3}, bytes(momentum), sizeof momentum},
+        {"sums", WEFT_U8, {sizeof sums}, bytes(&sums), sizeof sums},
+        {"updates", WEFT_I64, {}, bytes(&updates), sizeof updates}};
   }
+
+  data::Status setState() override { return {}; }
 
   /// All bits of the state.
   std::string fingerprint() {
     std::string text;
-    for (const train::NamedTensor &tensor : state())
+    auto tensors = state();
+    for (const train::NamedTensor &tensor : *tensors)
       text.append(reinterpret_cast<char *>(tensor.data), tensor.bytes);
     return text;
   }

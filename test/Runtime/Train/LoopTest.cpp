@@ -292,9 +292,9 @@ TEST_F(LoopTest, refusesAnotherRunsCheckpoint) {
 
   class Larger : public FakeStep {
   public:
-    std::vector<NamedTensor> state() override {
+    Result<std::vector<NamedTensor>> state() override {
       auto result = FakeStep::state();
-      result[0].name = "kernel";
+      (*result)[0].name = "kernel";
       return result;
     }
   } larger;

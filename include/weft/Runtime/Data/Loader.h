@@ -54,6 +54,9 @@ public:
   /// The next batch, valid until the next call; null at the end of the epoch.
   /// A sample that can't be read is an error where its batch is due.
   virtual Result<const Batch *> next() = 0;
+  /// The batch that next() will give, if it is ready, else null; valid until
+  /// the call after that one. Does not wait for threads.
+  virtual const Batch *peek() = 0;
 };
 
 } // namespace weft::data

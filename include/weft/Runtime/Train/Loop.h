@@ -35,9 +35,17 @@ public:
                                        int64_t seed, bool isLast) = 0;
   /// Looks at a batch; changes nothing.
   virtual data::Result<Evaluation> evaluate(const data::Batch &batch) = 0;
-  /// All that an update changes. The loop reads it into checkpoints and writes
-  /// it when it goes on from one; the memory stays where it is.
-  virtual std::vector<NamedTensor> state() = 0;
+  /// All that an update changes, as it is now: the loop reads it into
+  /// checkpoints.
+  virtual data::Result<std::vector<NamedTensor>> state() = 0;
+  /// The loop has written to all that state() told.
+  virtual data::Status setState() = 0;
+
+  /// Whether it helps to know a batch before its update.
+  virtual bool wantsAhead() const { return false; }
+  /// Tells the batch of the update after the next, which stays as it is until
+  /// then.
+  virtual void expect(const data::Batch &) {}
 };
 
 /// What an epoch came to.

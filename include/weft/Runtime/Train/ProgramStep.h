@@ -23,7 +23,10 @@ public:
   data::Result<Outcome> update(const data::Batch &batch, float rate,
                                int64_t seed, bool isLast) override;
   data::Result<Evaluation> evaluate(const data::Batch &batch) override;
-  std::vector<NamedTensor> state() override;
+  data::Result<std::vector<NamedTensor>> state() override;
+  data::Status setState() override;
+  bool wantsAhead() const override;
+  void expect(const data::Batch &batch) override;
 
   /// What a sample must hold: an entry per data input of the training program.
   data::Result<std::vector<data::Want>> wants() const;
@@ -33,7 +36,7 @@ private:
   ProgramStep() = default;
   data::Status bindEvaluation();
   data::Status makeLast();
-  double getScale() const;
+  double getScale();
 
   weft_trainer *owner = nullptr;
   weft_session *evaluator = nullptr;

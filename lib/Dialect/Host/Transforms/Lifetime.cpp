@@ -3,6 +3,7 @@
 #include "Lifetime.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "weft/Dialect/Host/IR/HostDialect.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -57,6 +58,35 @@ void weft::host::addAliases(OpOperand &use, SmallVectorImpl<Value> &aliases) {
       .Case([&](arith::SelectOp select) {
         aliases.push_back(select.getResult());
       });
+}
+
+/// Whether `use` lets its op write to the memory.
+static bool isWrite(OpOperand &use) {
+  Operation *op = use.getOwner();
+  if (auto launch = dyn_cast<LaunchOp>(op)) {
+    auto [first, count] = launch.getODSOperandIndexAndLength(1);
+    return use.getOperandNumber() >= first &&
+           use.getOperandNumber() < first + count;
+  }
+  if (isa<CopyOp>(op))
+    return use.getOperandNumber() == 1;
+  return isa<StoreOp>(op);
+}
+
+void weft::host::walkWriters(Value buffer,
+                             llvm::function_ref<void(Operation *)> found) {
+  SmallVector<Value> worklist{buffer};
+  llvm::DenseSet<Value> seen;
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    if (!seen.insert(value).second)
+      continue;
+    for (OpOperand &use : value.getUses()) {
+      addAliases(use, worklist);
+      if (isWrite(use))
+        found(use.getOwner());
+    }
+  }
 }
 
 Lifetime Lifetimes::of(Value buffer) const {

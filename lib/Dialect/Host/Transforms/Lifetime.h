@@ -14,6 +14,10 @@ namespace weft::host {
 void addAliases(mlir::OpOperand &use,
                 llvm::SmallVectorImpl<mlir::Value> &aliases);
 
+/// Calls `found` for each op that may write to the memory of `buffer`.
+void walkWriters(mlir::Value buffer,
+                 llvm::function_ref<void(mlir::Operation *)> found);
+
 /// The first and the last op, both inclusive, that need a buffer.
 struct Lifetime {
   int64_t first;

@@ -46,41 +46,17 @@ bool MarkEarlyPass::canFail(Operation *op) {
   return isa<RequireOp, AllocateOp>(op);
 }
 
-/// Whether `use` lets its op write to the memory.
-static bool isWrite(OpOperand &use) {
-  Operation *op = use.getOwner();
-  if (auto launch = dyn_cast<LaunchOp>(op)) {
-    auto [first, count] = launch.getODSOperandIndexAndLength(1);
-    return use.getOperandNumber() >= first &&
-           use.getOperandNumber() < first + count;
-  }
-  if (isa<CopyOp>(op))
-    return use.getOperandNumber() == 1;
-  return isa<StoreOp>(op);
-}
-
 bool MarkEarlyPass::isWrittenEarly(OutputOp output) {
-  SmallVector<Value> worklist{output.getBuffer()};
-  llvm::DenseSet<Value> seen;
-  while (!worklist.empty()) {
-    Value value = worklist.pop_back_val();
-    if (!seen.insert(value).second)
-      continue;
-    for (OpOperand &use : value.getUses()) {
-      addAliases(use, worklist);
-      if (!isWrite(use))
-        continue;
-      // What a loop writes, it may write before any other op in it.
-      Operation *writer = use.getOwner();
-      int64_t number = numbers.lookup(writer) + !canFail(writer);
-      for (Operation *op = writer; op; op = op->getParentOp())
-        if (isa<LoopLikeOpInterface>(op))
-          number = numbers.lookup(op);
-      if (lastFailing >= number)
-        return true;
-    }
-  }
-  return false;
+  bool isEarly = false;
+  walkWriters(output.getBuffer(), [&](Operation *writer) {
+    // What a loop writes, it may write before any other op in it.
+    int64_t number = numbers.lookup(writer) + !canFail(writer);
+    for (Operation *op = writer; op; op = op->getParentOp())
+      if (isa<LoopLikeOpInterface>(op))
+        number = numbers.lookup(op);
+    isEarly |= lastFailing >= number;
+  });
+  return isEarly;
 }
 
 void MarkEarlyPass::runOnOperation() {

@@ -384,4 +384,18 @@ def Host_RequireOp : Host_Op<"require", [MemoryEffects<[MemWrite]>]> {
   }];
 }
 
+def Host_SettleOp : Host_Op<"settle", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Says that states may be written next";
+  let description = [{
+    Where kernels run on a GPU, their faults are known here, and end the run.
+
+    Example:
+
+    ```mlir
+    host.settle
+    ```
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
 #endif // WEFT_DIALECT_HOST_IR_HOSTOPS

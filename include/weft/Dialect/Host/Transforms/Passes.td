@@ -22,6 +22,23 @@ def MarkEarlyPass : Pass<"host-mark-early", "::mlir::ModuleOp"> {
   ];
 }
 
+def SettleStatesPass : Pass<"host-settle-states", "::mlir::ModuleOp"> {
+  let summary = "Say where a program for a GPU begins to write its states";
+  let description = [{
+    New values of states that are not `early` are written behind all that can
+    fail, where the old ones are. Kernels on a GPU report their faults while the
+    host goes on, so a `host.settle` comes before the first such write, or
+    before the loop with it.
+
+    Requires: `early` as `host-mark-early` sets it.
+    Ensures: nothing is changed in programs without kernels for a GPU, or
+    without states.
+  }];
+  let statistics = [
+    Statistic<"numSettles", "settles", "Number of ops that were inserted">
+  ];
+}
+
 def PlanArenaPass : Pass<"host-plan-arena", "::mlir::ModuleOp"> {
   let summary = "Give each planned buffer its place in one arena";
   let description = [{
