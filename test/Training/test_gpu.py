@@ -3,12 +3,16 @@
 import csv
 import os
 import pathlib
+import re
 import subprocess
 
 import data
 import digits
 import numpy as np
+import onnx
 import pytest
+import weft
+from onnx import numpy_helper
 
 WEFT = os.environ.get("WEFT_TOOL", "weft")
 BUILD = pathlib.Path(os.environ.get("WEFT_BUILD", "build/dev")).resolve()
@@ -63,3 +67,68 @@ def test_handwritten_digits(tmp_path):
         np.savez(tmp_path / "data.npz", x=every["x"][:80], y=every["y"][:80])
     digits.make_model(tmp_path / "digits.onnx")
     compare(tmp_path, tmp_path / "digits.onnx")
+
+
+def copied(log, call):
+    """The bytes that each such call was to copy."""
+    return [int(size) for size in re.findall(rf"^{call}\(0x\w+, 0x\w+, (\d+),", log, re.M)]
+
+
+def test_state_stays_on_the_gpu(tmp_path, monkeypatch):
+    x, labels = data.make("vectors")
+    np.savez(tmp_path / "data.npz", x=x[:80], labels=labels[:80])
+    monkeypatch.setenv("WEFT_FAKECUDA_LOG", str(tmp_path / "calls.log"))
+    train(tmp_path, PEERS / "mlp.onnx", "cuda", "logged")
+    log = (tmp_path / "calls.log").read_text()
+    weights = [
+        numpy_helper.to_array(one).nbytes
+        for one in onnx.load(PEERS / "mlp.onnx").graph.initializer
+    ]
+    largest = max(weights)
+    # Up: each parameter and both moments once. Down: each parameter, at the end.
+    assert copied(log, "cuMemcpyHtoDAsync_v2").count(largest) == 3
+    assert copied(log, "cuMemcpyDtoHAsync_v2").count(largest) == 1
+    batches = 20 * (x[:8].nbytes + labels[:8].nbytes + 64)
+    assert sum(copied(log, "cuMemcpyHtoDAsync_v2")) <= 3 * sum(weights) + batches
+    # Batches are copied while the step before computes.
+    assert log.count("cuStreamWaitEvent(") == 18  # all but an epoch's first
+
+
+@pytest.fixture
+def trainer(monkeypatch):
+    monkeypatch.setenv("WEFT_LIBCUDA", str(BUILD / "fake-cuda/libcuda.so.1"))
+
+    def make(target="cuda"):
+        return weft.Trainer(PEERS / "mlp.onnx", optimizer=weft.Adam(1e-3), target=target, threads=1)
+
+    return make
+
+
+def test_library_keeps_state_on_the_gpu(trainer, tmp_path):
+    x, labels = data.make("vectors")
+    batches = [(x[i : i + 8], labels[i : i + 8]) for i in range(0, 48, 8)]
+    kept, copied, cpu = trainer(), trainer(), trainer("cpu")
+    losses = kept.fit(batches)
+    for number, batch in enumerate(batches):
+        assert copied.step(*batch) == losses[number]
+        copied.load_state(copied.state)  # down and up again
+        if number == 2:
+            copied.save(tmp_path / "state.safetensors")
+    np.testing.assert_allclose(losses, cpu.fit(batches), rtol=BOUND)
+    assert kept.steps == copied.steps == 6
+    state = kept.state
+    for name, array in copied.state.items():
+        np.testing.assert_array_equal(array, state[name])
+    kept.load(tmp_path / "state.safetensors")
+    assert kept.fit(batches[3:]) == losses[3:]
+    with pytest.raises(weft.Error, match="WFT5301: index 99 is out of range"):
+        kept.step(x[:8], np.full(8, 99))
+    for name, array in kept.state.items():
+        np.testing.assert_array_equal(array, state[name])
+    kept.export(tmp_path / "tuned.onnx")
+    weights = {
+        one.name: numpy_helper.to_array(one)
+        for one in onnx.load(tmp_path / "tuned.onnx").graph.initializer
+    }
+    for name, array in kept.parameters.items():
+        np.testing.assert_array_equal(array, weights[name])
