@@ -116,6 +116,12 @@ extern "C" weft_outcome weft_verifier_match(weft_verifier *verifier,
   return session.finish(failed(match()), message);
 }
 
+extern "C" void weft_verifier_read_with(weft_verifier *verifier,
+                                        int32_t (*read)(void *, const void *,
+                                                        int64_t)) {
+  verifier->check->readWith(read);
+}
+
 extern "C" void weft_verifier_announce(weft_verifier *verifier,
                                        const weft_kernel *kernel,
                                        void *const *words) {

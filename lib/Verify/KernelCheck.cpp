@@ -46,9 +46,10 @@ namespace {
 /// Takes the words of a launch apart.
 class Words {
 public:
-  Words(dispatch::RegionOp region, void *const *words)
+  Words(dispatch::RegionOp region, void *const *words,
+        KernelCheck::Reader *reader)
       : numInputs(region.getInputs().size()), addresses(words),
-        numbers(words + numInputs + region.getNumResults()) {}
+        numbers(words + numInputs + region.getNumResults()), reader(reader) {}
 
   int64_t takeNumber() { return reinterpret_cast<intptr_t>(*numbers++); }
 
@@ -66,14 +67,24 @@ public:
     RankedTensorType sized = takeSizes(type);
     int64_t bytes =
         sized.getNumElements() * getStorageBytes(sized.getElementType());
-    return HostTensor::borrow(
-        sized, ArrayRef(static_cast<const char *>(*addresses++), bytes));
+    const void *address = *addresses++;
+    if (!reader)
+      return HostTensor::borrow(
+          sized, ArrayRef(static_cast<const char *>(address), bytes));
+    HostTensor copy(sized);
+    canRead &= bytes == 0 ||
+               reader(copy.getMutableBytes().data(), address, bytes) == 0;
+    return copy;
   }
+
+  /// Whether all tensors could be read.
+  bool canRead = true;
 
 private:
   size_t numInputs;
   void *const *addresses;
   void *const *numbers;
+  KernelCheck::Reader *reader;
 };
 
 } // namespace
@@ -85,14 +96,14 @@ void KernelCheck::announce(StringRef name, void *const *words) {
   Entry &entry = it->second;
   dispatch::RegionOp region = entry.regions.front();
   entry.kept.assign(region.getInputs().size(), {});
-  Words reader(region, words);
+  Words taken(region, words, reader);
   for (size_t i = 0; i < region.getScalars().size(); ++i)
-    reader.takeNumber();
+    taken.takeNumber();
   llvm::SmallDenseSet<int64_t> inPlace;
   for (unsigned i : llvm::seq(region.getNumResults()))
     inPlace.insert(region.getInPlaceInput(i));
   for (auto [i, type] : llvm::enumerate(region.getInputs().getTypes())) {
-    HostTensor input = reader.takeTensor(type);
+    HostTensor input = taken.takeTensor(type);
     if (inPlace.contains(i))
       llvm::append_range(entry.kept[i], input.getBytes());
   }
@@ -107,24 +118,26 @@ bool KernelCheck::isLastTask(Entry &entry) {
 }
 
 /// What `region` was given, from before the launch; and what came out.
-SmallVector<HostTensor>
+FailureOr<SmallVector<HostTensor>>
 KernelCheck::takeArguments(const Entry &entry, dispatch::RegionOp region,
                            void *const *words,
-                           SmallVectorImpl<HostTensor> &results) {
-  Words reader(region, words);
+                           SmallVectorImpl<HostTensor> &results) const {
+  Words taken(region, words, reader);
   SmallVector<HostTensor> scalars, arguments;
   for (size_t i = 0; i < region.getScalars().size(); ++i)
     scalars.push_back(
-        HostTensor::fromIndex(region.getContext(), reader.takeNumber()));
+        HostTensor::fromIndex(region.getContext(), taken.takeNumber()));
   for (auto [i, type] : llvm::enumerate(region.getInputs().getTypes())) {
-    HostTensor input = reader.takeTensor(type);
+    HostTensor input = taken.takeTensor(type);
     bool isKept = i < entry.kept.size() && !entry.kept[i].empty();
     arguments.push_back(
         isKept ? HostTensor::borrow(input.getType(), entry.kept[i]) : input);
   }
   llvm::append_range(arguments, scalars);
   for (Type type : region.getResultTypes())
-    results.push_back(reader.takeTensor(type));
+    results.push_back(taken.takeTensor(type));
+  if (!taken.canRead)
+    return region.emitOpError("has operands or results that can't be read");
   return arguments;
 }
 
@@ -137,10 +150,11 @@ FailureOr<SmallVector<Difference>> KernelCheck::check(StringRef name,
     return SmallVector<Difference>{};
   dispatch::RegionOp region = entry.regions.front();
   SmallVector<HostTensor> results;
-  SmallVector<HostTensor> arguments =
-      takeArguments(entry, region, words, results);
+  auto arguments = takeArguments(entry, region, words, results);
+  if (failed(arguments))
+    return failure();
   FailureOr<SmallVector<HostTensor>> wanted =
-      evaluateBlock(region.getBody().front(), arguments);
+      evaluateBlock(region.getBody().front(), *arguments);
   if (failed(wanted))
     return failure();
 
@@ -227,8 +241,9 @@ FailureOr<std::string> KernelCheck::findNotFinite(StringRef name,
   dispatch::RegionOp region =
       entry.regions[std::min(entry.runs, entry.regions.size()) - 1];
   SmallVector<HostTensor> results;
-  SmallVector<HostTensor> arguments =
-      takeArguments(entry, region, words, results);
+  auto arguments = takeArguments(entry, region, words, results);
+  if (failed(arguments))
+    return failure();
   auto isFinite = [](const HostTensor &tensor) {
     return ::findNotFinite(tensor) < 0;
   };
@@ -244,7 +259,7 @@ FailureOr<std::string> KernelCheck::findNotFinite(StringRef name,
           element >= 0 && found.empty())
         found = describeOrigin(op, operands, result, element);
   };
-  if (failed(evaluateBlock(region.getBody().front(), arguments, watch)))
+  if (failed(evaluateBlock(region.getBody().front(), *arguments, watch)))
     return failure();
   return found;
 }

@@ -27,6 +27,8 @@ public:
     char *message = nullptr;
     if (weft_verifier_create(path, &options, /*scale=*/1, &verifier, &message))
       problem = message;
+    else if (program.device)
+      weft_verifier_read_with(verifier, weft_launch_read);
     weft_message_free(message);
   }
   NotFiniteSearch(const NotFiniteSearch &) = delete;

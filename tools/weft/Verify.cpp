@@ -62,6 +62,8 @@ Verification::Verification(const VerifyFlags &flags, LoadedModel &model)
   showProgress("");
   check(outcome, message);
   verifier.reset(created);
+  if (model.program().device)
+    weft_verifier_read_with(created, weft_launch_read);
   outcome = weft_verifier_match(verifier.get(), &model.program(), &message);
   check(outcome, message);
 }
@@ -277,11 +279,6 @@ static void verify(const VerifyFlags &flags) {
   }
   LoadedModel model(flags.program.empty() ? flags.model : flags.program,
                     flags.compile);
-  // Launches on a GPU are not told of, so nothing would be compared.
-  if (model.program().device)
-    throw Exit{2, "error: WFT6001: kernels on a GPU can't be looked at one by "
-                  "one: verify the program for the CPU, and compare what comes "
-                  "out with `weft run --inputs`"};
   Verification verification(flags, model);
   verification.run();
   if (!verification.report())

@@ -19,6 +19,12 @@ public:
   static mlir::FailureOr<KernelCheck>
   create(mlir::ModuleOp dispatch, mlir::ModuleOp kernel, double scale);
 
+  /// Copies `bytes` of what the words of a launch point at. Returns 0 after a
+  /// success.
+  using Reader = int32_t(void *to, const void *from, int64_t bytes);
+  /// Says how such memory is read; without, it is this process's.
+  void readWith(Reader *newReader) { reader = newReader; }
+
   /// The ONNX nodes that the kernel called `name` computes; null if there is
   /// no such kernel.
   mlir::ArrayAttr getNodes(llvm::StringRef name) const;
@@ -56,11 +62,13 @@ private:
     llvm::SmallVector<std::vector<char>> kept = {};
   };
   static bool isLastTask(Entry &entry);
-  static llvm::SmallVector<HostTensor>
+  mlir::FailureOr<llvm::SmallVector<HostTensor>>
   takeArguments(const Entry &entry, dispatch::RegionOp region,
-                void *const *words, llvm::SmallVectorImpl<HostTensor> &results);
+                void *const *words,
+                llvm::SmallVectorImpl<HostTensor> &results) const;
 
   llvm::StringMap<Entry> entries;
+  Reader *reader = nullptr;
   double scale = 1;
 };
 
