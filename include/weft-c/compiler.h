@@ -43,6 +43,10 @@ typedef struct weft_compile_options {
   const char *training;     ///< NULL: a program for inference; else a training
                             ///< step with these settings, "loss=mse
                             ///< optimizer=adam" (see weft_describe_training)
+  int64_t memory_budget; ///< the most bytes that a run may be planned to take,
+                         ///< of the GPU where kernels run there; 0: any. What
+                         ///< is known to take more is an error; what depends
+                         ///< on symbolic sizes the runtime refuses
   /// Told what begins, if not NULL: "import", a later stage, "machine code" or
   /// "link". `progress_user` is passed on.
   void (*progress)(void *user, const char *step);
@@ -234,6 +238,14 @@ weft_outcome weft_verifier_create(const char *path,
                                   const weft_compile_options *options,
                                   double scale, weft_verifier **out,
                                   char **message);
+
+/// Says how to read what the words of a launch point at: `read` copies, and
+/// returns 0 after a success. Without, it is memory of this process. Of
+/// programs that run on a GPU it is not; weft_launch_read() (weft-rt/weft.h)
+/// reads both.
+void weft_verifier_read_with(weft_verifier *verifier,
+                             int32_t (*read)(void *to, const void *from,
+                                             int64_t bytes));
 
 /// Fails unless `program` has the inputs, outputs and kernels that the model
 /// has when it is compiled with the verifier's options.

@@ -83,6 +83,7 @@ CompileSession::CompileSession(const weft_compile_options *options)
                "there is no target '" + kernelTarget + "': wanted cpu or cuda");
   if (options->cuda_arch && pipeline.device)
     pipeline.device->arch = options->cuda_arch;
+  pipeline.memoryBudget = options->memory_budget;
   if (options->batch)
     importOptions.batchSymbol = options->batch;
   importOptions.keepFixedBatch = options->keep_fixed_batch;

@@ -71,7 +71,7 @@ static void addPassesToKernel(OpPassManager &pm,
     pm.addPass(createGenerateCPUKernelsPass());
 }
 
-static void addPassesToHost(OpPassManager &pm) {
+static void addPassesToHost(OpPassManager &pm, const PipelineOptions &options) {
   // Tensors become buffers, and equal sizes equal values, so that the plan
   // knows them to be equal.
   pm.addPass(createCSEPass());
@@ -82,6 +82,8 @@ static void addPassesToHost(OpPassManager &pm) {
   pm.addPass(host::createPlanArenaPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (options.memoryBudget)
+    pm.addPass(host::createCheckBudgetPass({options.memoryBudget}));
 }
 
 void weft::addDevicePasses(OpPassManager &pm) {
@@ -165,7 +167,7 @@ void weft::addPassesTo(Stage to, OpPassManager &pm,
   case Stage::Kernel:
     return addPassesToKernel(pm, options);
   case Stage::Host:
-    return addPassesToHost(pm);
+    return addPassesToHost(pm, options);
   case Stage::Object:
     return addPassesToObject(pm, options);
   }

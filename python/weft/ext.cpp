@@ -52,11 +52,11 @@ class Source {
 public:
   Source(nb::object model, OptionalText mcpu, OptionalText dims,
          OptionalText dumpStages, OptionalText training, OptionalText batch,
-         OptionalText target, OptionalText cudaArch)
+         OptionalText target, OptionalText cudaArch, int64_t memoryBudget)
       : mcpu(std::move(mcpu)), dims(std::move(dims)),
         dumpStages(std::move(dumpStages)), training(std::move(training)),
         batch(std::move(batch)), target(std::move(target)),
-        cudaArch(std::move(cudaArch)) {
+        cudaArch(std::move(cudaArch)), memoryBudget(memoryBudget) {
     if (nb::isinstance<nb::bytes>(model))
       bytes = nb::cast<nb::bytes>(model);
     else
@@ -121,6 +121,7 @@ private:
     options.dump_stages = orNull(dumpStages);
     options.training = orNull(training);
     options.batch = orNull(batch);
+    options.memory_budget = memoryBudget;
     if (training && !batch) {
       options.batch = "batch";
       options.keep_fixed_batch = 1;
@@ -131,6 +132,7 @@ private:
   nb::bytes bytes = nb::steal<nb::bytes>(nb::handle());
   std::string path;
   OptionalText mcpu, dims, dumpStages, training, batch, target, cudaArch;
+  int64_t memoryBudget = 0;
 };
 
 /// Tensors in the memory of others.
@@ -177,10 +179,11 @@ public:
     return program.release();
   }
 
-  static Program *open(const std::string &path, int threads, bool profile) {
+  static Program *open(const std::string &path, int threads, bool profile,
+                       int64_t memoryBudget) {
     auto program = std::make_unique<Program>();
     check(weft_model_open(path.c_str(), &program->model));
-    program->start(threads, profile);
+    program->start(threads, profile, memoryBudget);
     return program.release();
   }
 
@@ -253,11 +256,12 @@ private:
         nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>(data, {size}, owner));
   }
 
-  void start(int threads, bool profile) {
+  void start(int threads, bool profile, int64_t memoryBudget = 0) {
     weft_session_options options;
     weft_session_options_init(&options);
     options.threads = threads;
     options.profile = profile;
+    options.memory_budget = memoryBudget;
     check(weft_session_create(model, &options, &session));
   }
 
@@ -502,12 +506,14 @@ NB_MODULE(_weft, m) {
       error.ptr());
   nb::class_<Source>(m, "Source")
       .def(nb::init<nb::object, OptionalText, OptionalText, OptionalText,
-                    OptionalText, OptionalText, OptionalText, OptionalText>(),
+                    OptionalText, OptionalText, OptionalText, OptionalText,
+                    int64_t>(),
            nb::arg("model"), nb::arg("mcpu").none(), nb::arg("dims").none(),
            nb::arg("dump_stages").none(), nb::arg("training").none(),
            nb::arg("batch").none() = nb::none(),
            nb::arg("target").none() = nb::none(),
-           nb::arg("cuda_arch").none() = nb::none())
+           nb::arg("cuda_arch").none() = nb::none(),
+           nb::arg("memory_budget") = 0)
       .def("save", &Source::save);
   nb::class_<Program>(m, "Program")
       .def_static("compile", &Program::compile, nb::rv_policy::take_ownership)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from typing import Any, Mapping, Sequence
 
 import numpy as np
@@ -165,6 +166,26 @@ class Function:
         self._program.write_trace(os.fspath(path))
 
 
+_UNITS = {"": 1} | {
+    unit + end: base ** (power + 1)
+    for base, end in ((1000, ""), (1000, "b"), (1024, "ib"))
+    for power, unit in enumerate("kmgt")
+}
+
+
+def _bytes(size: int | str | None) -> int:
+    """A number of bytes, which may be written as "2GiB" or "500MB"; 0 for None."""
+    if size is None:
+        return 0
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([a-zA-Z]*)\s*", str(size))
+    unit = match and match[2].lower()
+    if unit == "b":
+        unit = ""
+    if unit not in _UNITS:
+        raise Error(f"error: {size!r} is no size of memory: wanted a number such as '2GiB'")
+    return int(float(match[1]) * _UNITS[unit])
+
+
 def compile(
     model: Any,
     *,
@@ -175,6 +196,7 @@ def compile(
     batch_dim: str | None = None,
     threads: int = 0,
     profile: bool = False,
+    memory_budget: int | str | None = None,
     dump_stages: str | os.PathLike | None = None,
 ) -> Function:
     """Compiles a model into this process.
@@ -187,6 +209,9 @@ def compile(
     batch_dim: a name for the first dimension of all inputs, which then takes any
         size, in a model that was exported for one.
     threads: of a run; 0 for as many as there are processors.
+    memory_budget: the most bytes that a run may be planned to take, on the GPU with
+        target="cuda"; a number, or text such as "2GiB". What is known to take more
+        is not compiled, and a call that would take more is an Error.
     dump_stages: a folder that gets the IR of each stage.
     """
     if hasattr(model, "SerializeToString"):
@@ -198,7 +223,7 @@ def compile(
         limits = ",".join(f"{n}={low}:{high}" for n, (low, high) in dims.items())
     dump = os.fspath(dump_stages) if dump_stages is not None else None
     source = _weft.Source(
-        model, mcpu, limits, dump, None, batch_dim, target, cuda_arch
+        model, mcpu, limits, dump, None, batch_dim, target, cuda_arch, _bytes(memory_budget)
     )
     try:
         return Function(_weft.Program.compile(source, threads, profile), source)
@@ -207,10 +232,16 @@ def compile(
 
 
 def load(
-    path: str | os.PathLike, *, threads: int = 0, profile: bool = False
+    path: str | os.PathLike,
+    *,
+    threads: int = 0,
+    profile: bool = False,
+    memory_budget: int | str | None = None,
 ) -> Function:
-    """Opens a program that `weft compile` or `Function.save` wrote."""
+    """Opens a program that `weft compile` or `Function.save` wrote. memory_budget: as in
+    `compile`; if None, what the program was compiled with."""
+    budget = _bytes(memory_budget)
     try:
-        return Function(_weft.Program.open(os.fspath(path), threads, profile), None)
+        return Function(_weft.Program.open(os.fspath(path), threads, profile, budget), None)
     except _weft.Failure as failure:
         raise _failure(failure) from None

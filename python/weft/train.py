@@ -12,7 +12,7 @@ import numpy as np
 
 from weft import _weft, losses
 from weft.arrays import CODES, DTYPES, as_array
-from weft.function import Error, Port, _failure
+from weft.function import Error, Port, _bytes, _failure
 
 # What safetensors calls the types that states have.
 _SAFE = {"float16": "F16", "float32": "F32", "float64": "F64", "int64": "I64", "bfloat16": "BF16"}
@@ -132,6 +132,8 @@ class Trainer:
     seed: of what the model draws at random.
     target: what steps run on, "cpu" or "cuda". On a GPU the state stays there from
         step to step.
+    memory_budget: the most bytes that a step may be planned to take, as in
+        `weft.compile`.
     settings: those of `weft train --set`, as ``bn="train"``, ``clip_norm=1.0``,
         ``class_weights=[1, 2, 0.5]``, ``precision="bf16"``.
     """
@@ -149,6 +151,7 @@ class Trainer:
         target: str = "cpu",
         mcpu: str | None = None,
         cuda_arch: str | None = None,
+        memory_budget: int | str | None = None,
         **settings: Any,
     ):
         self._path = os.fspath(model)
@@ -161,7 +164,8 @@ class Trainer:
             raise Error("error: without an optimizer 'rate' is needed")
         self._seed = seed
         self._source = source = _weft.Source(
-            self._path, mcpu, None, None, self._settings, None, target, cuda_arch
+            self._path, mcpu, None, None, self._settings, None, target, cuda_arch,
+            _bytes(memory_budget),
         )
         try:
             self._trainer = _weft.Trainer.compile(source, threads)
@@ -225,16 +229,16 @@ class Trainer:
         names of `inputs`. Takes any iterator, such as a torch DataLoader: what has
         ``__dlpack__`` is read in place."""
         losses = []
-        iterator = map(self._arrays, batches)
-        batch = next(iterator, None)
+        iterator = iter(batches)
+        batch, arrays = next(iterator, None), None
         while batch is not None:
+            arrays = self._arrays(batch) if arrays is None else arrays
             upcoming = next(iterator, None)
-            if upcoming is not None:
-                self._trainer.expect(_buffers(upcoming))
-            loss = self._step(batch, None, upcoming is None)
+            following = self._expect(upcoming)
+            loss = self._step(arrays, None, upcoming is None)
             if self._accumulate == 1 or self._state("weft.batches") == 0:
                 losses.append(loss)
-            batch = upcoming
+            batch, arrays = upcoming, following
         return losses
 
     def _arrays(self, batch: Any) -> list[np.ndarray]:
@@ -242,6 +246,17 @@ class Trainer:
         batch = self._in_order(batch)
         self._check_count(batch)
         return [as_array(value) for value in batch]
+
+    def _expect(self, batch: Any) -> list[np.ndarray] | None:
+        """Tells the batch of the step after the next one; its arrays, or None if there
+        are none, or something is wrong with them, which is told when they are due."""
+        try:
+            arrays = None if batch is None else self._arrays(batch)
+            if arrays is not None:
+                self._trainer.expect(_buffers(arrays))
+            return arrays
+        except (Error, KeyError, TypeError, ValueError):
+            return None
 
     def _check_count(self, batch: Sequence[Any]) -> None:
         if len(batch) != len(self.inputs):

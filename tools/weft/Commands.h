@@ -18,6 +18,7 @@ struct CompileFlags {
   std::string mcpu, target, cudaArch, dims, batch, dumpStages, startAt;
   bool keepFixedBatch = false; ///< no flag
   int optLevel = 3;
+  int64_t memoryBudget = 0; ///< in bytes, 0: none
   /// Settings of a training step; none: a program for inference. No flag.
   std::optional<std::string> training;
 

@@ -22,6 +22,12 @@ void CompileFlags::add(CLI::App &app) {
                  "Make the first dimension of all inputs, where it is fixed, a "
                  "symbol of this name, so that a model that was exported for "
                  "one size takes batches of any size [it stays fixed]");
+  app.add_option("--memory-budget", memoryBudget,
+                 "Most memory that a run may be planned to take, such as 2GiB "
+                 "or 500MB, of the GPU with --target cuda: arena, constants, "
+                 "inputs, outputs and the state of training. What takes more "
+                 "is refused before it runs [any]")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true));
   app.add_option("--dump-stages", dumpStages,
                  "Write the IR after each stage to this folder");
   app.add_option("--start-at", startAt,
@@ -48,6 +54,7 @@ weft_compile_options CompileFlags::get() const {
   options.dump_stages = orNull(dumpStages);
   options.start_at = orNull(startAt);
   options.opt_level = optLevel;
+  options.memory_budget = memoryBudget;
   options.training = training ? training->c_str() : nullptr;
   options.progress = [](void *, const char *step) { showProgress(step); };
   return options;

@@ -36,6 +36,7 @@ public:
     weft_session_options_init(&options);
     options.threads = flags.threads;
     options.profile = !profile.empty();
+    options.memory_budget = flags.compile.memoryBudget;
     if (flags.checkNan) {
       search = std::make_unique<NotFiniteSearch>(
           flags.model.c_str(), flags.compile.get(), model.program());

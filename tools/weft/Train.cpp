@@ -190,6 +190,37 @@ static void announce(const TrainFlags &flags, train::ProgramStep &step,
             CLI::detail::join(data.classes(), ", ").c_str());
 }
 
+/// What a run with this batch is planned to take.
+static int64_t planMemory(weft_session *session, const weft_program &program,
+                          int64_t batch) {
+  std::vector<int64_t> symbols(program.num_symbols, batch);
+  weft_memory_plan plan;
+  check(
+      weft_session_plan_memory(session, symbols.size(), symbols.data(), &plan));
+  return plan.total;
+}
+
+/// Memory of the step and of the validation is there at the same time. Each for
+/// itself is checked where it is run.
+static void checkBudget(const TrainFlags &flags, train::ProgramStep &step,
+                        int64_t batch) {
+  int64_t budget = flags.compile.memoryBudget;
+  if (!budget || !step.evaluator())
+    return;
+  int64_t training = planMemory(weft_trainer_session(step.trainer()),
+                                step.trainingProgram(), batch);
+  int64_t evaluation =
+      planMemory(step.evaluator(), step.evaluationProgram(), batch);
+  if (training > budget || training + evaluation <= budget)
+    return;
+  throw Exit{1, "error: WFT5310: training is planned to take " +
+                    std::to_string(training) + " bytes and validation " +
+                    std::to_string(evaluation) + " more, and the budget is " +
+                    std::to_string(budget) +
+                    "; take a smaller batch, or several for an update "
+                    "(--accumulate), no validation, or a larger budget"};
+}
+
 /// The model's file with the trained tensors in it.
 static void writeModel(const TrainFlags &flags, const TrainData &data,
                        train::ProgramStep &step,
@@ -264,6 +295,7 @@ static void runTrain(TrainFlags &flags) {
   weft_session_options_init(&options);
   options.threads = flags.threads;
   options.profile = !flags.profile.empty();
+  options.memory_budget = flags.compile.memoryBudget;
   auto step = unwrap(train::ProgramStep::create(
       training->get(), evaluation ? evaluation->get() : nullptr, options,
       flags.accumulate));
@@ -272,6 +304,7 @@ static void runTrain(TrainFlags &flags) {
   TrainData data = openTrainData(flags.data, unwrap(step->wants()),
                                  training->program(), flags.seed);
   announce(flags, *step, training->program(), data);
+  checkBudget(flags, *step, data.batch());
   train::LoopOptions loop = flags.getLoop(data.training().batches());
   loop.explain = [&](const data::Batch &batch, float rate, int64_t seed) {
     CompileFlags compiled = flags.compile;

@@ -41,6 +41,8 @@ struct PipelineOptions {
   /// Make a training step of the model, with these settings (see
   /// weft/Training/Options.h), which may be empty.
   std::optional<std::string> training;
+  /// The most bytes that a run may be planned to take; 0: any number.
+  int64_t memoryBudget = 0;
   /// Folder that gets the IR of each stage, `1-import.mlir` and so on.
   std::string dumpStages;
   /// The program is to run in this process: constants are mapped from the

@@ -160,6 +160,21 @@ static weft_status check_device(const weft_program *program) {
   return WEFT_OK;
 }
 
+static weft_status check_buffers(const weft_program *program) {
+  bool ok = program->memory_budget >= 0 && program->num_buffers >= 0 &&
+            (!program->num_buffers || program->buffers);
+  for (int32_t i = 0; ok && i < program->num_buffers; ++i) {
+    const weft_planned_buffer *buffer = &program->buffers[i];
+    ok = buffer->name && buffer->bytes >= 0 && buffer->num_symbols >= 0 &&
+         (!buffer->num_symbols || buffer->symbols);
+    for (int32_t j = 0; ok && j < buffer->num_symbols; ++j)
+      ok = buffer->symbols[j] >= 0 && buffer->symbols[j] < program->num_symbols;
+  }
+  return ok ? WEFT_OK
+            : weft_fail(WEFT_ERROR_PROGRAM,
+                        "the memory budget or the list of buffers is broken");
+}
+
 weft_status weft_program_validate(const weft_program *program) {
   if (program->abi != WEFT_PROGRAM_ABI)
     return weft_fail(WEFT_ERROR_ABI,
@@ -182,6 +197,8 @@ weft_status weft_program_validate(const weft_program *program) {
                          program->num_outputs, -2);
   if (!status)
     status = check_symbols(program);
+  if (!status)
+    status = check_buffers(program);
   if (!status)
     status = check_constants(program);
   if (!status)

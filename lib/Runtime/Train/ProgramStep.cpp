@@ -87,7 +87,7 @@ ProgramStep::create(weft_model *training, weft_model *evaluation,
     return step;
   step->evaluation = weft_model_program(evaluation);
   if (weft_status status =
-          weft_session_create(evaluation, &options, &step->evaluator))
+          weft_session_create(evaluation, &options, &step->evaluating))
     return getError(status);
   if (Status status = step->bindEvaluation(); !status.ok())
     return status;
@@ -95,7 +95,7 @@ ProgramStep::create(weft_model *training, weft_model *evaluation,
 }
 
 ProgramStep::~ProgramStep() {
-  weft_session_release(evaluator);
+  weft_session_release(evaluating);
   weft_trainer_release(owner);
 }
 
@@ -107,7 +107,7 @@ Status ProgramStep::bindEvaluation() {
     fields.push_back(-1);
     if (state >= 0) {
       if (weft_status status =
-              weft_trainer_lend(owner, state, evaluator, i, &inputs[i]))
+              weft_trainer_lend(owner, state, evaluating, i, &inputs[i]))
         return getError(status);
       continue;
     }
@@ -193,14 +193,14 @@ Result<Step::Outcome> ProgramStep::update(const data::Batch &batch, float rate,
 }
 
 Result<Step::Evaluation> ProgramStep::evaluate(const data::Batch &batch) {
-  if (!evaluator)
+  if (!evaluating)
     return Status(Error::Option, "there is no program to evaluate with");
   for (size_t i = 0; i < inputs.size(); ++i)
     if (fields[i] >= 0)
       inputs[i] = batch.tensors[fields[i]];
   std::vector<weft_tensor> outputs(evaluation->num_outputs);
   if (weft_status status =
-          weft_session_run(evaluator, inputs.size(), inputs.data(),
+          weft_session_run(evaluating, inputs.size(), inputs.data(),
                            outputs.size(), outputs.data()))
     return getError(status, training, batch);
   Evaluation result;

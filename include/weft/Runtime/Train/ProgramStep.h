@@ -31,6 +31,10 @@ public:
   /// What a sample must hold: an entry per data input of the training program.
   data::Result<std::vector<data::Want>> wants() const;
   weft_trainer *trainer() { return owner; }
+  /// Null if there is no program to evaluate with.
+  weft_session *evaluator() { return evaluating; }
+  const weft_program &trainingProgram() const { return *training; }
+  const weft_program &evaluationProgram() const { return *evaluation; }
 
 private:
   ProgramStep() = default;
@@ -39,7 +43,7 @@ private:
   double getScale();
 
   weft_trainer *owner = nullptr;
-  weft_session *evaluator = nullptr;
+  weft_session *evaluating = nullptr;
   int64_t accumulate = 1; ///< batches of an update
   const weft_program *training = nullptr, *evaluation = nullptr;
   /// By input of the evaluation: the tensor of the batch, or -1.

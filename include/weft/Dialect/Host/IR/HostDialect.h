@@ -56,6 +56,8 @@ constexpr llvm::StringLiteral inputsAttrName = "host.inputs";
 constexpr llvm::StringLiteral outputsAttrName = "host.outputs";
 constexpr llvm::StringLiteral symbolsAttrName = "host.symbols";
 constexpr llvm::StringLiteral planAttrName = "host.plan";
+/// The most bytes that a run may be planned to take, an i64.
+constexpr llvm::StringLiteral budgetAttrName = "host.budget";
 
 /// Names of the functions of a host program.
 constexpr llvm::StringLiteral mainName = "main";

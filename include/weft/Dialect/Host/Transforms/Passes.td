@@ -63,4 +63,20 @@ def PlanArenaPass : Pass<"host-plan-arena", "::mlir::ModuleOp"> {
   ];
 }
 
+def CheckBudgetPass : Pass<"host-check-budget", "::mlir::ModuleOp"> {
+  let summary = "Refuse programs that are planned to take too much memory";
+  let description = [{
+    Adds up the arena, constants, inputs, outputs and states of a program whose
+    sizes are all known, and fails if these are more than `bytes`, with the
+    largest of them. The budget also becomes the module's attribute
+    `host.budget`, with which the runtime checks runs of other programs.
+
+    Requires: `host.plan`.
+    Ensures: nothing else is changed.
+  }];
+  let options = [
+    Option<"bytes", "bytes", "int64_t", "0", "The most bytes of a run">
+  ];
+}
+
 #endif // WEFT_DIALECT_HOST_TRANSFORMS_PASSES
