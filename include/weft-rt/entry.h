@@ -48,6 +48,10 @@ typedef struct weft_run_table {
                                const int64_t *strides, void *out);
   void *(*device_faults)(weft_run *run);
   int32_t (*device_settle)(weft_run *run);
+  int32_t (*device_store)(weft_run *run, void *to, int64_t value,
+                          int32_t bytes);
+  int32_t (*device_require)(weft_run *run, const char *place, weft_fault fault,
+                            const void *found, int64_t wanted);
 } weft_run_table;
 
 /// One of the weft_rt_* functions.

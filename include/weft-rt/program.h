@@ -165,11 +165,22 @@ typedef struct weft_device_code {
   /// Bytes of the arena on the device, given the values of the symbols.
   int64_t (*arena_bytes)(const int64_t *symbols);
   /// Non-zero if all that `run` does is to call weft_rt_device_* functions, but
-  /// for _allocate(), _upload() and _download(), in a way that depends on
-  /// nothing but the values of the symbols. The runtime may then record a run
-  /// and replay it for the same values, without calling `run`.
+  /// for _allocate(), _upload() and _download(), and weft_rt_fault(), in a way
+  /// that depends on nothing but the values of the symbols. The runtime may
+  /// then record a run and replay it for the same values, without calling
+  /// `run`.
   int32_t replayable;
 } weft_device_code;
+
+/// A buffer of the arena, for messages.
+typedef struct weft_planned_buffer {
+  const char *name; ///< of the node that makes it
+  int64_t bytes;    ///< times the values of all `symbols`
+  int32_t num_symbols;
+  const int32_t *symbols;
+  int32_t first, last; ///< when it is needed, both inclusive, counted from 0 in
+                       ///< the order of the program
+} weft_planned_buffer;
 
 typedef struct weft_program {
   uint32_t abi; ///< WEFT_PROGRAM_ABI
@@ -190,6 +201,11 @@ typedef struct weft_program {
   int32_t (*run)(weft_run *run);
   /// What runs on a GPU, or NULL: then no driver is looked for.
   const weft_device_code *device;
+  /// The most bytes that a run may be planned to take; 0: any number.
+  int64_t memory_budget;
+  /// Buffers of the arena whose sizes are known so; left out without a budget.
+  int32_t num_buffers;
+  const weft_planned_buffer *buffers;
 } weft_program;
 
 /// The one symbol that a program exports. Returns NULL if it was made for
@@ -336,6 +352,18 @@ void *weft_rt_device_faults(weft_run *run);
 /// on the device, it waits, and fails if a kernel has reported a fault. A
 /// program calls it before each first write; what comes after reports no fault.
 int32_t weft_rt_device_settle(weft_run *run);
+
+/// Writes the low `bytes` bytes of `value`, at most 8, to the device.
+int32_t weft_rt_device_store(weft_run *run, void *to, int64_t value,
+                             int32_t bytes);
+
+/// Reports `fault` at `place` unless the i64 that `found` points at, on the
+/// device, is, as an unsigned number, below `wanted`. The program goes on, and
+/// must not rely on it; the run ends with an error later, in
+/// weft_rt_device_settle() or when its kernels have ended.
+int32_t weft_rt_device_require(weft_run *run, const char *place,
+                               weft_fault fault, const void *found,
+                               int64_t wanted);
 
 #ifdef __cplusplus
 }

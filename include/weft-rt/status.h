@@ -47,6 +47,7 @@
   X(WEFT_ERROR_NO_REASON, 5307, "the program failed without a fault")          \
   X(WEFT_ERROR_NO_OUTPUT, 5308, "the program left an output out")              \
   X(WEFT_ERROR_PARALLEL_FOR, 5309, "the caller's loop lost or repeated parts") \
+  X(WEFT_ERROR_BUDGET, 5310, "a run would take more memory than it may")       \
   /* GPUs. */                                                                  \
   X(WEFT_ERROR_DRIVER_MISSING, 5401, "there is no CUDA driver")                \
   X(WEFT_ERROR_DRIVER_OLD, 5402, "the CUDA driver is too old")                 \

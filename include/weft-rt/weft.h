@@ -103,9 +103,15 @@ typedef void (*weft_parallel_for_fn)(void *user, int64_t parts,
 /// with the same `words`: the addresses of the kernel's inputs, the addresses
 /// of its results, its scalars, and the sizes of both that the compiler did not
 /// know. An input and a result at the same address are one tensor that the
-/// kernel changes. What they point at is valid during the call. Launches on a
-/// GPU are not told of. `user` is what the session was given.
+/// kernel changes. What they point at is valid during the call, and on a GPU
+/// where kernels run there: weft_launch_read() reads it in any case. `user` is
+/// what the session was given.
 typedef void (*weft_observe_fn)(void *user, int32_t kernel, void *const *words);
+
+/// Copies from memory that the words of a launch point at. It is to be called
+/// by those who are told of the launch, while they are, on that thread. Returns
+/// 0 after a success, else a weft_status.
+WEFT_API int32_t weft_launch_read(void *to, const void *from, int64_t bytes);
 
 /// How a session runs. Fill it with weft_session_options_init() first.
 typedef struct weft_session_options {
@@ -118,15 +124,22 @@ typedef struct weft_session_options {
   /// Runs parallel loops instead of threads of the session's own, if not NULL.
   weft_parallel_for_fn parallel_for;
   void *parallel_for_user;
-  /// Called before and after each launch, if not NULL.
+  /// Called before and after each launch, if not NULL. On a GPU each launch is
+  /// then waited for, and no run is replayed.
   weft_observe_fn announce;
   weft_observe_fn observe;
   void *observe_user;
   /// Non-zero: time every launch (see weft_session_write_trace). On a GPU the
   /// kernels are timed there, and no run is replayed.
   int32_t profile;
+  /// Non-zero: time what each replayed run computes on a GPU (see
+  /// weft_session_device_time).
+  int32_t time_runs;
   /// The number of the GPU, for programs with device code.
   int32_t device;
+  /// The most bytes that a run may be planned to take: one that would take more
+  /// fails with WEFT_ERROR_BUDGET before it begins. 0: what the program says.
+  int64_t memory_budget;
 } weft_session_options;
 
 /// Sets the defaults: all threads, no profile.
@@ -199,6 +212,22 @@ WEFT_API weft_status weft_session_arena_bytes(const weft_session *session,
 /// On a GPU, memory of larger runs before is kept.
 WEFT_API int64_t weft_session_arena_taken(const weft_session *session);
 
+/// The bytes that a run is planned to take, on the GPU for programs that run
+/// there. Sizes that only the run settles are left out, and so is code.
+typedef struct weft_memory_plan {
+  int64_t arena;
+  int64_t state; ///< parameters and other state of a training step
+  int64_t constants;
+  int64_t ports; ///< other inputs and outputs
+  int64_t total;
+} weft_memory_plan;
+
+/// The plan for a run with these values of the symbols.
+WEFT_API weft_status weft_session_plan_memory(const weft_session *session,
+                                              int32_t num_symbols,
+                                              const int64_t *symbols,
+                                              weft_memory_plan *out);
+
 /// The number of parts into which parallel loops are cut.
 WEFT_API int32_t weft_session_threads(const weft_session *session);
 
@@ -217,6 +246,12 @@ typedef struct weft_launch_record {
 WEFT_API void weft_session_profile(const weft_session *session,
                                    const weft_launch_record **records,
                                    int64_t *count);
+
+/// The nanoseconds that the kernels of the last run took on the GPU, from the
+/// beginning of the first to the end of the last, without copies of inputs and
+/// outputs. 0 if that was not asked for, or the run was not replayed: those
+/// with the same sizes are, from the third on, if the program allows it.
+WEFT_API int64_t weft_session_device_time(const weft_session *session);
 
 /// Forgets the launches so far.
 WEFT_API void weft_session_clear_profile(weft_session *session);

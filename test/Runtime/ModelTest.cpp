@@ -72,7 +72,7 @@ TEST_F(ModelTest, describesThePrograms) {
 TEST_F(ModelTest, listsTheEntryPoints) {
   int32_t count = 0;
   const weft_entry_point *points = weft_entry_points(&count);
-  ASSERT_EQ(count, 20);
+  ASSERT_EQ(count, 23);
   EXPECT_STREQ(points[7].name, "weft_rt_fault");
   EXPECT_EQ(points[7].address, reinterpret_cast<void (*)()>(weft_rt_fault));
 }

@@ -66,6 +66,8 @@ private:
   Constant constantOf(size_t number, DataOp op);
   Operation *constants(ArrayRef<DataOp> data);
   Operation *kernels(ArrayRef<dispatch::KernelOp> kernels);
+  /// The buffers of the arena whose sizes follow from `symbols`.
+  Operation *buffers(ArrayAttr symbols, int64_t &count);
   Operation *deviceKernels(ArrayRef<dispatch::KernelOp> kernels);
   Operation *arenaBytes() { return module.lookupSymbol("weft_arena_bytes"); }
   /// A function that says that no memory is needed.
@@ -252,6 +254,57 @@ Operation *TableBuilder::kernels(ArrayRef<dispatch::KernelOp> kernels) {
   });
 }
 
+/// The numbers of the symbols called `names`, or nothing if one is not known.
+static std::optional<SmallVector<int64_t>> getNumbers(ArrayAttr names,
+                                                      ArrayAttr symbols) {
+  SmallVector<int64_t> numbers;
+  for (StringRef name : names.getAsValueRange<StringAttr>()) {
+    auto *found = llvm::find_if(symbols, [&](Attribute symbol) {
+      return cast<host::SymbolAttr>(symbol).getName() == name;
+    });
+    if (found == symbols.end())
+      return std::nullopt;
+    numbers.push_back(found - symbols.begin());
+  }
+  return numbers;
+}
+
+Operation *TableBuilder::buffers(ArrayAttr symbols, int64_t &count) {
+  SmallVector<DictionaryAttr> entries;
+  SmallVector<size_t> numSymbols;
+  SmallVector<Operation *> names, numbers;
+  auto plan = module->getAttrOfType<ArrayAttr>(planAttrName);
+  if (!plan)
+    return nullptr;
+  for (auto entry : plan.getAsRange<DictionaryAttr>()) {
+    auto times = entry.getAs<ArrayAttr>("times");
+    auto known = times ? getNumbers(times, symbols) : std::nullopt;
+    if (!known)
+      continue;
+    names.push_back(string(entry.getAs<StringAttr>("name").getValue()));
+    numbers.push_back(
+        table("weft_buffer_symbols_" + std::to_string(entries.size()), {i32},
+              known->size(),
+              [&](size_t at) { return Fields{constant(i32, (*known)[at])}; }));
+    numSymbols.push_back(known->size());
+    entries.push_back(entry);
+  }
+  count = entries.size();
+  auto get = [](DictionaryAttr entry, StringRef key) {
+    return entry.getAs<IntegerAttr>(key).getInt();
+  };
+  return table("weft_buffers", {ptr, i64, i32, ptr, i32, i32}, entries.size(),
+               [&](size_t number) {
+                 DictionaryAttr entry = entries[number];
+                 return Fields{addressOf(names[number]),
+                               constant(i64, get(entry, "bytes")),
+                               constant(i32, numSymbols[number]),
+                               addressOf(numbers[number]),
+                               constant(i32, get(entry, "first")),
+                               constant(i32, get(entry, "last"))};
+               });
+}
+
 Operation *TableBuilder::deviceKernels(ArrayRef<dispatch::KernelOp> kernels) {
   struct Entry {
     Operation *name;
@@ -282,7 +335,7 @@ Operation *TableBuilder::deviceKernels(ArrayRef<dispatch::KernelOp> kernels) {
 static bool isReplayable(ModuleOp module) {
   return llvm::none_of(
       ArrayRef<StringRef>{"weft_rt_device_allocate", "weft_rt_device_upload",
-                          "weft_rt_device_download", "weft_rt_fault"},
+                          "weft_rt_device_download"},
       [&](StringRef name) { return module.lookupSymbol(name); });
 }
 
@@ -347,10 +400,13 @@ void TableBuilder::program(StringRef target, StringRef producer) {
   SmallVector<Type> types{i32, ptr, ptr, ptr};
   types.append(5, i32);
   types.append(5, ptr);
-  types.append({i64, ptr, ptr, ptr});
+  types.append({i64, ptr, ptr, ptr, i64, i32, ptr});
   // Of a program on a device, the arena is there.
   Operation *device = deviceCode(kernelOps);
   Operation *hostArena = device ? noArena() : arenaBytes();
+  auto budget = module->getAttrOfType<IntegerAttr>(budgetAttrName);
+  int64_t numBuffers = 0;
+  Operation *planned = budget ? buffers(symbolAttrs, numBuffers) : nullptr;
   table("weft_program", types, 1, [&](size_t) {
     Fields fields{constant(i32, WEFT_PROGRAM_ABI)};
     for (Operation *text : texts)
@@ -363,6 +419,9 @@ void TableBuilder::program(StringRef target, StringRef producer) {
     fields.push_back(addressOf(hostArena));
     fields.push_back(addressOf(module.lookupSymbol("weft_run")));
     fields.push_back(addressOf(device));
+    fields.push_back(constant(i64, budget ? budget.getInt() : 0));
+    fields.push_back(constant(i32, numBuffers));
+    fields.push_back(addressOf(planned));
     return fields;
   });
 }
@@ -390,6 +449,8 @@ static constexpr StringLiteral runtimeFunctions[] = {
     "weft_rt_device_tensor_map",
     "weft_rt_device_faults",
     "weft_rt_device_settle",
+    "weft_rt_device_store",
+    "weft_rt_device_require",
 };
 static_assert(sizeof(weft_run_table) ==
               std::size(runtimeFunctions) * sizeof(void *));
@@ -493,8 +554,8 @@ LogicalResult TableBuilder::emit(StringRef target, StringRef producer) {
   for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
     if (isa<DataOp, dispatch::KernelOp>(op))
       op.erase();
-  for (StringRef name :
-       {inputsAttrName, outputsAttrName, symbolsAttrName, planAttrName})
+  for (StringRef name : {inputsAttrName, outputsAttrName, symbolsAttrName,
+                         planAttrName, budgetAttrName})
     module->removeAttr(name);
   return success();
 }

@@ -51,6 +51,10 @@ private:
   void lowerCopy(CopyOp op);
   void lowerOutput(OutputOp op);
   void lowerRequire(RequireOp op);
+  /// The load of the number that `op` is about, if nothing else wants it, so
+  /// that a GPU need not be waited for; null otherwise.
+  LoadOp findDeferred(RequireOp op);
+  void lowerDeferred(RequireOp op, LoadOp load);
   /// The address of `text`, which ends with a zero byte there.
   Value text(StringRef text);
   Value lowerSize(SizeOp op);
@@ -97,6 +101,9 @@ private:
   bool onDevice = false;
   Value run, symbols, arena, launchArgs;
   Value launchAddresses, grid; ///< of device launches
+  /// Loads that are part of requirements, and what these leave behind.
+  llvm::DenseMap<RequireOp, LoadOp> deferred;
+  SmallVector<Operation *> dead;
   Block *failure = nullptr;
   llvm::StringMap<LLVM::GlobalOp> texts;
 };
@@ -277,7 +284,44 @@ Value FunctionLowering::text(StringRef text) {
   return LLVM::AddressOfOp::create(b, ptr, known->second.getSymName());
 }
 
+LoadOp FunctionLowering::findDeferred(RequireOp op) {
+  auto compare = op.getCondition().getDefiningOp<arith::CmpIOp>();
+  auto cast = op.getDetail().getDefiningOp<arith::IndexCastOp>();
+  auto load = cast ? cast.getIn().getDefiningOp<LoadOp>() : nullptr;
+  if (!onDevice || !compare || !load || !load.getType().isInteger(64) ||
+      compare.getPredicate() != arith::CmpIPredicate::ult ||
+      compare.getLhs() != cast.getResult() ||
+      compare.getRhs() != op.getWanted())
+    return nullptr;
+  auto isOnlyFor = [](Operation *op, ArrayRef<Operation *> users) {
+    return llvm::all_of(op->getUsers(), [&](Operation *user) {
+      return llvm::is_contained(users, user);
+    });
+  };
+  if (!isOnlyFor(load, {cast}) || !isOnlyFor(cast, {compare, op}) ||
+      !isOnlyFor(compare, {op}) || load->getBlock() != op->getBlock())
+    return nullptr;
+  for (Operation *between = load->getNextNode(); between != op;
+       between = between->getNextNode())
+    if (!isMemoryEffectFree(between))
+      return nullptr;
+  return load;
+}
+
+void FunctionLowering::lowerDeferred(RequireOp op, LoadOp load) {
+  Value address =
+      element(load->getOperand(0), b.getI64Type(), toI64(load.getIndex()));
+  callOrFail("weft_rt_device_require",
+             {run, text(op.getPlace()), constant(32, op.getFault()), address,
+              toI64(op.getWanted())},
+             op);
+  dead.append({op.getCondition().getDefiningOp(),
+               op.getDetail().getDefiningOp(), load});
+}
+
 void FunctionLowering::lowerRequire(RequireOp op) {
+  if (LoadOp load = deferred.lookup(op))
+    return lowerDeferred(op, load);
   Block *block = b.getInsertionBlock();
   Block *next = block->splitBlock(op->getNextNode());
   Block *fault = b.createBlock(&func.getBody(), func.getBody().end());
@@ -371,10 +415,13 @@ void FunctionLowering::lowerStore(StoreOp op) {
     LLVM::StoreOp::create(b, value, address);
     return;
   }
-  Value copy = reserve(stored, 1);
-  LLVM::StoreOp::create(b, value, copy);
-  callOrFail("weft_rt_device_upload",
-             {run, address, copy, constant(64, bytesOf(stored))}, op);
+  auto bits = b.getIntegerType(stored.getIntOrFloatBitWidth());
+  if (value.getType() != bits)
+    value = arith::BitcastOp::create(b, bits, value);
+  if (!bits.isInteger(64))
+    value = arith::ExtUIOp::create(b, b.getI64Type(), value);
+  callOrFail("weft_rt_device_store",
+             {run, address, value, constant(32, bytesOf(stored))}, op);
 }
 
 void FunctionLowering::lowerOp(Operation &op) {
@@ -464,7 +511,17 @@ void FunctionLowering::lowerOps() {
   if (func.getName() == mainName)
     reserveLaunchArgs(maxWords);
   for (Operation *op : ops)
-    lowerOp(*op);
+    if (auto require = dyn_cast<RequireOp>(op))
+      if (LoadOp load = findDeferred(require))
+        deferred[require] = load;
+  llvm::DenseSet<Operation *> kept;
+  for (auto [require, load] : deferred)
+    kept.insert(load);
+  for (Operation *op : ops)
+    if (!kept.contains(op))
+      lowerOp(*op);
+  for (Operation *op : dead)
+    op->erase();
   // What is left of the type are arguments of blocks and results of selects.
   auto retype = [&](Value value) {
     if (isa<BufferType>(value.getType()))

@@ -46,16 +46,31 @@ static bool await_last(weft_device *device) {
                           ahead->stream);
 }
 
+// Whether a run would take the tensor; if not, it says why.
+static bool fits(const weft_port *port, const weft_tensor *tensor,
+                 int64_t *bytes) {
+  if (tensor->dtype != port->dtype || tensor->rank != port->rank)
+    return false;
+  for (int32_t axis = 0; axis < port->rank; ++axis) {
+    weft_dim dim = port->dims[axis];
+    if (dim.symbol < 0 ? tensor->dims[axis] != dim.size
+                       : tensor->dims[axis] < 0)
+      return false;
+  }
+  return weft_tensor_size(tensor->dtype, tensor->rank, tensor->dims, bytes) &&
+         tensor->bytes >= *bytes;
+}
+
 static bool send(weft_device *device, int32_t index) {
   const weft_tensor *tensor = &device->ahead.inputs[index];
+  const weft_port *input = &device->session->model->program->inputs[index];
   weft_device_port *port = &device->inputs[index];
-  const char *name = device->session->model->program->inputs[index].name;
+  const char *name = input->name;
   const char *what = "copying to the GPU ahead the input";
   int64_t bytes = 0;
   if (!tensor->data || port->kept)
     return true;
-  if (!weft_tensor_size(tensor->dtype, tensor->rank, tensor->dims, &bytes) ||
-      tensor->bytes < bytes)
+  if (!fits(input, tensor, &bytes))
     return false;
   if (!weft_device_reserve(device, &port->ahead_memory, bytes, what, name) ||
       !weft_pinned_reserve(device, &port->ahead_pinned, bytes, what, name))
@@ -97,8 +112,7 @@ static bool is_expected(const weft_device *device) {
     const weft_port *port = &program->inputs[i];
     if (!tensor->data || device->inputs[i].kept)
       continue;
-    if (tensor->data != session->inputs[i].data || tensor->rank != port->rank ||
-        tensor->dtype != port->dtype)
+    if (tensor->data != session->inputs[i].data)
       return false;
     for (int32_t axis = 0; axis < port->rank; ++axis) {
       weft_dim dim = port->dims[axis];

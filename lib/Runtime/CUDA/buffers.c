@@ -245,6 +245,7 @@ void weft_device_free_buffers(weft_device *device) {
   free_device(device, &device->arena);
   free_device(device, &device->faults);
   free_pinned(device, &device->fault_copy);
+  free_pinned(device, &device->required_copy);
   for (int32_t i = 0; device->constants && i < program->num_constants; ++i)
     free_device(device, &device->constants[i]);
   free_ports(device, device->inputs, program->num_inputs);

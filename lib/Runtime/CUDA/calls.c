@@ -2,6 +2,8 @@
 
 #include "Core/output.h"
 #include "device.h"
+#include <stdlib.h>
+#include <string.h>
 
 // The device, unless the run has failed already, or NULL.
 static weft_device *enter(const weft_run *run) {
@@ -23,12 +25,46 @@ static CUdeviceptr to_address(const void *pointer) {
   return (CUdeviceptr)(uintptr_t)pointer;
 }
 
+static _Thread_local weft_device *observed;
+
+weft_device *weft_device_observed(void) { return observed; }
+
+// Tells `function` of a launch. The arguments are words, of which what lies
+// behind those of weft_observe_fn is of no interest.
+static bool tell(weft_device *device, weft_observe_fn function,
+                 const weft_device_kernel *kernel, void *const *args) {
+  void *few[64];
+  void **words = few;
+  if (!function)
+    return true;
+  if (kernel->num_args > 64)
+    words = malloc(sizeof(*words) * (size_t)kernel->num_args);
+  if (!words)
+    return weft_device_fail(device, WEFT_ERROR_MEMORY,
+                            "no memory to tell of a launch");
+  for (int32_t i = 0; i < kernel->num_args; ++i)
+    memcpy(&words[i], args[i], sizeof(*words));
+  observed = device;
+  function(device->session->observe_user, kernel->kernel, words);
+  observed = NULL;
+  if (words != few)
+    free(words);
+  return device->status == WEFT_OK;
+}
+
 int32_t weft_run_device_launch(weft_run *run, int32_t kernel,
                                const int64_t *grid, int64_t shared,
                                void *const *args) {
   weft_device *device = enter(run);
-  return !device ||
-         leave(device, weft_device_launch(device, kernel, grid, shared, args));
+  if (!device)
+    return 1;
+  const weft_session *session = run->session;
+  const weft_device_kernel *entry =
+      &session->model->program->device->kernels[kernel];
+  return leave(device,
+               tell(device, session->announce, entry, args) &&
+                   weft_device_launch(device, kernel, grid, shared, args) &&
+                   tell(device, session->observe, entry, args));
 }
 
 void *weft_run_device_arena(weft_run *run) {
@@ -139,6 +175,36 @@ void *weft_run_device_faults(weft_run *run) {
   if (!device || leave(device, weft_device_prepare_faults(device)))
     return NULL;
   return to_pointer(device->faults.address);
+}
+
+int32_t weft_run_device_store(weft_run *run, void *to, int64_t value,
+                              int32_t bytes) {
+  weft_device *device = enter(run);
+  CUdeviceptr address = to_address(to);
+  bool ok = device;
+  // Words where they fit, else bytes.
+  for (int32_t at = 0; ok && at < bytes;) {
+    uint64_t rest = (uint64_t)value >> (8 * at);
+    bool is_word = bytes - at >= 4;
+    ok = is_word ? WEFT_DEVICE_CALL(device, "storing a number", NULL,
+                                    cuMemsetD32Async, address + (uint64_t)at,
+                                    (unsigned)rest, 1, device->stream)
+                 : WEFT_DEVICE_CALL(device, "storing a number", NULL,
+                                    cuMemsetD8Async, address + (uint64_t)at,
+                                    (unsigned char)rest, 1, device->stream);
+    at += is_word ? 4 : 1;
+  }
+  return !device || leave(device, ok);
+}
+
+int32_t weft_run_device_require(weft_run *run, const char *place,
+                                weft_fault fault, const void *found,
+                                int64_t wanted) {
+  weft_device *device = enter(run);
+  return !device ||
+         leave(device, weft_device_require(device, place, fault,
+                                           to_address(found), wanted)) ||
+         atomic_load_explicit(&run->failed, memory_order_acquire);
 }
 
 int32_t weft_run_device_settle(weft_run *run) {

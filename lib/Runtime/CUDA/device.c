@@ -65,6 +65,22 @@ static void describe_launched(const weft_device *device, weft_text *text) {
     weft_run_describe_kernel(&kernels[launched->kernel], text);
 }
 
+// What may help.
+static const char *advice(weft_status status) {
+  switch (status) {
+  case WEFT_ERROR_DEVICE_MEMORY:
+    return "; take a smaller batch, or free memory of the GPU";
+  case WEFT_ERROR_NO_DEVICE:
+    return "; `weft doctor` lists the GPUs";
+  case WEFT_ERROR_DEVICE_CODE:
+    return "; compile with --cuda-arch for this GPU";
+  case WEFT_ERROR_DEVICE_KERNEL:
+    return "; start the process anew";
+  default:
+    return "; try again, and see what `weft doctor` says";
+  }
+}
+
 // Records that `call` has failed; the rest of `text` says of what it was part.
 static void fail_call(weft_device *device, CUresult result, const char *call,
                       const weft_text *rest) {
@@ -73,8 +89,8 @@ static void fail_call(weft_device *device, CUresult result, const char *call,
   weft_driver_describe(device->driver, result, &text);
   if (loses_context(result))
     device->lost = true;
-  weft_device_fail(device, status_of(result), "%s failed: %s%s", call, reason,
-                   rest->data);
+  weft_device_fail(device, status_of(result), "%s failed: %s%s%s", call, reason,
+                   rest->data, advice(status_of(result)));
 }
 
 bool weft_device_check(weft_device *device, CUresult result, const char *call,
@@ -132,8 +148,9 @@ static bool find_gpu(weft_device *device) {
     return false;
   if (device->ordinal < 0 || device->ordinal >= count)
     return weft_device_fail(device, WEFT_ERROR_NO_DEVICE,
-                            "there is no GPU %d; the driver finds %d",
-                            device->ordinal, count);
+                            "there is no GPU %d; the driver finds %d%s",
+                            device->ordinal, count,
+                            advice(WEFT_ERROR_NO_DEVICE));
   if (!WEFT_DEVICE_CALL(device, NULL, NULL, cuDeviceGet, &device->handle,
                         device->ordinal) ||
       !WEFT_DEVICE_CALL(device, NULL, NULL, cuDeviceGetName, device->name,

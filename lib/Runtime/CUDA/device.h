@@ -85,7 +85,9 @@ typedef struct weft_timing {
   CUevent origin; ///< happened at `start` on the clock
   int64_t start;
   weft_timed_launch *launches;
-  int64_t count, capacity, created;
+  int64_t count, capacity;
+  CUevent run_begin, run_end;
+  int64_t run; ///< nanoseconds between them; 0 if not measured
 } weft_timing;
 
 /// The kernels that a run has launched, as far as messages need them.
@@ -94,6 +96,23 @@ typedef struct weft_launched {
   int32_t kernel; ///< the first one, in the program's table
   bool several;   ///< others as well
 } weft_launched;
+
+/// A number in device memory that must be below another (see
+/// weft_rt_device_require).
+typedef struct weft_requirement {
+  const char *place;
+  weft_fault fault;
+  int64_t wanted;
+} weft_requirement;
+
+enum { WEFT_MOST_REQUIREMENTS = 16 };
+
+/// What a run has asked for.
+typedef struct weft_requirements {
+  weft_requirement list[WEFT_MOST_REQUIREMENTS];
+  int32_t count;
+  bool too_many; ///< there were more, which were waited for
+} weft_requirements;
 
 /// A run that may be replayed for the same symbols.
 typedef struct weft_graph {
@@ -109,6 +128,7 @@ typedef struct weft_graph {
   uint64_t last_used;
   bool *inputs, *outputs; ///< those that the run uses
   bool faults, writes_state;
+  weft_requirements requirements;
   weft_launched launched;
 } weft_graph;
 
@@ -128,7 +148,8 @@ struct weft_device {
   weft_device_function *functions;
   weft_device_buffer arena, faults;
   int64_t arena_planned; ///< bytes that the last run wanted
-  weft_pinned_buffer fault_copy;
+  weft_pinned_buffer fault_copy, required_copy;
+  weft_requirements requirements; ///< of this run
   weft_device_buffer *constants;
   weft_device_port *inputs, *outputs;
   weft_staging staging;
@@ -238,6 +259,10 @@ bool weft_device_tensor_map(weft_device *device, const weft_tensor_map *map,
 /// when all have ended.
 bool weft_timing_begin(weft_device *device);
 bool weft_timing_end(weft_device *device);
+/// Marks the beginning or the end of a replayed run.
+bool weft_timing_mark(weft_device *device, CUevent *event);
+/// Measures the time between the two, which have happened.
+bool weft_timing_measure(weft_device *device);
 void weft_timing_free(weft_device *device);
 
 //===----------------------------------------------------------------------===//
@@ -320,8 +345,11 @@ bool weft_device_send_input(weft_device *device, int32_t index);
 bool weft_device_prepare_faults(weft_device *device);
 /// Sends for the record of faults, if there is one.
 bool weft_device_fetch_faults(weft_device *device);
-/// Hands a fault in the record, which has come, to the run. True if there is
-/// none.
+/// Sends for a number that must be below another.
+bool weft_device_require(weft_device *device, const char *place,
+                         weft_fault fault, CUdeviceptr found, int64_t wanted);
+/// Hands a fault in the record, or a number that is too large, to the run; both
+/// have come. True if there are none.
 bool weft_device_check_faults(weft_device *device);
 /// Hands what went wrong to the run. Returns false.
 bool weft_device_pass_on(weft_device *device);
@@ -351,5 +379,13 @@ int32_t weft_run_device_tensor_map(weft_run *run, const weft_tensor_map *map,
                                    const int64_t *strides, void *out);
 void *weft_run_device_faults(weft_run *run);
 int32_t weft_run_device_settle(weft_run *run);
+int32_t weft_run_device_store(weft_run *run, void *to, int64_t value,
+                              int32_t bytes);
+int32_t weft_run_device_require(weft_run *run, const char *place,
+                                weft_fault fault, const void *found,
+                                int64_t wanted);
+
+/// The device whose launch is being told of on this thread, or NULL.
+weft_device *weft_device_observed(void);
 
 #endif // WEFT_RUNTIME_CUDA_DEVICE_H

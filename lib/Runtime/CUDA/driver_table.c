@@ -33,42 +33,51 @@ static weft_status fail_call(const weft_driver *driver, const char *path,
   if (result == CUDA_ERROR_STUB_LIBRARY)
     return weft_fail(WEFT_ERROR_DRIVER_MISSING,
                      "the CUDA driver \"%s\" is a stub to link with, not a "
-                     "driver: %s from %s",
+                     "driver: %s from %s; install NVIDIA's driver, or compile "
+                     "for the CPU",
                      path, message, call);
   if (result == CUDA_ERROR_NO_DEVICE)
-    return weft_fail(WEFT_ERROR_NO_DEVICE,
-                     "the CUDA driver \"%s\" finds no GPU: %s from %s", path,
-                     message, call);
-  return weft_fail(WEFT_ERROR_DEVICE_CALL,
-                   "the CUDA driver \"%s\" does not start: %s from %s", path,
-                   message, call);
+    return weft_fail(
+        WEFT_ERROR_NO_DEVICE,
+        "the CUDA driver \"%s\" finds no GPU: %s from %s; make one "
+        "visible (CUDA_VISIBLE_DEVICES), or compile for the CPU",
+        path, message, call);
+  return weft_fail(
+      WEFT_ERROR_DEVICE_CALL,
+      "the CUDA driver \"%s\" does not start: %s from %s; see what "
+      "nvidia-smi says, or compile for the CPU",
+      path, message, call);
 }
 
 // A driver that is too old lacks functions; its version tells more.
 static weft_status check_version(const char *path, weft_driver *driver) {
   if (!driver->cuDriverGetVersion)
-    return weft_fail(WEFT_ERROR_DRIVER_SYMBOL,
-                     "the CUDA driver \"%s\" lacks cuDriverGetVersion: it is "
-                     "no CUDA driver, or a broken one",
-                     path);
+    return weft_fail(
+        WEFT_ERROR_DRIVER_SYMBOL,
+        "the CUDA driver \"%s\" lacks cuDriverGetVersion: it is "
+        "no CUDA driver, or a broken one; install NVIDIA's driver, "
+        "or compile for the CPU",
+        path);
   CUresult result = driver->cuDriverGetVersion(&driver->version);
   if (result)
     return fail_call(driver, path, "cuDriverGetVersion", result);
   if (driver->version >= WEFT_DRIVER_LEAST_VERSION)
     return WEFT_OK;
-  return weft_fail(WEFT_ERROR_DRIVER_OLD,
-                   "the CUDA driver \"%s\" is too old: it serves CUDA %d.%d, "
-                   "needed is %d.%d or newer",
-                   path, driver->version / 1000, driver->version % 1000 / 10,
-                   WEFT_DRIVER_LEAST_VERSION / 1000,
-                   WEFT_DRIVER_LEAST_VERSION % 1000 / 10);
+  return weft_fail(
+      WEFT_ERROR_DRIVER_OLD,
+      "the CUDA driver \"%s\" is too old: it serves CUDA %d.%d, "
+      "needed is %d.%d or newer; install a newer driver, or compile "
+      "for the CPU",
+      path, driver->version / 1000, driver->version % 1000 / 10,
+      WEFT_DRIVER_LEAST_VERSION / 1000, WEFT_DRIVER_LEAST_VERSION % 1000 / 10);
 }
 
 static weft_status check_calls(const char *path, const weft_driver *driver) {
 #define WEFT_DRIVER_CALL(name, parameters)                                     \
   if (!driver->name)                                                           \
     return weft_fail(WEFT_ERROR_DRIVER_SYMBOL,                                 \
-                     "the CUDA driver \"%s\" of CUDA %d.%d lacks " #name,      \
+                     "the CUDA driver \"%s\" of CUDA %d.%d lacks " #name       \
+                     "; install NVIDIA's driver anew, or compile for the CPU", \
                      path, driver->version / 1000,                             \
                      driver->version % 1000 / 10);
 #include "driver_table.def"

@@ -110,6 +110,7 @@ void weft_graph_note(const weft_device *device, weft_graph *graph) {
   for (int32_t i = 0; i < program->num_outputs; ++i)
     graph->outputs[i] = device->outputs[i].used;
   graph->faults = device->faults_used;
+  graph->requirements = device->requirements;
   graph->writes_state = device->writes_state;
   graph->launched = device->launched;
   graph->generation = device->generation;

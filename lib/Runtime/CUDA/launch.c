@@ -78,8 +78,28 @@ bool weft_timing_end(weft_device *device) {
   return true;
 }
 
+bool weft_timing_mark(weft_device *device, CUevent *event) {
+  return (*event || create_event(device, event)) &&
+         WEFT_DEVICE_CALL(device, "timing a run", NULL, cuEventRecord, *event,
+                          device->stream);
+}
+
+bool weft_timing_measure(weft_device *device) {
+  weft_timing *timing = &device->timing;
+  float milliseconds = 0;
+  if (!WEFT_DEVICE_CALL(device, "timing a run", NULL, cuEventElapsedTime,
+                        &milliseconds, timing->run_begin, timing->run_end))
+    return false;
+  timing->run = (int64_t)((double)milliseconds * 1e6);
+  return true;
+}
+
 void weft_timing_free(weft_device *device) {
   weft_timing *timing = &device->timing;
+  if (timing->run_begin)
+    device->driver->cuEventDestroy_v2(timing->run_begin);
+  if (timing->run_end)
+    device->driver->cuEventDestroy_v2(timing->run_end);
   if (timing->origin)
     device->driver->cuEventDestroy_v2(timing->origin);
   for (int64_t i = 0; i < timing->capacity; ++i) {

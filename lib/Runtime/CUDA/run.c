@@ -73,7 +73,8 @@ bool weft_device_prepare_faults(weft_device *device) {
 }
 
 bool weft_device_fetch_faults(weft_device *device) {
-  return WEFT_DEVICE_CALL(device, "looking for faults", NULL,
+  return !device->faults_used ||
+         WEFT_DEVICE_CALL(device, "looking for faults", NULL,
                           cuMemcpyDtoHAsync_v2, device->fault_copy.data,
                           device->faults.address, sizeof(weft_device_fault),
                           device->stream);
@@ -91,10 +92,50 @@ static bool fetch_results(weft_device *device) {
                           (size_t)port->bytes, device->stream))
       return false;
   }
-  return !device->faults_used || weft_device_fetch_faults(device);
+  return weft_device_fetch_faults(device);
+}
+
+bool weft_device_require(weft_device *device, const char *place,
+                         weft_fault fault, CUdeviceptr found, int64_t wanted) {
+  weft_requirements *all = &device->requirements;
+  const char *what = "looking at a number";
+  if (!weft_pinned_reserve(device, &device->required_copy,
+                           (int64_t)sizeof(int64_t) * WEFT_MOST_REQUIREMENTS,
+                           what, NULL))
+    return false;
+  all->too_many |= all->count == WEFT_MOST_REQUIREMENTS;
+  if (all->too_many) {
+    int64_t number = 0;
+    if (!weft_device_download(device, &number, found, sizeof(number), what,
+                              NULL))
+      return false;
+    if ((uint64_t)number >= (uint64_t)wanted)
+      weft_run_functions.fault(&device->session->run, place, fault, number,
+                               wanted);
+    return true;
+  }
+  int64_t *copy = (int64_t *)device->required_copy.data + all->count;
+  all->list[all->count++] = (weft_requirement){place, fault, wanted};
+  return WEFT_DEVICE_CALL(device, what, NULL, cuMemcpyDtoHAsync_v2, copy, found,
+                          sizeof(*copy), device->stream);
+}
+
+static bool check_requirements(weft_device *device) {
+  const int64_t *numbers = device->required_copy.data;
+  for (int32_t i = 0; i < device->requirements.count; ++i) {
+    const weft_requirement *one = &device->requirements.list[i];
+    if ((uint64_t)numbers[i] < (uint64_t)one->wanted)
+      continue;
+    weft_run_functions.fault(&device->session->run, one->place, one->fault,
+                             numbers[i], one->wanted);
+    return false;
+  }
+  return true;
 }
 
 bool weft_device_check_faults(weft_device *device) {
+  if (!check_requirements(device))
+    return false;
   if (!device->faults_used)
     return true;
   const weft_device_fault *fault = device->fault_copy.data;
@@ -166,7 +207,10 @@ static int32_t run_and_record(weft_device *device, weft_graph *graph) {
   }
   int32_t result = session->model->program->run(&session->run);
   bool ok = !result && !has_failed(device);
-  ok = ok && fetch_results(device) && weft_graph_end(device, graph);
+  // What is timed is what computes.
+  bool apart = session->time_runs;
+  ok = ok && (apart || fetch_results(device)) &&
+       weft_graph_end(device, graph) && (!apart || fetch_results(device));
   if (ok) {
     weft_graph_note(device, graph);
     return !complete(device);
@@ -188,6 +232,24 @@ static bool send_inputs(weft_device *device, const weft_graph *graph) {
   return true;
 }
 
+// Launches all parts of a recorded run.
+static bool launch_parts(weft_device *device, const weft_graph *graph) {
+  weft_timing *timing = &device->timing;
+  bool timed = device->session->time_runs;
+  if (timed && !weft_timing_mark(device, &timing->run_begin))
+    return weft_device_pass_on(device);
+  for (int32_t part = 0; part < graph->num_parts; ++part) {
+    if (part > 0 && !weft_device_settle_replayed(device))
+      return false;
+    if (!weft_graph_launch(device, graph, part))
+      return weft_device_pass_on(device);
+  }
+  if (timed &&
+      (!weft_timing_mark(device, &timing->run_end) || !fetch_results(device)))
+    return weft_device_pass_on(device);
+  return true;
+}
+
 static int32_t replay(weft_device *device, const weft_graph *graph) {
   weft_session *session = device->session;
   const weft_program *program = session->model->program;
@@ -202,17 +264,16 @@ static int32_t replay(weft_device *device, const weft_graph *graph) {
       return 1;
   }
   device->faults_used = graph->faults;
+  device->requirements = graph->requirements;
   device->launched = graph->launched;
   device->writes_state = graph->writes_state && graph->num_parts == 1;
-  for (int32_t part = 0; part < graph->num_parts; ++part) {
-    if (part > 0 && !weft_device_settle_replayed(device))
-      return 1;
-    if (!weft_graph_launch(device, graph, part)) {
-      weft_device_pass_on(device);
-      return 1;
-    }
+  if (!launch_parts(device, graph) || !complete(device))
+    return 1;
+  if (session->time_runs && !weft_timing_measure(device)) {
+    weft_device_pass_on(device);
+    return 1;
   }
-  return !complete(device);
+  return 0;
 }
 
 static void forget_last_run(weft_device *device) {
@@ -222,7 +283,9 @@ static void forget_last_run(weft_device *device) {
   for (int32_t i = 0; i < program->num_outputs; ++i)
     device->outputs[i].used = false;
   device->faults_used = device->settled = device->writes_state = false;
+  device->requirements = (weft_requirements){0};
   device->launched = (weft_launched){0};
+  device->timing.run = 0;
   device->status = WEFT_OK;
 }
 
@@ -253,9 +316,10 @@ static int32_t run_entered(weft_device *device) {
     weft_device_pass_on(device);
     return 1;
   }
+  bool is_watched = session->announce || session->observe;
   if (!session->model->program->device->replayable || session->trace.on ||
-      device->always_careful) {
-    device->careful = first || device->always_careful;
+      device->always_careful || is_watched) {
+    device->careful = first || device->always_careful || is_watched;
     return run_directly(device);
   }
   weft_graph *graph = weft_graph_find(device);
@@ -266,7 +330,7 @@ static int32_t run_entered(weft_device *device) {
   // The first run with these sizes names the kernel if one fails, and may
   // allocate, which a recording may not.
   device->careful = !graph->proven;
-  if (!graph->proven) {
+  if (!graph->proven || graph->requirements.too_many) {
     int32_t result = run_directly(device);
     graph->proven = !result;
     weft_graph_note(device, graph);

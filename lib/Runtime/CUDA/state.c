@@ -159,7 +159,7 @@ bool weft_device_settle(weft_device *device) {
     return true;
   device->settled = true;
   weft_graph *graph = device->recording;
-  if (device->faults_used) {
+  if (device->faults_used || device->requirements.count) {
     if (!weft_device_fetch_faults(device) ||
         (graph && !weft_graph_end(device, graph)) || !await_faults(device) ||
         (graph && !weft_graph_begin(device, graph)))

@@ -112,6 +112,17 @@ WEFT_API int32_t weft_rt_device_settle(weft_run *run) {
   return table_of(run)->device_settle(run);
 }
 
+WEFT_API int32_t weft_rt_device_store(weft_run *run, void *to, int64_t value,
+                                      int32_t bytes) {
+  return table_of(run)->device_store(run, to, value, bytes);
+}
+
+WEFT_API int32_t weft_rt_device_require(weft_run *run, const char *place,
+                                        weft_fault fault, const void *found,
+                                        int64_t wanted) {
+  return table_of(run)->device_require(run, place, fault, found, wanted);
+}
+
 WEFT_API const weft_entry_point *weft_entry_points(int32_t *count) {
 #define ENTRY(name)                                                            \
   {                                                                            \
@@ -139,6 +150,8 @@ WEFT_API const weft_entry_point *weft_entry_points(int32_t *count) {
       ENTRY(weft_rt_device_tensor_map),
       ENTRY(weft_rt_device_faults),
       ENTRY(weft_rt_device_settle),
+      ENTRY(weft_rt_device_store),
+      ENTRY(weft_rt_device_require),
   };
 #undef ENTRY
   *count = sizeof(points) / sizeof(*points);

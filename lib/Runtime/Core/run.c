@@ -198,4 +198,6 @@ const weft_run_table weft_run_functions = {
     .device_tensor_map = weft_run_device_tensor_map,
     .device_faults = weft_run_device_faults,
     .device_settle = weft_run_device_settle,
+    .device_store = weft_run_device_store,
+    .device_require = weft_run_device_require,
 };

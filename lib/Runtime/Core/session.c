@@ -3,6 +3,7 @@
 #include "session.h"
 #include "CUDA/device.h"
 #include "output.h"
+#include "plan.h"
 #include "status.h"
 #include "tensor.h"
 #include <stdlib.h>
@@ -41,6 +42,9 @@ static weft_status initialize(weft_session *session,
   session->observe = options->observe;
   session->observe_user = options->observe_user;
   session->trace.on = options->profile != 0;
+  session->time_runs = options->time_runs != 0;
+  session->memory_budget =
+      options->memory_budget ? options->memory_budget : program->memory_budget;
   session->trace.run = -1;
   session->trace.start = weft_trace_now();
   session->inputs =
@@ -202,6 +206,8 @@ static weft_status run_session(weft_session *session, int32_t num_inputs,
   weft_status status =
       weft_binding_bind(&session->binding, program, num_inputs, inputs);
   if (!status)
+    status = weft_plan_check(session, session->binding.values);
+  if (!status)
     status = weft_session_plan(program, session->binding.values, &bytes);
   if (!status && !weft_arena_resize(&session->arena, bytes))
     status = weft_fail(WEFT_ERROR_MEMORY,
@@ -214,6 +220,22 @@ static weft_status run_session(weft_session *session, int32_t num_inputs,
   if (status)
     weft_outputs_drop(session, outputs);
   return status;
+}
+
+int64_t weft_session_device_time(const weft_session *session) {
+  return session->device ? session->device->timing.run : 0;
+}
+
+int32_t weft_launch_read(void *to, const void *from, int64_t bytes) {
+  weft_device *device = weft_device_observed();
+  if (!device) {
+    memcpy(to, from, (size_t)bytes);
+    return WEFT_OK;
+  }
+  return weft_device_download(device, to, (CUdeviceptr)(uintptr_t)from, bytes,
+                              "copying from the GPU to look at", NULL)
+             ? WEFT_OK
+             : (int32_t)device->status;
 }
 
 static bool enter(weft_session *session) {

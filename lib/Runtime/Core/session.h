@@ -45,6 +45,9 @@ struct weft_session {
   weft_input_slot *inputs;
   weft_output_slot *outputs;
   weft_trace trace;
+  int64_t memory_budget; ///< 0: none
+  bool reads_ahead;      ///< it is told of batches before their step
+  bool time_runs;        ///< on a GPU
   weft_observe_fn announce, observe;
   void *observe_user;
 };

@@ -92,6 +92,7 @@ static weft_status initialize(weft_trainer *trainer, weft_model *model,
   weft_status status = weft_session_create(model, options, &trainer->session);
   if (status)
     return status;
+  trainer->session->reads_ahead = true;
   size_t inputs = (size_t)program->num_inputs + 1;
   trainer->states = calloc(inputs, sizeof(*trainer->states));
   trainer->inputs = calloc(inputs, sizeof(*trainer->inputs));

@@ -1,4 +1,4 @@
-// RUN: weft-opt %s -convert-host-to-llvm | FileCheck %s
+// RUN: weft-opt %s -convert-host-to-llvm -split-input-file | FileCheck %s
 
 // Where kernels run on a GPU, copies do too, also of what loops carry.
 // CHECK-DAG: func.func private @weft_rt_device_copy(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64) -> i32
@@ -25,6 +25,54 @@ func.func @main() {
   %more = arith.cmpi slt, %next, %n : index
   cf.cond_br %more, ^head(%from, %to, %next : !host.buffer, !host.buffer, index), ^end
 ^end:
+  return
+}
+func.func @arena_bytes() -> index {
+  %c0 = arith.constant 0 : index
+  return %c0 : index
+}
+dispatch.kernel @k tasks [@t] counts [@c] scratch 0 nodes ["a"] device [#dispatch.device_task<threads = 128, iterations = 1, arguments = 2>]
+func.func private @t(!llvm.ptr, !llvm.ptr, i64, i64, !llvm.ptr)
+func.func private @c(!llvm.ptr) -> i64
+}
+
+// -----
+
+// A number on the GPU that is only to be below another is not waited for, nor
+// is one that is stored there; one that something else depends on is.
+// CHECK-LABEL: func.func @weft_run(
+//   CHECK-NOT:   call @weft_rt_device_download
+//       CHECK:   %[[X:.+]] = call @weft_rt_device_input
+//       CHECK:   %[[AT:.+]] = llvm.getelementptr %[[X]][%{{.+}}]
+//       CHECK:   call @weft_rt_device_require(%{{.+}}, %{{.+}}, %{{.+}}, %[[AT]], %{{.+}}) : (!llvm.ptr, !llvm.ptr, i32, !llvm.ptr, i64) -> i32
+//   CHECK-NOT:   call @weft_rt_device_download
+//       CHECK:   call @weft_rt_device_settle
+//       CHECK:   call @weft_rt_device_store(%{{.+}}, %{{.+}}, %{{.+}}, %{{.+}}) : (!llvm.ptr, !llvm.ptr, i64, i32) -> i32
+//       CHECK:   call @weft_rt_device_download
+//       CHECK:   call @weft_rt_fault
+module attributes {
+  host.inputs = [#host.port<"x", tensor<2xi64>, [-1]>],
+  host.outputs = [#host.port<"y", tensor<2xi64>, [-1]>],
+  host.symbols = []
+} {
+func.func @main() {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %x = host.input 0
+  %y = host.output 0
+  %first = host.load %x[%c0] : i64
+  %number = arith.index_cast %first : i64 to index
+  %below = arith.cmpi ult, %number, %c5 : index
+  host.require %below fault 1 detail %number wanted %c5 "labels"
+  host.settle
+  %n = arith.constant 7 : i64
+  host.store %n, %y[%c0] : i64
+  %second = host.load %x[%c1] : i64
+  %other = arith.index_cast %second : i64 to index
+  %small = arith.cmpi ult, %other, %c5 : index
+  host.require %small fault 1 detail %other wanted %c5 "offset"
+  host.store %n, %y[%other] : i64
   return
 }
 func.func @arena_bytes() -> index {

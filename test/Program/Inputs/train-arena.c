@@ -43,7 +43,7 @@ static void report(const char *what, int64_t planned, int64_t measured) {
 }
 
 /* What the trainer's states take: each is aligned to 64 bytes. */
-static int64_t state_bytes(const weft_trainer *trainer) {
+static int64_t state_bytes(weft_trainer *trainer) {
   int64_t bytes = 0;
   for (int i = 0; i < weft_trainer_num_states(trainer); ++i) {
     weft_tensor state;

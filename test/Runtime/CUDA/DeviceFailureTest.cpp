@@ -268,7 +268,9 @@ protected:
     void *y = x ? weft_rt_device_output(run, 0, &size) : nullptr;
     if (!y || !weft_rt_device_faults(run) ||
         weft_rt_device_copy(run, y, x, size * 4) ||
-        weft_rt_device_fill(run, y, 0, 4))
+        weft_rt_device_fill(run, y, 0, 4) ||
+        weft_rt_device_store(run, y, 1, 8) ||
+        weft_rt_device_require(run, "", WEFT_FAULT_INDEX_OUT_OF_RANGE, y, 2))
       return 1;
     if (size >= n && launch(run, REVERSE, n, {&x, &y, &count}, 65536))
       return 1;

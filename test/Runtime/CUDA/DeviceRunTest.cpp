@@ -255,6 +255,54 @@ TEST_F(DeviceTest, reportsFaultsOfKernels) {
   EXPECT_EQ(fakeDriver.calls("cuStreamBeginCapture_v2"), 1);
 }
 
+TEST_F(DeviceTest, storesNumbers) {
+  body = [](weft_run *run) -> int32_t {
+    int64_t n = *weft_rt_symbols(run);
+    auto *y = static_cast<char *>(weft_rt_device_output(run, 0, &n));
+    return !y || weft_rt_device_fill(run, y, 0, n * 4) ||
+           weft_rt_device_store(run, y, 0x3f800000, 4) ||
+           weft_rt_device_store(run, y + 8, 0x4040000040000000, 8) ||
+           weft_rt_device_store(run, y + 18, 0x3f80, 2) ||
+           weft_rt_device_store(run, y + 23, 0x40, 1);
+  };
+  open();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(run(6), WEFT_OK) << weft_last_error();
+    auto *y = static_cast<const float *>(output.data);
+    EXPECT_EQ(std::vector<float>(y, y + 6),
+              (std::vector<float>{1, 0, 2, 3, 1, 2}));
+  }
+  EXPECT_EQ(fakeDriver.calls("cuGraphLaunch"), 2);
+}
+
+// The first two elements of x are the number: with 0 and 1 it is small enough.
+TEST_F(DeviceTest, requiresNumbersWithoutWaiting) {
+  static int times;
+  body = [](weft_run *run) -> int32_t {
+    const void *x = weft_rt_device_input(run, 0);
+    for (int i = 0; x && i < times; ++i)
+      if (weft_rt_device_require(run, "node \"Pick_1\"",
+                                 WEFT_FAULT_INDEX_OUT_OF_RANGE, x,
+                                 0x3f80000000000001))
+        return 1;
+    return !x || compute(run);
+  };
+  for (int count : {1, 16, 17}) {
+    times = count;
+    open();
+    for (int i = 0; i < 4; ++i) {
+      runAndCheck(200, -0.5f);
+      EXPECT_EQ(run(200), WEFT_ERROR_FAULT_INDEX);
+      EXPECT_STREQ(weft_last_error(),
+                   "WFT5301: index 4593671620974870528 is out of range for "
+                   "size 4575657221408423937: node \"Pick_1\"");
+    }
+    EXPECT_EQ(fakeDriver.calls("cuGraphLaunch") > 0, count <= 16);
+    close();
+    fakeDriver.reset();
+  }
+}
+
 TEST_F(DeviceTest, encodesTensorMaps) {
   body = [](weft_run *run) -> int32_t {
     alignas(WEFT_TENSOR_MAP_ALIGNMENT) unsigned char
@@ -295,6 +343,19 @@ TEST_F(DeviceTest, timesKernels) {
     // Times of the GPU come as floats, so they are not exact.
     EXPECT_GE(records[i].begin + 1000, i ? records[i - 1].end : 0);
   }
+}
+
+TEST_F(DeviceTest, timesWhatIsReplayed) {
+  weft_session_options options;
+  weft_session_options_init(&options);
+  options.time_runs = 1;
+  open(&options);
+  for (int i = 0; i < 5; ++i) {
+    runAndCheck(100000, static_cast<float>(i));
+    EXPECT_EQ(weft_session_device_time(session) > 0, i > 1) << i;
+  }
+  runAndCheck(50);
+  EXPECT_EQ(weft_session_device_time(session), 0);
 }
 
 //===----------------------------------------------------------------------===//

@@ -155,6 +155,42 @@ TEST(LoaderTest, readsNoFurtherAheadThanAsked) {
   }
 }
 
+TEST(LoaderTest, showsTheNextBatchBesideThePresentOne) {
+  FakeSet set(20);
+  for (int threads : {0, 2}) {
+    auto loader = make(set, {.batch = 6, .threads = threads, .ahead = 1});
+    std::string whole = contents(*loader, 3), shown;
+    loader->start(3, 0);
+    const Batch *present = nullptr, *upcoming = loader->peek();
+    while (true) {
+      // Without threads it is made at once.
+      while (threads && !upcoming && (!present || present->number < 3))
+        upcoming = loader->peek();
+      Result<const Batch *> next = loader->next();
+      ASSERT_TRUE(next.ok());
+      EXPECT_EQ(*next, upcoming);
+      if (!*next)
+        break;
+      present = *next;
+      std::vector<char> before(present->tensors[1].bytes);
+      memcpy(before.data(), present->tensors[1].data, before.size());
+      upcoming = loader->peek();
+      EXPECT_EQ(memcmp(before.data(), present->tensors[1].data, before.size()),
+                0);
+      shown += "|";
+      for (const weft_tensor &tensor : present->tensors)
+        shown.append(static_cast<const char *>(tensor.data), tensor.bytes);
+    }
+    EXPECT_EQ(shown, whole);
+  }
+  set.bad = 7;
+  auto loader = make(set, {.batch = 6, .shuffle = false, .threads = 0});
+  loader->start(0, 0);
+  ASSERT_TRUE(loader->next().ok());
+  EXPECT_EQ(loader->peek(), nullptr); // what is wrong, next() tells
+  EXPECT_FALSE(loader->next().ok());
+}
+
 TEST(LoaderTest, reportsTheFirstBadSampleWhereItIsDue) {
   FakeSet set(40);
   set.bad = 17;
