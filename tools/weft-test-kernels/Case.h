@@ -53,6 +53,11 @@ mlir::FailureOr<Reference> evaluateCase(const Case &test,
 /// squared errors over the mean of the squares. Zero: they must be equal.
 double getBound(mlir::Type elementType);
 
+/// The same for a result of `test`, which may have a bound of its own.
+double getOwnBound(const Case &test, mlir::Type elementType);
+/// What results of `test` count as at least.
+double getMagnitude(const Case &test);
+
 /// Compares a result with the reference, as if none of it were smaller than
 /// `magnitude`. Returns what is wrong, or "".
 std::string compare(const HostTensor &result, const HostTensor &reference,

@@ -23,6 +23,16 @@ double weft::test::getBound(Type elementType) {
   return 0;
 }
 
+double weft::test::getOwnBound(const Case &test, Type elementType) {
+  auto own = test.function->getAttrOfType<FloatAttr>("test.bound");
+  return own ? own.getValueAsDouble() : getBound(elementType);
+}
+
+double weft::test::getMagnitude(const Case &test) {
+  auto least = test.function->getAttrOfType<FloatAttr>("test.magnitude");
+  return least ? least.getValueAsDouble() : 0;
+}
+
 /// The index of element `position`, as "[1, 2]".
 static std::string printIndex(int64_t position, ArrayRef<int64_t> shape) {
   SmallVector<int64_t> index(shape.size());

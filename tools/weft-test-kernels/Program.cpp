@@ -99,6 +99,23 @@ static OwningOpRef<ModuleOp> joinCases(ArrayRef<Case> cases) {
   return module;
 }
 
+std::string weft::test::emitProgram(ArrayRef<Case> cases,
+                                    const PipelineOptions &options,
+                                    StringRef path) {
+  OwningOpRef<ModuleOp> module = joinCases(cases);
+  if (failed(runStages(*module, Stage::Tensor, Stage::Object, options)))
+    return "it can't be compiled";
+  auto compiled = CompiledModule::create(*module, options.target);
+  if (!compiled)
+    return llvm::toString(compiled.takeError());
+  auto object = compiled->emitObject();
+  if (!object)
+    return llvm::toString(object.takeError());
+  return llvm::toString(packageProgram(**object, compiled->getConstants(),
+                                       compiled->getMachine(),
+                                       Packaging::SharedLibrary, path));
+}
+
 FailureOr<std::unique_ptr<Program>>
 Program::create(ArrayRef<Case> cases, const PipelineOptions &options) {
   Location loc = cases.front().function.getLoc();

@@ -6,6 +6,7 @@
 #include "Case.h"
 #include "weft-rt/weft.h"
 #include "weft/Pipelines/Pipelines.h"
+#include "weft/Target/Target.h"
 
 namespace weft::test {
 
@@ -56,6 +57,11 @@ private:
   std::unique_ptr<JITProgram> code;
   weft_model *model = nullptr;
 };
+
+/// Compiles cases as one program to the shared library `path`; returns what
+/// went wrong, or "".
+std::string emitProgram(llvm::ArrayRef<Case> cases,
+                        const PipelineOptions &options, llvm::StringRef path);
 
 } // namespace weft::test
 

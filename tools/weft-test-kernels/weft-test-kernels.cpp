@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Emit.h"
 #include "Program.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -43,6 +44,10 @@ static cl::opt<int> timeRuns(
 static cl::opt<std::string> mcpu("mcpu", cl::desc("Processor"));
 static cl::opt<std::string>
     cudaArch("cuda-arch", cl::desc("Run kernels on a GPU: the architecture"));
+static cl::opt<std::string>
+    emitTo("emit",
+           cl::desc("Folder that gets each batch as a program, with its "
+                    "inputs and results"));
 static cl::opt<std::string> dumpStages("dump-stages",
                                        cl::desc("Folder for the IR"));
 
@@ -58,6 +63,10 @@ enum Outcome { AllPassed = 0, SomeFailed = 1, Unusable = 2 };
 class Batch {
 public:
   Batch(ArrayRef<Case> cases) : cases(cases) {}
+  /// The file of the batch in the folder of `--emit`, without its ending.
+  static std::string getFile(ArrayRef<Case> cases) {
+    return emitTo + "/" + cases.front().getName();
+  }
   Outcome run();
 
 private:
@@ -101,11 +110,8 @@ void Batch::check(int64_t run, ArrayRef<HostTensor> results) {
     for (size_t i : llvm::seq(reference.own.size())) {
       const HostTensor &result = results.front();
       results = results.drop_front();
-      double bound = getBound(result.getElementType());
-      if (auto own = test.function->getAttrOfType<FloatAttr>("test.bound"))
-        bound = own.getValueAsDouble();
-      auto least = test.function->getAttrOfType<FloatAttr>("test.magnitude");
-      double magnitude = least ? least.getValueAsDouble() : 0;
+      double bound = getOwnBound(test, result.getElementType());
+      double magnitude = getMagnitude(test);
       std::string message = compare(result, reference.own[i], bound, magnitude);
       if (message.empty() && !reference.wide.empty() && bound > 0) {
         message = compare(result, reference.wide[i], bound, magnitude);
@@ -144,6 +150,9 @@ Outcome Batch::run() {
   int64_t runs = 1;
   for (const Case &test : cases)
     runs = std::max(runs, test.getNumRuns());
+  std::unique_ptr<RunRecorder> recorder;
+  if (!emitTo.empty())
+    recorder = std::make_unique<RunRecorder>(getFile(cases));
   for (int64_t run : llvm::seq(runs)) {
     std::string error = evaluate(run);
     if (!error.empty())
@@ -166,8 +175,18 @@ Outcome Batch::run() {
         if (results[number].getBytes() != again[number].getBytes())
           fail(test, std::min(run, test.getNumRuns() - 1),
                "result " + Twine(i) + ": one and three threads differ");
+    if (recorder)
+      recorder->add(cases, references, inputs, results);
     if (timeRuns)
       (*program)->printTimes(/*threads=*/1, timeRuns, inputs);
+  }
+  if (recorder && failed.empty()) {
+    options.inProcess = false;
+    std::string error = recorder->finish();
+    if (error.empty())
+      error = emitProgram(cases, options, getFile(cases) + ".so");
+    if (!error.empty())
+      return giveUp(0, "can't be written: " + error);
   }
   return failed.empty() ? AllPassed : SomeFailed;
 }
