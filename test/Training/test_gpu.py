@@ -71,7 +71,7 @@ def test_handwritten_digits(tmp_path):
 
 def copied(log, call):
     """The bytes that each such call was to copy."""
-    return [int(size) for size in re.findall(rf"^{call}\(0x\w+, 0x\w+, (\d+),", log, re.M)]
+    return [int(size) for size in re.findall(rf"^{call}\(\w+, \w+, (\d+),", log, re.M)]
 
 
 def test_state_stays_on_the_gpu(tmp_path, monkeypatch):

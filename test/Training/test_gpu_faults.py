@@ -81,7 +81,7 @@ def program(tmp_path_factory):
 
 
 def test_run(program, tmp_path):
-    words = ["run", program, "--random", "--dim", "batch=4", "--outputs", tmp_path / "good"]
+    words = ["run", program, "--random", "--dim", "N=4", "--outputs", tmp_path / "good"]
     counts = count_calls(tmp_path, *words)
     good = (tmp_path / "good/output_0.npy").read_bytes()
     tried = 0
@@ -157,7 +157,7 @@ def test_what_the_machine_lacks(program, tmp_path, environment, code, text):
     x, labels = data.make("vectors")
     np.savez(tmp_path / "data.npz", x=x[:40], labels=labels[:40])
     for result in (
-        run("run", program, "--random", "--dim", "batch=200", **environment),
+        run("run", program, "--random", "--dim", "N=200", **environment),
         train(tmp_path, "checkpoints", **environment),
     ):
         assert result.returncode == 1, result.stderr
