@@ -53,7 +53,7 @@ def to_torch(array: np.ndarray, dtype: str) -> Any:
     if array.dtype == np.uint16:
         tensor = torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     else:
-        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        tensor = torch.from_numpy(np.array(array, order="C"))
     if tensor.is_floating_point():
         tensor = tensor.to(getattr(torch, {"f16": "float16", "bf16": "bfloat16"}.get(dtype, "float32")))
     return tensor.cuda()
