@@ -2,6 +2,8 @@
 
 #include "SelectIndex.h"
 #include "StructuredSupport.h"
+#include "weft/Dialect/Weft/IR/Order.h"
+#include "weft/Dialect/Weft/IR/Scatter.h"
 
 using namespace mlir;
 using namespace weft;
@@ -23,13 +25,6 @@ namespace {
 /// How many elements of a row one iteration copies, or updates: enough to be
 /// worth reading the indices again, and few enough to occupy all threads.
 constexpr int64_t kCopied = 1024, kUpdated = 64;
-
-/// Where an update goes: within bounds (unless there is nothing to update), and
-/// whether it was so before.
-struct CheckedPlace {
-  SmallVector<Value> at;
-  Value inRange;
-};
 
 /// A part of a row: `begin` to `end` of the last dimension, at an index of
 /// those before. A tensor of rank 0 is a row of one, with neither.
@@ -94,10 +89,10 @@ static void emitCopy(LoopEmitter &emitter, Value input) {
            });
 }
 
-// Joins `value` with the result's element at `at`. Floats narrower than f32 are
-// joined in f32: bf16 has no arithmetic of its own.
-static void emitUpdate(LoopEmitter &emitter, ScatterKind kind, Type elementType,
-                       ArrayRef<Value> at, Value value) {
+// Floats narrower than f32 are joined in f32: bf16 has no arithmetic of its own.
+void weft::emitScatterUpdate(LoopEmitter &emitter, ScatterKind kind,
+                             Type elementType, ArrayRef<Value> at,
+                             Value value) {
   ImplicitLocOpBuilder &b = emitter.builder();
   bool isNarrow =
       isa<FloatType>(elementType) && elementType.getIntOrFloatBitWidth() < 32;
@@ -130,26 +125,29 @@ static void emitUpdate(LoopEmitter &emitter, ScatterKind kind, Type elementType,
   emitter.store(0, at, value);
 }
 
+void weft::emitScatterUpdate(LoopEmitter &emitter, ScatterElementsOp op,
+                             ArrayRef<Value> row, Value i) {
+  int64_t axis = op.getAxis();
+  SmallVector<Value> at(row);
+  at.insert(at.begin() + axis, i);
+  CheckedIndex checked =
+      emitCheckedIndex(emitter, op, emitter.element(op.getIndices(), at),
+                       emitter.size(op.getInput(), axis));
+  emitIf(emitter.builder(), checked.inRange, [&] {
+    Value value = emitter.element(op.getUpdates(), at);
+    at[axis] = checked.index;
+    emitScatterUpdate(emitter, op.getKind(), op.getType().getElementType(), at,
+                      value);
+  });
+}
+
 // Updates collide only where they differ in nothing but the place along the
 // axis, so that alone runs in order.
 void ScatterElementsOp::emitLoops(LoopEmitter &emitter) {
-  ImplicitLocOpBuilder &b = emitter.builder();
   int64_t axis = getAxis();
   emitCopy(emitter, getInput());
   SmallVector<Value> rows = emitSizes(emitter, getIndices());
   rows.erase(rows.begin() + axis);
-  auto update = [&](ArrayRef<Value> row, Value i) {
-    SmallVector<Value> at(row);
-    at.insert(at.begin() + axis, i);
-    CheckedIndex checked = emitCheckedIndex(emitter, getOperation(),
-                                            emitter.element(getIndices(), at),
-                                            emitter.size(getInput(), axis));
-    emitIf(b, checked.inRange, [&] {
-      Value value = emitter.element(getUpdates(), at);
-      at[axis] = checked.index;
-      emitUpdate(emitter, getKind(), getType().getElementType(), at, value);
-    });
-  };
   auto forAxis = [&](llvm::function_ref<void(Value)> body) {
     emitter.loop(emitter.index(0), emitter.size(getIndices(), axis), {},
                  [&](Value i, ValueRange) -> SmallVector<Value> {
@@ -160,22 +158,22 @@ void ScatterElementsOp::emitLoops(LoopEmitter &emitter) {
   // The last dimension is the innermost loop, since it lies in a row.
   if (axis + 1 == getType().getRank())
     return emitter.parallel(rows, [&](ArrayRef<Value> row) {
-      forAxis([&](Value i) { update(row, i); });
+      forAxis([&](Value i) { emitScatterUpdate(emitter, *this, row, i); });
     });
   emitRows(emitter, rows, kUpdated, [&](const RowPart &part) {
     forAxis([&](Value i) {
-      part.forEach([&](ArrayRef<Value> row) { update(row, i); });
+      part.forEach([&](ArrayRef<Value> row) {
+        emitScatterUpdate(emitter, *this, row, i);
+      });
     });
   });
 }
 
-// Emits the place that the index vector number `at` points to, and whether it
-// is one.
-static CheckedPlace emitPlace(LoopEmitter &emitter, ScatterNDOp op,
-                              ArrayRef<Value> vector) {
+ScatterPlace weft::emitScatterPlace(ElementEmitter &emitter, ScatterNDOp op,
+                                    ArrayRef<Value> vector) {
   ImplicitLocOpBuilder &b = emitter.builder();
   int64_t batch = op.getBatchDims();
-  CheckedPlace place;
+  ScatterPlace place;
   place.at.assign(vector.begin(), vector.begin() + batch);
   place.inRange = arith::ConstantOp::create(b, b.getBoolAttr(true));
   SmallVector<Value> at(vector);
@@ -205,14 +203,14 @@ void ScatterNDOp::emitLoops(LoopEmitter &emitter) {
   if (static_cast<int64_t>(outer.size()) > batch)
     row = outer.pop_back_val();
   auto update = [&](const RowPart &part, ArrayRef<Value> vector) {
-    CheckedPlace place = emitPlace(emitter, *this, vector);
+    ScatterPlace place = emitScatterPlace(emitter, *this, vector);
     emitIf(emitter.builder(), place.inRange, [&] {
       part.forEach([&](ArrayRef<Value> at) {
         SmallVector<Value> from(vector), to(place.at);
         llvm::append_range(from, at.drop_front(batch));
         llvm::append_range(to, at.drop_front(batch));
-        emitUpdate(emitter, getKind(), getType().getElementType(), to,
-                   emitter.element(getUpdates(), from));
+        emitScatterUpdate(emitter, getKind(), getType().getElementType(), to,
+                          emitter.element(getUpdates(), from));
       });
     });
   };
@@ -232,6 +230,19 @@ void ScatterNDOp::emitLoops(LoopEmitter &emitter) {
 // top_k
 //===----------------------------------------------------------------------===//
 
+Value weft::emitIsBefore(ImplicitLocOpBuilder &b, TopKOp op, Value lhs,
+                         Value lhsIndex, Value rhs, Value rhsIndex) {
+  Type elementType = op.getInput().getType().getElementType();
+  bool largest = op.getLargest();
+  Value before = emitIsBefore(b, elementType, largest, largest, lhs, rhs);
+  Value after = emitIsBefore(b, elementType, largest, largest, rhs, lhs);
+  Value isFirst =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lhsIndex, rhsIndex);
+  return arith::SelectOp::create(
+      b, after, arith::ConstantOp::create(b, b.getBoolAttr(false)),
+      arith::OrIOp::create(b, before, isFirst));
+}
+
 namespace {
 /// Selects and sorts one row in place, in the room of the results: a heap of
 /// the best elements so far whose root is the worst of them. The order is total
@@ -240,8 +251,7 @@ namespace {
 class RowSorter {
 public:
   RowSorter(TopKOp op, LoopEmitter &emitter, ArrayRef<Value> row)
-      : op(op), emitter(emitter), b(emitter.builder()), row(row),
-        elementType(op.getInput().getType().getElementType()) {}
+      : op(op), emitter(emitter), b(emitter.builder()), row(row) {}
 
   void emit();
 
@@ -269,28 +279,17 @@ private:
   Value less(Value lhs, Value rhs) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lhs, rhs);
   }
-  Value isBefore(Entry lhs, Entry rhs);
+  Value isBefore(Entry lhs, Entry rhs) {
+    return emitIsBefore(b, op, lhs.value, lhs.index, rhs.value, rhs.index);
+  }
   void siftDown(Value root, Value size, Entry entry);
 
   TopKOp op;
   LoopEmitter &emitter;
   ImplicitLocOpBuilder &b;
   ArrayRef<Value> row;
-  Type elementType;
 };
 } // namespace
-
-Value RowSorter::isBefore(Entry lhs, Entry rhs) {
-  bool largest = op.getLargest();
-  Value before =
-      emitIsBefore(b, elementType, largest, largest, lhs.value, rhs.value);
-  Value after =
-      emitIsBefore(b, elementType, largest, largest, rhs.value, lhs.value);
-  // Equal elements follow their indices.
-  return arith::SelectOp::create(
-      b, after, arith::ConstantOp::create(b, b.getBoolAttr(false)),
-      arith::OrIOp::create(b, before, less(lhs.index, rhs.index)));
-}
 
 // Puts `entry` where it belongs in the heap of `size` below the hole at `root`:
 // while a child is worse, the worse child moves up.
