@@ -6,6 +6,8 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
+#include "weft/Codegen/CUDA/Passes.h"
 #include "weft/Dialect/Weft/IR/SizeChecks.h"
 
 using namespace mlir;
@@ -82,6 +84,48 @@ void KernelBuilder::bindFaults(RegionEmitter &emitter, Value record) {
 }
 
 //===----------------------------------------------------------------------===//
+// Widths of indices
+//===----------------------------------------------------------------------===//
+
+/// Whether sizes alone keep all indices of the region's tensors, with what is
+/// added to round up, within 31 bits.
+static bool hasSmallSizes(dispatch::RegionOp region) {
+  auto isSmall = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return !tensor || (tensor.hasStaticShape() &&
+                       tensor.getNumElements() < int64_t{1} << 30);
+  };
+  return region.getScalars().empty() &&
+         llvm::all_of(region.getOperandTypes(), isSmall) &&
+         !region.getBody()
+              .walk([&](Operation *op) {
+                return llvm::all_of(op->getResultTypes(), isSmall)
+                           ? WalkResult::advance()
+                           : WalkResult::interrupt();
+              })
+              .wasInterrupted();
+}
+
+/// Whether indices in `task` come from wider integers, or are such themselves.
+static bool hasWideIndices(func::FuncOp task) {
+  auto isWide = [](Operation *op) {
+    if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op)) {
+      auto from = dyn_cast<IntegerType>(op->getOperand(0).getType());
+      return from && from.getWidth() > 32;
+    }
+    IntegerAttr constant;
+    return matchPattern(op, m_Constant(&constant)) &&
+           constant.getType().isIndex() &&
+           !constant.getValue().isSignedIntN(32);
+  };
+  return task
+      .walk([&](Operation *op) {
+        return isWide(op) ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+//===----------------------------------------------------------------------===//
 // Tasks
 //===----------------------------------------------------------------------===//
 
@@ -132,6 +176,8 @@ void KernelBuilder::addTask(int32_t threads, int64_t iterations, CountFn count,
 
   if (!taskCanFault && failed(task.eraseArgument(numWords + 1)))
     llvm_unreachable("the record of faults is used by faults alone");
+  if (hasSmallSizes(region) && !hasWideIndices(task))
+    task->setAttr(kNarrowIndicesAttr, moduleBuilder.getUnitAttr());
   tasks.push_back(FlatSymbolRefAttr::get(task));
   device.push_back(
       dispatch::DeviceTaskAttr::get(module.getContext(), threads, iterations,

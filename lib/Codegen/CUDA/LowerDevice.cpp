@@ -22,40 +22,56 @@ namespace weft {
 using namespace mlir;
 using namespace weft;
 
+/// Lowers `ops` with indices of `indexBits` bits.
+static LogicalResult lower(ArrayRef<Operation *> ops, unsigned indexBits) {
+  MLIRContext *context = ops.front()->getContext();
+  LowerToLLVMOptions options(context);
+  options.overrideIndexBitwidth(indexBits);
+  LLVMTypeConverter converter(context, options);
+  LLVMConversionTarget target(*context);
+  target.addLegalDialect<NVVM::NVVMDialect>();
+  target.addLegalOp<ModuleOp>();
+  RewritePatternSet patterns(context);
+  // What libdevice has goes there, before the LLVM dialect's own functions,
+  // most of which NVPTX has no code for.
+  populateLibDeviceConversionPatterns(converter, patterns, /*benefit=*/10);
+  populateMathToLLVMConversionPatterns(converter, patterns,
+                                       /*approximateLog1p=*/false);
+  arith::populateArithToLLVMConversionPatterns(converter, patterns);
+  cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+  index::populateIndexToLLVMConversionPatterns(converter, patterns);
+  ub::populateUBToLLVMConversionPatterns(converter, patterns);
+  populateVectorToLLVMConversionPatterns(converter, patterns);
+  populateFuncToLLVMConversionPatterns(converter, patterns);
+  return applyFullConversion(ops, target, std::move(patterns));
+}
+
+/// Makes a kernel of a function that is launched.
+static void markKernel(LLVM::LLVMFuncOp func) {
+  auto threads = func->getAttrOfType<IntegerAttr>(kThreadsAttr);
+  if (!threads)
+    return;
+  func->removeAttr(kThreadsAttr);
+  Builder b(func.getContext());
+  func->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  auto count = static_cast<int32_t>(threads.getInt());
+  func->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
+                b.getDenseI32ArrayAttr({count, 1, 1}));
+}
+
 namespace {
 struct LowerDevice : weft::impl::LowerDevicePassBase<LowerDevice> {
   void runOnOperation() override {
-    LLVMTypeConverter converter(&getContext());
-    LLVMConversionTarget target(getContext());
-    target.addLegalDialect<NVVM::NVVMDialect>();
-    target.addLegalOp<ModuleOp>();
-    RewritePatternSet patterns(&getContext());
-    // What libdevice has goes there, before the LLVM dialect's own functions,
-    // most of which NVPTX has no code for.
-    populateLibDeviceConversionPatterns(converter, patterns, /*benefit=*/10);
-    populateMathToLLVMConversionPatterns(converter, patterns,
-                                         /*approximateLog1p=*/false);
-    arith::populateArithToLLVMConversionPatterns(converter, patterns);
-    cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
-    index::populateIndexToLLVMConversionPatterns(converter, patterns);
-    ub::populateUBToLLVMConversionPatterns(converter, patterns);
-    populateVectorToLLVMConversionPatterns(converter, patterns);
-    populateFuncToLLVMConversionPatterns(converter, patterns);
-    if (failed(
-            applyFullConversion(getOperation(), target, std::move(patterns))))
+    SmallVector<Operation *> narrow;
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (func->removeAttr(kNarrowIndicesAttr))
+        narrow.push_back(func);
+    if (!narrow.empty() && failed(lower(narrow, 32)))
       return signalPassFailure();
-    for (auto func : getOperation().getOps<LLVM::LLVMFuncOp>()) {
-      auto threads = func->getAttrOfType<IntegerAttr>(kThreadsAttr);
-      if (!threads)
-        continue;
-      func->removeAttr(kThreadsAttr);
-      Builder b(&getContext());
-      func->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
-                    b.getUnitAttr());
-      auto count = static_cast<int32_t>(threads.getInt());
-      func->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
-                    b.getDenseI32ArrayAttr({count, 1, 1}));
-    }
+    if (failed(lower(getOperation().getOperation(), 64)))
+      return signalPassFailure();
+    for (auto func : getOperation().getOps<LLVM::LLVMFuncOp>())
+      markKernel(func);
   }
 };
 } // namespace

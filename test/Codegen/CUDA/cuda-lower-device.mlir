@@ -16,3 +16,17 @@ func.func @tanh_0_task(%x: !llvm.ptr, %n: index) attributes {weft.threads = 256 
   llvm.store %3, %1 : f32, !llvm.ptr
   return
 }
+
+// Indices that are known to be small are computed in 32 bits.
+//       CHECK: llvm.func @narrow(%{{.+}}: !llvm.ptr, %{{.+}}: i32)
+//   CHECK-NOT:     weft.narrow_indices
+//       CHECK:   llvm.mul %{{.+}}, %{{.+}} : i32
+//       CHECK:   llvm.sext %{{.+}} : i32 to i64
+func.func @narrow(%x: !llvm.ptr, %n: index) attributes {weft.threads = 32 : i32, weft.narrow_indices} {
+  %0 = arith.muli %n, %n : index
+  %1 = arith.index_cast %0 : index to i64
+  %2 = llvm.getelementptr %x[%1] : (!llvm.ptr, i64) -> !llvm.ptr, f32
+  %3 = llvm.load %2 : !llvm.ptr -> f32
+  llvm.store %3, %x : f32, !llvm.ptr
+  return
+}

@@ -13,6 +13,9 @@ inline constexpr llvm::StringLiteral kDeviceModule = "weft_device";
 /// Attribute of functions in it that are launched: the threads of a block.
 inline constexpr llvm::StringLiteral kThreadsAttr = "weft.threads";
 
+/// Attribute of functions whose indices are known to fit into 32 bits.
+inline constexpr llvm::StringLiteral kNarrowIndicesAttr = "weft.narrow_indices";
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "weft/Codegen/CUDA/Passes.h.inc"

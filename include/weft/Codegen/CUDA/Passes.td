@@ -11,7 +11,8 @@ def GenerateCUDAKernelsPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
     Emits, for each region, the body of a thread through the emission rules of
     its ops, and replaces the region by a `dispatch.launch`. Regions that are
     equal but for the operands share a kernel. What kernels report faults about
-    is listed in the module's attribute `dispatch.places`.
+    is listed in the module's attribute `dispatch.places`. Tasks whose indices
+    are known to fit into 32 bits say so by the attribute `weft.narrow_indices`.
 
     Requires: tensor ops in regions only, but for constants and views.
     Ensures: no `dispatch.region` is left.
@@ -47,7 +48,8 @@ def LowerDevicePass : Pass<"cuda-lower-device", "::mlir::ModuleOp"> {
   let description = [{
     Runs on `@weft_device`. Functions of the `math` dialect that GPUs have no
     instruction for become calls of libdevice (`__nv_*`). Functions with
-    `weft.threads` become kernels.
+    `weft.threads` become kernels. `index` becomes i64, or i32
+    in functions with `weft.narrow_indices`.
 
     Requires: control flow lowered to `cf`, math in f32 or f64.
     Ensures: the module holds nothing but LLVM and NVVM.
