@@ -151,6 +151,9 @@ void KernelBuilder::addTask(int32_t threads, int64_t iterations, CountFn count,
                                             &task.getBody().front());
   RegionEmitter emitter(b);
   bindOperands(emitter, task.getArguments().take_front(numWords));
+  if (scratchBytes > 0)
+    scratch =
+        task.getArgument(region.getInputs().size() + region.getNumResults());
   bindFaults(emitter, task.getArgument(numWords + 1));
   taskCanFault = false;
 
@@ -192,6 +195,21 @@ void KernelBuilder::addBlocks(int32_t threads, CountFn count, BodyFn body) {
   addTask(threads, 1, count, body);
 }
 
+int64_t KernelBuilder::reserveScratch(int64_t bytes) {
+  assert(tasks.empty() && "tasks have the words of a launch with scratch");
+  int64_t offset = scratchBytes;
+  scratchBytes += llvm::alignTo(bytes, 64);
+  return offset;
+}
+
+Value KernelBuilder::scratchAddress(RegionEmitter &emitter, int64_t offset) {
+  ImplicitLocOpBuilder &b = emitter.builder();
+  return LLVM::GEPOp::create(
+      b, scratch.getType(), b.getI8Type(), scratch,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)},
+      LLVM::GEPNoWrapFlags::inbounds);
+}
+
 Value KernelBuilder::sharedMemory(RegionEmitter &emitter, Type type,
                                   int64_t count) {
   auto global = LLVM::GlobalOp::create(
@@ -205,6 +223,6 @@ Value KernelBuilder::sharedMemory(RegionEmitter &emitter, Type type,
 dispatch::KernelOp KernelBuilder::finish() {
   return dispatch::KernelOp::create(
       moduleBuilder, region.getLoc(), name, moduleBuilder.getArrayAttr(tasks),
-      moduleBuilder.getArrayAttr(counts), /*scratch_bytes=*/0, getNodes(region),
+      moduleBuilder.getArrayAttr(counts), scratchBytes, getNodes(region),
       region.getInPlaceAttr(), canFault, moduleBuilder.getArrayAttr(device));
 }

@@ -31,10 +31,17 @@ public:
   mlir::Value sharedMemory(RegionEmitter &emitter, mlir::Type type,
                            int64_t count);
 
+  /// Reserves `bytes` of device memory that the tasks of a launch share, and
+  /// returns their offset. All is reserved before the first task is added.
+  int64_t reserveScratch(int64_t bytes);
+  /// The address of reserved scratch in the task that is being emitted.
+  mlir::Value scratchAddress(RegionEmitter &emitter, int64_t offset);
+
   /// Creates the `dispatch.kernel`.
   dispatch::KernelOp finish();
 
 private:
+  bool hasScratchWord() const override { return scratchBytes > 0; }
   void addTask(int32_t threads, int64_t iterations, CountFn count, BodyFn body);
   void bindFaults(RegionEmitter &emitter, mlir::Value record);
   /// The number of a place in the model that faults name.
@@ -42,6 +49,8 @@ private:
 
   llvm::SmallVector<mlir::Attribute> tasks, counts, device;
   unsigned numShared = 0;
+  int64_t scratchBytes = 0;
+  mlir::Value scratch; ///< of the task that is being emitted
   bool canFault = false, taskCanFault = false;
 };
 

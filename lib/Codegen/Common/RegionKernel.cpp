@@ -38,7 +38,8 @@ func::FuncOp RegionKernel::createFunction(StringRef suffix, TypeRange types) {
 }
 
 SmallVector<Type> RegionKernel::wordTypes() {
-  SmallVector<Type> types(region.getInputs().size() + region.getNumResults(),
+  SmallVector<Type> types(region.getInputs().size() + region.getNumResults() +
+                              hasScratchWord(),
                           LLVM::LLVMPointerType::get(module.getContext()));
   types.append(region.getScalars().size() +
                    countDynamic(region.getInputs().getTypes()) +
@@ -68,7 +69,7 @@ void RegionKernel::bindOperands(RegionEmitter &emitter, ValueRange words) {
   Block &block = region.getBody().front();
   size_t numInputs = region.getInputs().size();
   ValueRange pointers = words.take_front(numInputs + region.getNumResults());
-  ValueRange numbers = words.drop_front(pointers.size());
+  ValueRange numbers = words.drop_front(pointers.size() + hasScratchWord());
   for (BlockArgument scalar : block.getArguments().drop_front(numInputs)) {
     emitter.bindScalar(scalar, numbers.front());
     numbers = numbers.drop_front();

@@ -271,6 +271,13 @@ LogicalResult Converter::convertLaunch(dispatch::LaunchOp op) {
     source = buffer.memory;
   }
 
+  // What the tasks of a launch on a GPU leave to each other.
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<dispatch::KernelOp>(
+      op, op.getKernelAttr());
+  if (kernel.getDevice() && kernel.getScratchBytes() > 0) {
+    OpFoldResult bytes = b.getIndexAttr(kernel.getScratchBytes());
+    writes.push_back(createMemory(b.getI8Type(), bytes));
+  }
   for (Value scalar : op.getScalars())
     words.push_back(scalars.lookup(scalar));
   for (Value input : op.getInputs())

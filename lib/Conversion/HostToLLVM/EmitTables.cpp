@@ -388,7 +388,8 @@ void TableBuilder::program(StringRef target, StringRef producer) {
   auto kernelOps = llvm::to_vector(module.getOps<dispatch::KernelOp>());
   int64_t scratch = 0;
   for (dispatch::KernelOp kernel : kernelOps)
-    scratch = std::max<int64_t>(scratch, kernel.getScratchBytes());
+    if (!kernel.getDevice())
+      scratch = std::max<int64_t>(scratch, kernel.getScratchBytes());
 
   Operation *texts[] = {string(getProgramName(module)), string(producer),
                         string(target)};

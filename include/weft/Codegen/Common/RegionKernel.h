@@ -18,6 +18,8 @@ public:
   RegionKernel(dispatch::RegionOp region, llvm::StringRef name,
                mlir::ModuleOp module);
 
+  virtual ~RegionKernel() = default;
+
   dispatch::RegionOp getRegion() { return region; }
   /// What the region yields, by result.
   mlir::OperandRange getYields() { return region.getYield().getResults(); }
@@ -35,6 +37,9 @@ protected:
   /// A function of the host that takes the address of a launch's words and
   /// returns what `count` emits, as i64.
   mlir::func::FuncOp createCount(llvm::StringRef suffix, CountFn count);
+  /// Whether the words of a launch have the address of scratch after those of
+  /// the results.
+  virtual bool hasScratchWord() const { return false; }
   /// The types of a launch's words: addresses, then numbers, as `index`.
   llvm::SmallVector<mlir::Type> wordTypes();
   /// Loads the words from where they lie one behind the other.

@@ -131,15 +131,17 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [Symbol]> {
     `tasks` are functions with the signature of `weft_task`
     (weft-rt/program.h), to be launched one after the other; `counts` are
     functions that take the same `args` pointer and return the number of
-    iterations (i64) of each. `scratch_bytes` is what each thread needs.
+    iterations (i64) of each. `scratch_bytes` is what each thread needs, or, on a
+    GPU, each launch.
     `nodes` are the names of the ONNX nodes that the kernel computes. `in_place`
     is that of the region, and `can_fault` is set if a task may report a fault.
     `device`, for a GPU, has a `#dispatch.device_task` for each task; the tasks
     are then functions that run there.
 
     The `args` of a launch are, in this order, one machine word each: the
-    addresses of the inputs, the addresses of the results, the scalars, the `?`
-    sizes of the inputs, the `?` sizes of the results.
+    addresses of the inputs, the addresses of the results, on a GPU that of the
+    scratch if there is any, the scalars, the `?` sizes of the inputs, the `?`
+    sizes of the results.
 
     Example:
 
