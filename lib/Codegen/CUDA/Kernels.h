@@ -20,8 +20,13 @@ bool emitProductKernel(KernelBuilder &kernel);
 /// Reductions, softmax and normalisations over the same axes, with what goes
 /// before and follows element by element.
 bool emitRowKernel(KernelBuilder &kernel);
-/// Everything else: a thread computes each element of the results.
+/// Everything else: a thread computes one element of the results, or some
+/// neighbours.
 void emitElementKernel(KernelBuilder &kernel);
+
+/// Adds the task that computes `results`, which have one shape, if they depend
+/// element by element on a transpose that changes the innermost dimension.
+bool addTransposeTask(KernelBuilder &kernel, llvm::ArrayRef<unsigned> results);
 
 } // namespace weft::cuda
 

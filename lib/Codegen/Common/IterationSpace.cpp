@@ -127,6 +127,14 @@ void IterationSpace::joinDims() {
   join(innerDims);
 }
 
+SmallVector<Value> IterationSpace::getLeaves() const {
+  SmallVector<Value> leaves(fullLeaves);
+  llvm::append_range(leaves, outerLeaves);
+  for (const Broadcast &broadcast : broadcasts)
+    leaves.push_back(broadcast.result);
+  return leaves;
+}
+
 MemoryView IterationSpace::joinFull(RegionEmitter &emitter,
                                     const MemoryView &view) {
   MemoryView joined{view.pointer, view.elementType, {}, {}};

@@ -167,8 +167,7 @@ SmallVector<Value> RegionEmitter::delinearize(Value position,
 // Memory
 //===----------------------------------------------------------------------===//
 
-/// The type under which an element lies in memory.
-static Type getStorageType(Type elementType) {
+Type RegionEmitter::getStorageType(Type elementType) {
   if (elementType.isIntOrFloat() && elementType.getIntOrFloatBitWidth() < 8)
     return IntegerType::get(elementType.getContext(), 8);
   if (isa<FloatType>(elementType) && elementType.getIntOrFloatBitWidth() == 8)
@@ -202,10 +201,14 @@ Value RegionEmitter::address(const MemoryView &view, Value position) {
 }
 
 Value RegionEmitter::load(const MemoryView &view, ArrayRef<Value> indices) {
-  Type storage = getStorageType(view.elementType);
-  Value stored =
-      LLVM::LoadOp::create(b, storage, address(view, offset(view, indices)));
-  Type wanted = getSignlessType(view.elementType);
+  Value stored = LLVM::LoadOp::create(b, getStorageType(view.elementType),
+                                      address(view, offset(view, indices)));
+  return fromStorage(stored, view.elementType);
+}
+
+Value RegionEmitter::fromStorage(Value stored, Type elementType) {
+  Type storage = stored.getType();
+  Type wanted = getSignlessType(elementType);
   if (wanted == storage)
     return stored;
   if (wanted.isInteger(1))
@@ -220,19 +223,24 @@ Value RegionEmitter::load(const MemoryView &view, ArrayRef<Value> indices) {
                                   arith::TruncIOp::create(b, bits, stored));
 }
 
-void RegionEmitter::store(const MemoryView &view, ArrayRef<Value> indices,
-                          Value element) {
-  Type storage = getStorageType(view.elementType);
+Value RegionEmitter::toStorage(Value element, Type elementType) {
+  Type storage = getStorageType(elementType);
   if (isa<FloatType>(element.getType()) && isa<IntegerType>(storage))
     element = arith::BitcastOp::create(
         b, b.getIntegerType(element.getType().getIntOrFloatBitWidth()),
         element);
   if (element.getType() != storage) {
-    auto intType = dyn_cast<IntegerType>(view.elementType);
+    auto intType = dyn_cast<IntegerType>(elementType);
     bool isSigned = intType && intType.isSignless() && intType.getWidth() > 1;
     element = isSigned ? Value(arith::ExtSIOp::create(b, storage, element))
                        : Value(arith::ExtUIOp::create(b, storage, element));
   }
+  return element;
+}
+
+void RegionEmitter::store(const MemoryView &view, ArrayRef<Value> indices,
+                          Value element) {
+  element = toStorage(element, view.elementType);
   LLVM::StoreOp::create(b, element, address(view, offset(view, indices)));
 }
 

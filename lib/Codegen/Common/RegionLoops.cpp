@@ -10,8 +10,7 @@ using namespace weft;
 // Element by element
 //===----------------------------------------------------------------------===//
 
-/// Puts results of equal type shapes together, by number.
-static SmallVector<SmallVector<unsigned>> groupResults(RegionKernel &kernel) {
+SmallVector<SmallVector<unsigned>> weft::groupResults(RegionKernel &kernel) {
   SmallVector<SmallVector<unsigned>> groups;
   SmallVector<ArrayRef<int64_t>> shapes;
   for (auto [number, value] : llvm::enumerate(kernel.getYields())) {
@@ -29,36 +28,37 @@ static SmallVector<SmallVector<unsigned>> groupResults(RegionKernel &kernel) {
   return groups;
 }
 
-/// The loop that computes the results `group`.
-static void emitGroup(RegionEmitter &e, RegionKernel &kernel,
-                      ArrayRef<unsigned> group, TakeLoopFn take) {
-  SmallVector<Value> roots;
-  for (unsigned number : group)
+ElementLoop::ElementLoop(RegionEmitter &e, RegionKernel &kernel,
+                         ArrayRef<unsigned> results)
+    : e(e) {
+  for (unsigned number : results)
     roots.push_back(kernel.getYields()[number]);
-  auto space = IterationSpace::create(
+  space = IterationSpace::create(
       roots, cast<RankedTensorType>(roots[0].getType()), {}, {}, {});
-  SmallVector<Value> sizes = kernel.resultView(group[0]).sizes;
+  sizes = kernel.resultView(results[0]).sizes;
   if (space)
     sizes = space->bind(e, sizes);
-  SmallVector<MemoryView> views;
-  for (unsigned number : group) {
+  for (unsigned number : results) {
     const MemoryView &view = kernel.resultView(number);
     views.push_back(space ? space->joinFull(e, view) : view);
   }
-  take(sizes, [&](ArrayRef<Value> indices) {
-    // All is read before anything is written, which may be in place.
-    SmallVector<Value> elements;
-    for (Value root : roots)
-      elements.push_back(e.element(root, indices));
-    for (auto [view, element] : llvm::zip_equal(views, elements))
-      e.store(view, indices, element);
-  });
+}
+
+void ElementLoop::emit(ArrayRef<Value> indices) const {
+  // All is read before anything is written, which may be in place.
+  SmallVector<Value> elements;
+  for (Value root : roots)
+    elements.push_back(e.element(root, indices));
+  for (auto [view, element] : llvm::zip_equal(views, elements))
+    e.store(view, indices, element);
 }
 
 void weft::addElementLoops(RegionKernel &kernel, AddLoopFn add) {
   for (const SmallVector<unsigned> &group : groupResults(kernel))
     add([&](RegionEmitter &e, TakeLoopFn take) {
-      emitGroup(e, kernel, group, take);
+      ElementLoop loop(e, kernel, group);
+      take(loop.getSizes(),
+           [&](ArrayRef<Value> indices) { loop.emit(indices); });
     });
 }
 

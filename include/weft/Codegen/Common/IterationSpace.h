@@ -31,6 +31,8 @@ public:
   /// `sizes` are those of S. Returns the sizes of the joined loops.
   llvm::SmallVector<mlir::Value> bind(RegionEmitter &emitter,
                                       mlir::ValueRange sizes);
+  /// The tensors that bind() binds to memory.
+  llvm::SmallVector<mlir::Value> getLeaves() const;
   /// The view of a tensor of shape S or O that takes the joined indices.
   MemoryView joinFull(RegionEmitter &emitter, const MemoryView &view);
   MemoryView joinOuter(RegionEmitter &emitter, const MemoryView &view);

@@ -51,6 +51,10 @@ public:
   mlir::Value load(const MemoryView &view, llvm::ArrayRef<mlir::Value> indices);
   void store(const MemoryView &view, llvm::ArrayRef<mlir::Value> indices,
              mlir::Value element);
+  /// What lies in memory for an element of a tensor of `elementType`.
+  static mlir::Type getStorageType(mlir::Type elementType);
+  mlir::Value fromStorage(mlir::Value stored, mlir::Type elementType);
+  mlir::Value toStorage(mlir::Value element, mlir::Type elementType);
   /// The position of an element, in elements from the view's pointer.
   mlir::Value offset(const MemoryView &view,
                      llvm::ArrayRef<mlir::Value> indices);

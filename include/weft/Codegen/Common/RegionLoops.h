@@ -3,6 +3,7 @@
 #ifndef WEFT_CODEGEN_COMMON_REGIONLOOPS_H
 #define WEFT_CODEGEN_COMMON_REGIONLOOPS_H
 
+#include "weft/Codegen/Common/IterationSpace.h"
 #include "weft/Codegen/Common/RegionKernel.h"
 
 namespace weft {
@@ -30,6 +31,39 @@ bool addUpdateLoop(RegionKernel &kernel, AddLoopFn add);
 /// sums. Their iterations are worth more than one element. Returns whether the
 /// region is of that kind.
 bool addOwnLoops(RegionKernel &kernel, AddLoopFn add);
+
+/// Puts the numbers of a region's results of one shape together, which one loop
+/// can compute.
+llvm::SmallVector<llvm::SmallVector<unsigned>>
+groupResults(RegionKernel &kernel);
+
+/// The loop nest that computes each element of some results on its own, in the
+/// function that is being emitted. It is about joined dimensions where all is
+/// elementwise.
+class ElementLoop {
+public:
+  ElementLoop(RegionEmitter &e, RegionKernel &kernel,
+              llvm::ArrayRef<unsigned> results);
+
+  llvm::ArrayRef<mlir::Value> getSizes() const { return sizes; }
+  /// What is computed, and where it goes.
+  llvm::ArrayRef<mlir::Value> getRoots() const { return roots; }
+  llvm::ArrayRef<MemoryView> getViews() const { return views; }
+  /// Whether all is elementwise; if so, the tensors that are read from memory,
+  /// at the very indices of the loop.
+  bool isElementwise() const { return space.has_value(); }
+  llvm::SmallVector<mlir::Value> getLeaves() const {
+    return space->getLeaves();
+  }
+  /// Computes and stores the elements at `indices`.
+  void emit(llvm::ArrayRef<mlir::Value> indices) const;
+
+private:
+  RegionEmitter &e;
+  std::optional<IterationSpace> space;
+  llvm::SmallVector<mlir::Value> roots, sizes;
+  llvm::SmallVector<MemoryView> views;
+};
 
 /// Loops that compute each element of the results on its own, one for all
 /// results of a shape.

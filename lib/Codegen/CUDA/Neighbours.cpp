@@ -1,0 +1,170 @@
+//===- Neighbours.cpp - Elements that a thread reads and writes at once ---===//
+
+#include "Neighbours.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::cuda;
+
+/// Bytes that a thread can read or write at once.
+static constexpr int64_t kWideBytes = 16;
+
+static int64_t getBytes(const MemoryView &view) {
+  Type storage = RegionEmitter::getStorageType(view.elementType);
+  return storage.getIntOrFloatBitWidth() / 8;
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+/// The type of what is moved for `count` elements. LLVM takes vectors of bytes
+/// apart through the stack, so they are moved as words.
+static Type getMovedType(Type element, int64_t count) {
+  if (!element.isInteger(8))
+    return VectorType::get(count, element);
+  if (count <= 4)
+    return IntegerType::get(element.getContext(), 8 * count);
+  return VectorType::get(count / 4, IntegerType::get(element.getContext(), 32));
+}
+
+/// Loads `count` neighbours, whose address is a multiple of their size.
+static SmallVector<Value> emitWideLoad(RegionEmitter &e, Value address,
+                                       Type element, int64_t count) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Type type = getMovedType(element, count);
+  int64_t bytes = count * element.getIntOrFloatBitWidth() / 8;
+  Value all = LLVM::LoadOp::create(b, type, address, bytes);
+  SmallVector<Value> elements;
+  for (int64_t number : llvm::seq(count)) {
+    if (!element.isInteger(8)) {
+      elements.push_back(vector::ExtractOp::create(b, all, number));
+      continue;
+    }
+    Value word = all;
+    if (isa<VectorType>(type))
+      word = vector::ExtractOp::create(b, all, number / 4);
+    if (int64_t inWord = number % 4)
+      word = arith::ShRUIOp::create(b, word,
+                                    e.constant(word.getType(), 8 * inWord));
+    elements.push_back(arith::TruncIOp::create(b, element, word));
+  }
+  return elements;
+}
+
+/// Stores neighbours at an address that is a multiple of their size.
+static void emitWideStore(RegionEmitter &e, Value address,
+                          ArrayRef<Value> elements) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Type element = elements.front().getType();
+  int64_t count = elements.size();
+  Type type = getMovedType(element, count);
+  SmallVector<Value> parts(elements);
+  if (element.isInteger(8)) {
+    Type wordType = getElementTypeOrSelf(type);
+    parts.clear();
+    for (auto [number, value] : llvm::enumerate(elements)) {
+      Value word = arith::ExtUIOp::create(b, wordType, value);
+      if (number % 4 == 0) {
+        parts.push_back(word);
+        continue;
+      }
+      Value place = e.constant(wordType, 8 * (number % 4));
+      word = arith::ShLIOp::create(b, word, place);
+      parts.back() = arith::OrIOp::create(b, parts.back(), word);
+    }
+  }
+  Value all = parts.front();
+  if (auto vectorType = dyn_cast<VectorType>(type))
+    all = vector::FromElementsOp::create(b, vectorType, parts);
+  LLVM::StoreOp::create(b, all, address,
+                        count * element.getIntOrFloatBitWidth() / 8);
+}
+
+//===----------------------------------------------------------------------===//
+// Neighbours
+//===----------------------------------------------------------------------===//
+
+/// Whether elements that are neighbours in the last loop are so in memory.
+static bool isDense(const MemoryView &view) {
+  return getConstantIntValue(view.strides.back()) == 1;
+}
+
+Neighbours::Neighbours(RegionEmitter &e, ArrayRef<Value> allLeaves,
+                       ArrayRef<MemoryView> views, unsigned numLoops)
+    : e(e), views(views) {
+  if (numLoops == 0)
+    return;
+  int64_t widest = 1;
+  for (const MemoryView &view : views)
+    widest = std::max(widest, getBytes(view));
+  for (Value leaf : allLeaves) {
+    const MemoryView &view = *e.getMemory(leaf);
+    if (view.strides.size() != numLoops || !isDense(view))
+      continue;
+    leaves.push_back(leaf);
+    widest = std::max(widest, getBytes(view));
+  }
+  count = std::max<int64_t>(kWideBytes / widest, 1);
+}
+
+void Neighbours::divide(Value size) {
+  std::optional<int64_t> known = getConstantIntValue(size);
+  while (count > 1 && !(known && *known % count == 0))
+    count /= 2;
+}
+
+SmallVector<SmallVector<Value>> Neighbours::getIndices(ArrayRef<Value> outer,
+                                                       Value first) {
+  SmallVector<SmallVector<Value>> indices;
+  for (int64_t number : llvm::seq(count)) {
+    indices.emplace_back(outer);
+    indices.back().push_back(e.add(first, e.index(number)));
+  }
+  return indices;
+}
+
+void Neighbours::load(ArrayRef<SmallVector<Value>> indices) {
+  if (count == 1)
+    return;
+  for (Value leaf : leaves) {
+    MemoryView view = *e.getMemory(leaf);
+    Value address = e.address(view, e.offset(view, indices.front()));
+    SmallVector<Value> stored = emitWideLoad(
+        e, address, RegionEmitter::getStorageType(view.elementType), count);
+    llvm::DenseMap<Value, Value> elements;
+    for (auto [at, value] : llvm::zip_equal(indices, stored))
+      elements[at.back()] = e.fromStorage(value, view.elementType);
+    // What is read one by one, too, is not among them.
+    e.bind(leaf, [&e = e, view, elements](ArrayRef<Value> at) -> Value {
+      Value known = elements.lookup(at.back());
+      return known ? known : e.load(view, at);
+    });
+  }
+}
+
+void Neighbours::store(
+    ArrayRef<SmallVector<Value>> indices,
+    llvm::function_ref<SmallVector<Value>(ArrayRef<Value>)> compute) {
+  ImplicitLocOpBuilder &b = e.builder();
+  SmallVector<SmallVector<Value>> stored(views.size());
+  for (ArrayRef<Value> at : indices)
+    for (auto [number, element] : llvm::enumerate(compute(at)))
+      stored[number].push_back(e.toStorage(element, views[number].elementType));
+  for (auto [view, elements] : llvm::zip_equal(views, stored)) {
+    auto addressOf = [&](ArrayRef<Value> at) {
+      return e.address(view, e.offset(view, at));
+    };
+    if (count > 1 && isDense(view)) {
+      emitWideStore(e, addressOf(indices.front()), elements);
+      continue;
+    }
+    for (auto [at, element] : llvm::zip_equal(indices, elements))
+      LLVM::StoreOp::create(b, element, addressOf(at));
+  }
+}

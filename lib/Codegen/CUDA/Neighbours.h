@@ -1,0 +1,46 @@
+//===- Neighbours.h - Elements that a thread reads and writes at once -----===//
+
+#ifndef WEFT_LIB_CODEGEN_CUDA_NEIGHBOURS_H
+#define WEFT_LIB_CODEGEN_CUDA_NEIGHBOURS_H
+
+#include "weft/Codegen/Common/RegionEmitter.h"
+
+namespace weft::cuda {
+
+/// Elements next to each other along the innermost of some loops, which a
+/// thread computes together, so that what it reads and writes fills 16 bytes of
+/// the widest type. The memory of the tensors begins at a multiple of that.
+class Neighbours {
+public:
+  /// `leaves` are the tensors in memory that are read at the indices of
+  /// `numLoops` loops, `views` those that are written.
+  Neighbours(RegionEmitter &e, llvm::ArrayRef<mlir::Value> leaves,
+             llvm::ArrayRef<MemoryView> views, unsigned numLoops);
+
+  /// How many there are, at first all that fill 16 bytes.
+  int64_t getCount() const { return count; }
+  /// Takes fewer, until their number is known to divide `size`.
+  void divide(mlir::Value size);
+
+  /// Their indices, which differ in the last, and begin with `first` there.
+  llvm::SmallVector<llvm::SmallVector<mlir::Value>>
+  getIndices(llvm::ArrayRef<mlir::Value> outer, mlir::Value first);
+  /// Reads the leaves at `indices`, for element() to find them there.
+  void load(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> indices);
+  /// Writes what `compute` returns for each of `indices`, once all of it is
+  /// known: an element for each view.
+  void store(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> indices,
+             llvm::function_ref<
+                 llvm::SmallVector<mlir::Value>(llvm::ArrayRef<mlir::Value>)>
+                 compute);
+
+private:
+  RegionEmitter &e;
+  llvm::SmallVector<mlir::Value> leaves; ///< without gaps in the last loop
+  llvm::SmallVector<MemoryView> views;
+  int64_t count = 1;
+};
+
+} // namespace weft::cuda
+
+#endif // WEFT_LIB_CODEGEN_CUDA_NEIGHBOURS_H
