@@ -19,10 +19,14 @@ struct SerialRow : RowLoops {
                             ValueRange inits, StepFn step, CombineFn) override {
     return e.loopNest(llvm::to_vector(sizes), inits, step);
   }
-  void forEach(RegionEmitter &e, ValueRange sizes,
-               llvm::function_ref<void(ArrayRef<Value>)> body) override {
+  void store(RegionEmitter &e, ValueRange sizes, ArrayRef<Value> outer,
+             ArrayRef<MemoryView> views, ComputeFn compute) override {
     e.loopNest(llvm::to_vector(sizes), {}, [&](ArrayRef<Value> i, ValueRange) {
-      body(i);
+      SmallVector<Value> indices(outer);
+      llvm::append_range(indices, i);
+      // All is read before anything is written, which may be in place.
+      for (auto [view, element] : llvm::zip_equal(views, compute(indices)))
+        e.store(view, indices, element);
       return SmallVector<Value>();
     });
   }

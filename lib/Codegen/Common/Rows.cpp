@@ -93,6 +93,51 @@ int64_t RowPlan::getStaticRowSize() const {
   return size;
 }
 
+int64_t RowPlan::getStaticNumRows() const {
+  int64_t count = 1;
+  for (auto [dim, size] : llvm::enumerate(shape.getShape())) {
+    if (llvm::is_contained(axes, static_cast<int64_t>(dim)))
+      continue;
+    if (ShapedType::isDynamic(size))
+      return ShapedType::kDynamic;
+    count *= size;
+  }
+  return count;
+}
+
+bool RowPlan::isRowContiguous() const {
+  for (int64_t dim = shape.getRank(); dim-- > 0;)
+    if (shape.getDimSize(dim) != 1)
+      return llvm::is_contained(axes, dim);
+  return true;
+}
+
+unsigned RowPlan::countReductions() const {
+  unsigned count = 0;
+  for (Operation *op : rowOps) {
+    auto normalize = dyn_cast<NormalizeOp>(op);
+    bool isTwice = isa<SoftmaxOp>(op) || (normalize && !normalize.getRms());
+    count += isTwice ? 2 : 1;
+  }
+  return count;
+}
+
+bool RowPlan::hasArgReduce() const {
+  return llvm::any_of(rowOps, llvm::IsaPred<ArgReduceOp>);
+}
+
+bool RowPlan::hasFullResults(RegionKernel &kernel) const {
+  return llvm::any_of(kernel.getYields(), [&](Value value) {
+    return !outerValues.contains(value);
+  });
+}
+
+SmallVector<Value> RowPlan::getLeaves(RegionEmitter &e) const {
+  return llvm::filter_to_vector(space->getLeaves(), [&](Value leaf) {
+    return e.getMemory(leaf)->strides.size() == space->getNumLoops();
+  });
+}
+
 RowPlan::Sizes RowPlan::begin(RegionEmitter &e) {
   SmallVector<Value> loops =
       space->bind(e, e.sizes(rowOps.front()->getOperand(0)));
@@ -346,26 +391,25 @@ void RowPlan::emitRow(RegionEmitter &e, RegionKernel &kernel, RowLoops &loops,
   for (auto [number, value] : llvm::enumerate(kernel.getYields()))
     (outerValues.contains(value) ? outerResults : fullResults)
         .push_back(number);
-  // All is read before anything is written, which may be in place.
-  auto store = [&](ArrayRef<unsigned> results, ArrayRef<Value> indices,
-                   auto join) {
+  auto compute = [&](ArrayRef<unsigned> results, ArrayRef<Value> indices) {
     SmallVector<Value> elements;
     for (unsigned number : results)
       elements.push_back(e.element(kernel.getYields()[number], indices));
-    for (auto [number, element] : llvm::zip_equal(results, elements))
-      e.store(join(kernel.resultView(number)), indices, element);
+    return elements;
   };
   if (!outerResults.empty())
     loops.once(e, [&] {
-      store(outerResults, outer,
-            [&](const MemoryView &view) { return space->joinOuter(e, view); });
+      // All is read before anything is written, which may be in place.
+      SmallVector<Value> elements = compute(outerResults, outer);
+      for (auto [number, element] : llvm::zip_equal(outerResults, elements))
+        e.store(space->joinOuter(e, kernel.resultView(number)), outer, element);
     });
   if (fullResults.empty())
     return;
-  loops.forEach(e, sizes.inner, [&](ArrayRef<Value> inner) {
-    SmallVector<Value> indices(outer);
-    llvm::append_range(indices, inner);
-    store(fullResults, indices,
-          [&](const MemoryView &view) { return space->joinFull(e, view); });
+  SmallVector<MemoryView> views;
+  for (unsigned number : fullResults)
+    views.push_back(space->joinFull(e, kernel.resultView(number)));
+  loops.store(e, sizes.inner, outer, views, [&](ArrayRef<Value> indices) {
+    return compute(fullResults, indices);
   });
 }

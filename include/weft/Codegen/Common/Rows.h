@@ -16,7 +16,9 @@
 
 namespace weft {
 
-/// How the elements of a row are visited. Indices are those of the inner loops.
+/// How the elements of a row are visited. `inner` indices are those of the
+/// inner loops, `outer` ones say which row it is; both together are an
+/// element's.
 class RowLoops {
 public:
   using StepFn = llvm::function_ref<llvm::SmallVector<mlir::Value>(
@@ -30,10 +32,13 @@ public:
   virtual llvm::SmallVector<mlir::Value>
   reduce(RegionEmitter &e, mlir::ValueRange sizes, mlir::ValueRange inits,
          StepFn step, CombineFn combine) = 0;
-  /// Emits `body` for each element.
-  virtual void
-  forEach(RegionEmitter &e, mlir::ValueRange sizes,
-          llvm::function_ref<void(llvm::ArrayRef<mlir::Value> inner)> body) = 0;
+  /// Stores in each of `views`, for each element, what `compute` returns for
+  /// it.
+  using ComputeFn = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+      llvm::ArrayRef<mlir::Value> indices)>;
+  virtual void store(RegionEmitter &e, mlir::ValueRange sizes,
+                     llvm::ArrayRef<mlir::Value> outer,
+                     llvm::ArrayRef<MemoryView> views, ComputeFn compute) = 0;
   /// Emits what is to be done once per row.
   virtual void once(RegionEmitter &e, llvm::function_ref<void()> body) = 0;
 };
@@ -44,8 +49,22 @@ public:
   /// Nothing if the region is not of that kind.
   static std::optional<RowPlan> create(RegionKernel &kernel);
 
-  /// The elements of a row, as far as they are known, or ShapedType::kDynamic.
+  /// What is reduced.
+  mlir::RankedTensorType getShape() const { return shape; }
+  /// The number of rows and of elements of a row, or ShapedType::kDynamic.
+  int64_t getStaticNumRows() const;
   int64_t getStaticRowSize() const;
+  /// Whether neighbours in memory are in one row, and not in neighbouring rows.
+  bool isRowContiguous() const;
+  /// How often emitRow() calls RowLoops::reduce().
+  unsigned countReductions() const;
+  /// Whether one of the ops is an `arg_reduce`, which begins with an element.
+  bool hasArgReduce() const;
+  /// Whether more than the results of reductions is stored.
+  bool hasFullResults(RegionKernel &kernel) const;
+  /// The tensors in memory that are read at the indices of elements, after
+  /// begin().
+  llvm::SmallVector<mlir::Value> getLeaves(RegionEmitter &e) const;
 
   /// Prepares a function, in which the region's operands are bound: the sizes
   /// of the loops over rows, and over the elements of a row.
