@@ -22,8 +22,13 @@ struct GenerateCUDAKernels
     KernelCounts counts = generateKernels(
         getOperation(), [&](dispatch::RegionOp region, StringRef name) {
           KernelBuilder builder(region, name, getOperation());
-          if (!emitUpdateKernel(builder) && !emitLoopKernel(builder) &&
-              !emitProductKernel(builder) && !emitRowKernel(builder))
+          // The first that takes the region makes its kernel.
+          bool isMade = emitUpdateKernel(builder) ||
+                        emitScatterKernel(builder) || emitScanKernel(builder) ||
+                        emitTopKKernel(builder) || emitNonZeroKernel(builder) ||
+                        emitLoopKernel(builder) || emitProductKernel(builder) ||
+                        emitRowKernel(builder);
+          if (!isMade)
             emitElementKernel(builder);
           return builder.finish();
         });

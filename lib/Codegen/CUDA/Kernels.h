@@ -13,7 +13,15 @@ namespace weft::cuda {
 
 /// An op that replaces some elements of a tensor, in the tensor's memory.
 bool emitUpdateKernel(KernelBuilder &kernel);
-/// An op with loops of its own: scatter, sort, cumulative sums.
+/// Updates of elements or slices whose places are data.
+bool emitScatterKernel(KernelBuilder &kernel);
+/// Cumulative sums and products along the innermost dimension.
+bool emitScanKernel(KernelBuilder &kernel);
+/// The first elements of rows in order, if blocks can hold enough of them.
+bool emitTopKKernel(KernelBuilder &kernel);
+/// Where elements are not zero.
+bool emitNonZeroKernel(KernelBuilder &kernel);
+/// An op with loops of its own: longer sorts, other cumulative sums.
 bool emitLoopKernel(KernelBuilder &kernel);
 /// A contraction or convolution with what follows it element by element.
 bool emitProductKernel(KernelBuilder &kernel);
