@@ -1,13 +1,13 @@
 // RUN: weft-opt %s -codegen-cuda -split-input-file | FileCheck %s
 
-// A thread computes one element; the last block has threads to spare. Equal
-// regions share a kernel.
+// A thread computes four elements, which it reads and writes at once; the last
+// block has threads to spare. Equal regions share a kernel.
 // CHECK-LABEL: func.func @main(
 //       CHECK:   dispatch.launch @[[KERNEL:.+]] ins(
 //       CHECK:   dispatch.launch @[[KERNEL]] ins(
 //       CHECK: func.func private @[[KERNEL]]_count(
 //  CHECK-SAME:     -> i64
-//       CHECK:   %[[N:.+]] = arith.constant 1000 : index
+//       CHECK:   %[[N:.+]] = arith.constant 250 : index
 //       CHECK:   %[[WORD:.+]] = arith.index_cast %[[N]]
 //       CHECK:   return %[[WORD]]
 //       CHECK: func.func private @[[KERNEL]]_task(
@@ -16,8 +16,9 @@
 //   CHECK-DAG:   %[[THREAD:.+]] = nvvm.read.ptx.sreg.tid.x
 //       CHECK:   %[[IS:.+]] = arith.cmpi slt, %{{.+}}, %[[COUNT]] : index
 //       CHECK:   scf.if %[[IS]] {
-//       CHECK:     arith.negf
-//       CHECK:     llvm.store
+//       CHECK:     llvm.load %{{.+}} {alignment = 16 : i64} : !llvm.ptr -> vector<4xf32>
+// CHECK-COUNT-4:   arith.negf
+//       CHECK:     llvm.store %{{.+}} {alignment = 16 : i64} : vector<4xf32>
 //       CHECK: dispatch.kernel @[[KERNEL]] tasks [@[[KERNEL]]_task]
 //  CHECK-SAME:     device [#dispatch.device_task<threads = 256, iterations = 256, arguments = 3>]
 func.func @main(%x: tensor<1000xf32>, %y: tensor<1000xf32>) -> (tensor<1000xf32>, tensor<1000xf32>) {
@@ -53,4 +54,68 @@ func.func @main(%x: tensor<4xf32>, %i: tensor<2xi64>) -> tensor<2xf32> {
     dispatch.yield %g : tensor<2xf32>
   }
   return %0 : tensor<2xf32>
+}
+
+// -----
+
+// What is left of a row that does not divide is computed one by one.
+// CHECK-LABEL: func.func private @neg_0_task(
+//       CHECK:   scf.if
+//       CHECK:   %[[FIRST:.+]] = arith.muli
+//       CHECK:   %[[END:.+]] = arith.addi %[[FIRST]], %{{.+}} overflow<nsw> : index
+//       CHECK:   %[[IS:.+]] = arith.cmpi sle, %[[END]], %{{.+}} : index
+//       CHECK:   scf.if %[[IS]] {
+//       CHECK:     llvm.store %{{.+}} {alignment = 16 : i64} : vector<8xf16>
+//       CHECK:   } else {
+//       CHECK:     scf.for %{{.+}} = %[[FIRST]] to
+//       CHECK:       llvm.store %{{.+}} : f16
+func.func @main(%x: tensor<1003xf16>) -> tensor<1003xf16> {
+  %0 = dispatch.region ins(%x : tensor<1003xf16>) -> tensor<1003xf16> {
+  ^bb0(%x0: tensor<1003xf16>):
+    %n = weft.neg %x0 : tensor<1003xf16>
+    dispatch.yield %n : tensor<1003xf16>
+  }
+  return %0 : tensor<1003xf16>
+}
+
+// -----
+
+// A transpose goes through shared memory, in rows that are one longer than the
+// tile.
+// CHECK-LABEL: func.func private @transpose_0_task(
+//   CHECK-DAG:   %[[TILE:.+]] = llvm.mlir.addressof @transpose_0_shared_0
+//       CHECK:   llvm.store %{{.+}} : f32
+//       CHECK:   nvvm.barrier
+//       CHECK:   llvm.load %{{.+}} -> f32
+//       CHECK:   llvm.store %{{.+}} : f32
+//       CHECK: llvm.mlir.global internal @transpose_0_shared_0() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<1056 x f32>
+//       CHECK: dispatch.kernel @transpose_0
+//  CHECK-SAME:     threads = 256, iterations = 1
+func.func @main(%x: tensor<64x96xf32>) -> tensor<96x64xf32> {
+  %0 = dispatch.region ins(%x : tensor<64x96xf32>) -> tensor<96x64xf32> {
+  ^bb0(%x0: tensor<64x96xf32>):
+    %n = weft.transpose %x0 [1, 0] : tensor<64x96xf32>
+    dispatch.yield %n : tensor<96x64xf32>
+  }
+  return %0 : tensor<96x64xf32>
+}
+
+// -----
+
+// Blocks that share a row leave their parts in scratch.
+// CHECK-LABEL: func.func private @reduce_0_task(
+//  CHECK-SAME:     %{{.+}}: !llvm.ptr {llvm.noalias}, %{{.+}}: !llvm.ptr {llvm.noalias}, %[[SCRATCH:.+]]: !llvm.ptr {llvm.noalias}, %{{.+}}: index)
+//       CHECK:   %[[AT:.+]] = llvm.getelementptr inbounds %[[SCRATCH]]
+//       CHECK:   llvm.getelementptr %[[AT]]
+//       CHECK:   llvm.store
+// CHECK-LABEL: func.func private @reduce_0_task_2(
+//       CHECK: dispatch.kernel @reduce_0 tasks [@reduce_0_task, @reduce_0_task_2]
+//  CHECK-SAME:     scratch {{[1-9]}}
+func.func @main(%x: tensor<1048576xf32>) -> tensor<f32> {
+  %0 = dispatch.region ins(%x : tensor<1048576xf32>) -> tensor<f32> {
+  ^bb0(%x0: tensor<1048576xf32>):
+    %n = weft.reduce sum %x0 axes [0] : tensor<1048576xf32>
+    dispatch.yield %n : tensor<f32>
+  }
+  return %0 : tensor<f32>
 }
