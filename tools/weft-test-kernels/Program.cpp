@@ -116,6 +116,18 @@ std::string weft::test::emitProgram(ArrayRef<Case> cases,
                                        Packaging::SharedLibrary, path));
 }
 
+FailureOr<std::string> Program::makePTX(ArrayRef<Case> cases,
+                                        const PipelineOptions &options) {
+  OwningOpRef<ModuleOp> module = joinCases(cases);
+  if (failed(runStages(*module, Stage::Tensor, Stage::Host, options)))
+    return failure();
+  auto ptx = weft::makePTX(*module, options);
+  if (!ptx)
+    return emitError(cases.front().function.getLoc())
+           << llvm::toString(ptx.takeError());
+  return std::move(*ptx);
+}
+
 FailureOr<std::unique_ptr<Program>>
 Program::create(ArrayRef<Case> cases, const PipelineOptions &options) {
   Location loc = cases.front().function.getLoc();

@@ -40,6 +40,10 @@ public:
   create(llvm::ArrayRef<Case> cases, const PipelineOptions &options);
   ~Program();
 
+  /// The PTX of `cases` for the GPU that `options` name. Fails after an error.
+  static llvm::FailureOr<std::string> makePTX(llvm::ArrayRef<Case> cases,
+                                              const PipelineOptions &options);
+
   /// Runs all cases on `inputs`, those of one case after the other's, with
   /// `threads` threads. `types` are what the results should be. Returns the
   /// error or "", and the results in `results`.

@@ -48,6 +48,9 @@ static cl::opt<std::string>
     emitTo("emit",
            cl::desc("Folder that gets each batch as a program, with its "
                     "inputs and results"));
+static cl::opt<std::string>
+    ptxFolder("ptx", cl::desc("Folder for the kernels' PTX, in files named "
+                              "after a program's first case; nothing is run"));
 static cl::opt<std::string> dumpStages("dump-stages",
                                        cl::desc("Folder for the IR"));
 
@@ -70,6 +73,7 @@ public:
   Outcome run();
 
 private:
+  Outcome writePTX(const PipelineOptions &options);
   std::string evaluate(int64_t run);
   void check(int64_t run, ArrayRef<HostTensor> results);
   void fail(const Case &test, int64_t run, const Twine &message);
@@ -125,6 +129,21 @@ void Batch::check(int64_t run, ArrayRef<HostTensor> results) {
   }
 }
 
+Outcome Batch::writePTX(const PipelineOptions &options) {
+  FailureOr<std::string> ptx = Program::makePTX(cases, options);
+  if (mlir::failed(ptx)) {
+    fail(cases.front(), 0, diagnostics);
+    return Unusable;
+  }
+  std::error_code error;
+  llvm::raw_fd_ostream file(ptxFolder + "/" + cases.front().getName() + ".ptx",
+                            error);
+  file << *ptx;
+  if (error)
+    fail(cases.front(), 0, "PTX can't be written: " + error.message());
+  return error ? Unusable : AllPassed;
+}
+
 Outcome Batch::run() {
   MLIRContext *context = cases.front().function.getContext();
   ScopedDiagnosticHandler handler(context, [&](Diagnostic &diagnostic) {
@@ -143,6 +162,8 @@ Outcome Batch::run() {
   if (!cudaArch.empty())
     options.device.emplace().arch = cudaArch;
   options.dumpStages = dumpStages;
+  if (!ptxFolder.empty())
+    return writePTX(options);
   FailureOr<std::unique_ptr<Program>> program = Program::create(cases, options);
   if (mlir::failed(program))
     return giveUp(0, "can't be compiled: " + diagnostics);
