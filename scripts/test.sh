@@ -127,6 +127,8 @@ count_log $build/hostile.log
 
 echo "test: the Python package, and models of torch's exporters"
 python_tests python test/Python test/Model
+echo "test: what GPU kernels ask of memory, and what ptxas makes of them"
+python_tests cuda test/Codegen/CUDA
 echo "test: training, against losses that torch recorded"
 python_tests training test/Training
 
