@@ -57,6 +57,9 @@ static void markKernel(LLVM::LLVMFuncOp func) {
   auto count = static_cast<int32_t>(threads.getInt());
   func->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
                 b.getDenseI32ArrayAttr({count, 1, 1}));
+  // Else ptxas would rather spill than let fewer blocks run at a time.
+  func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                b.getI32IntegerAttr(1));
 }
 
 namespace {

@@ -3,7 +3,7 @@
 // Functions that are launched become kernels, and math calls libdevice.
 //       CHECK: llvm.func @__nv_tanhf(f32) -> f32
 //       CHECK: llvm.func @tanh_0_task(%[[X:.+]]: !llvm.ptr, %{{.+}}: i64)
-//  CHECK-SAME:     nvvm.kernel, nvvm.maxntid = array<i32: 256, 1, 1>
+//  CHECK-SAME:     nvvm.kernel, nvvm.maxntid = array<i32: 256, 1, 1>, nvvm.minctasm = 1 : i32
 //   CHECK-NOT:     weft.threads
 //       CHECK:   nvvm.read.ptx.sreg.tid.x
 //       CHECK:   llvm.call @__nv_tanhf(
