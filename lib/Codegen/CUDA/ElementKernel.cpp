@@ -8,10 +8,14 @@
 
 #include "Kernels.h"
 #include "Neighbours.h"
+#include "Shuffle.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "weft/Codegen/Common/RegionLoops.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/SetVector.h"
+#include <algorithm>
 
 using namespace mlir;
 using namespace weft;
@@ -131,18 +135,147 @@ void WideLoop::emit(Value thread) {
   });
 }
 
+//===----------------------------------------------------------------------===//
+// Results of several shapes
+//===----------------------------------------------------------------------===//
+
+/// Threads of a block.
+static constexpr int32_t kThreads = 256;
+
+namespace {
+/// Groups of results that one launch computes, in blocks of their own.
+class BlockRanges {
+public:
+  using Groups = ArrayRef<SmallVector<unsigned>>;
+
+  BlockRanges(RegionEmitter &e, KernelBuilder &kernel, Groups groups);
+
+  Value count() { return ends.back(); }
+  void emit(Value block) { emitSome(block, 0, groups.size()); }
+
+private:
+  /// Those of groups `begin` to `end` that `block` belongs to.
+  void emitSome(Value block, size_t begin, size_t end);
+  void emitOne(Value block, size_t number);
+
+  RegionEmitter &e;
+  KernelBuilder &kernel;
+  Groups groups;
+  SmallVector<Value> ends; ///< of the groups' blocks
+};
+} // namespace
+
+BlockRanges::BlockRanges(RegionEmitter &e, KernelBuilder &kernel, Groups groups)
+    : e(e), kernel(kernel), groups(groups) {
+  Value end = e.index(0);
+  for (ArrayRef<unsigned> group : groups) {
+    // Each group has its own view of what it reads.
+    RegionEmitter own(e);
+    ElementLoop loop(own, kernel, group);
+    Value count = WideLoop(own, loop).count();
+    end = e.add(end, e.ceilDiv(count, e.index(kThreads)));
+    ends.push_back(end);
+  }
+}
+
+void BlockRanges::emitOne(Value block, size_t number) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value first = number == 0 ? e.index(0) : ends[number - 1];
+  Value thread =
+      e.add(e.mul(e.sub(block, first), e.index(kThreads)), emitThread(e));
+  RegionEmitter own(e);
+  ElementLoop loop(own, kernel, groups[number]);
+  WideLoop wide(own, loop);
+  Value exists =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, thread, wide.count());
+  auto ifOp = scf::IfOp::create(b, exists, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(ifOp.thenBlock());
+  wide.emit(thread);
+}
+
+void BlockRanges::emitSome(Value block, size_t begin, size_t end) {
+  if (end - begin == 1)
+    return emitOne(block, begin);
+  ImplicitLocOpBuilder &b = e.builder();
+  size_t middle = (begin + end) / 2;
+  Value isBefore = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, block,
+                                         ends[middle - 1]);
+  auto ifOp = scf::IfOp::create(b, isBefore, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(ifOp.thenBlock());
+  emitSome(block, begin, middle);
+  b.setInsertionPointToStart(ifOp.elseBlock());
+  emitSome(block, middle, end);
+}
+
+/// The region's inputs that `root` is computed from, but for numbers.
+static llvm::SmallDenseSet<Value> findInputs(Value root) {
+  llvm::SmallDenseSet<Value> inputs;
+  llvm::SetVector<Value> seen;
+  seen.insert(root);
+  for (size_t i = 0; i < seen.size(); ++i) {
+    Value value = seen[i];
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (Operation *op = value.getDefiningOp())
+      seen.insert(op->operand_begin(), op->operand_end());
+    else if (type && type.getRank() > 0)
+      inputs.insert(value);
+  }
+  return inputs;
+}
+
+/// Takes results of one shape apart that are computed from different inputs,
+/// since no thread gains from computing them together.
+static void splitGroup(KernelBuilder &kernel, ArrayRef<unsigned> group,
+                       SmallVectorImpl<SmallVector<unsigned>> &parts) {
+  struct Part {
+    SmallVector<unsigned> results;
+    llvm::SmallDenseSet<Value> inputs;
+  };
+  SmallVector<Part> found;
+  for (unsigned number : group) {
+    Part part{{number}, findInputs(kernel.getYields()[number])};
+    auto isApart = [&](const Part &other) {
+      return llvm::none_of(other.inputs, [&](Value input) {
+        return part.inputs.contains(input);
+      });
+    };
+    // Those that share an input with it join it.
+    auto joined = std::stable_partition(found.begin(), found.end(), isApart);
+    for (Part &other : llvm::make_range(joined, found.end())) {
+      part.results.append(other.results);
+      part.inputs.insert_range(other.inputs);
+    }
+    found.erase(joined, found.end());
+    llvm::sort(part.results);
+    found.push_back(std::move(part));
+  }
+  for (Part &part : found)
+    parts.push_back(std::move(part.results));
+}
+
 void weft::cuda::emitElementKernel(KernelBuilder &kernel) {
-  for (const SmallVector<unsigned> &group : groupResults(kernel)) {
-    if (addTransposeTask(kernel, group))
-      continue;
-    kernel.addThreads(
+  SmallVector<SmallVector<unsigned>> groups;
+  for (ArrayRef<unsigned> group : groupResults(kernel))
+    if (!addTransposeTask(kernel, group))
+      splitGroup(kernel, group, groups);
+  if (groups.size() == 1)
+    return kernel.addThreads(
         [&](RegionEmitter &e) {
-          ElementLoop loop(e, kernel, group);
+          ElementLoop loop(e, kernel, groups.front());
           return WideLoop(e, loop).count();
         },
         [&](RegionEmitter &e, Value number) {
-          ElementLoop loop(e, kernel, group);
+          ElementLoop loop(e, kernel, groups.front());
           WideLoop(e, loop).emit(number);
         });
-  }
+  if (groups.empty())
+    return;
+  kernel.addBlocks(
+      kThreads,
+      [&](RegionEmitter &e) { return BlockRanges(e, kernel, groups).count(); },
+      [&](RegionEmitter &e, Value block) {
+        BlockRanges(e, kernel, groups).emit(block);
+      });
 }

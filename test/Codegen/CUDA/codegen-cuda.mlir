@@ -119,3 +119,27 @@ func.func @main(%x: tensor<1048576xf32>) -> tensor<f32> {
   }
   return %0 : tensor<f32>
 }
+
+// -----
+
+// Results of different shapes, or of different tensors, are computed by blocks
+// of their own in one launch: two of the first, four of the second.
+// CHECK-LABEL: func.func private @{{.+}}_0_count(
+//       CHECK:   arith.constant 6 : index
+// CHECK-LABEL: func.func private @{{.+}}_0_task(
+//       CHECK:   %[[BLOCK:.+]] = arith.index_castui %{{.+}} : i32 to index
+//       CHECK:   %[[FIRST:.+]] = arith.cmpi slt, %[[BLOCK]], %{{.+}} : index
+//       CHECK:   scf.if %[[FIRST]] {
+//       CHECK:     arith.negf
+//       CHECK:   } else {
+//       CHECK:     arith.addf
+//       CHECK: dispatch.kernel @{{.+}}_0 tasks [@{{[^,]+}}] counts
+func.func @main(%x: tensor<2048xf32>, %y: tensor<64x64xf32>) -> (tensor<2048xf32>, tensor<64x64xf32>) {
+  %0, %1 = dispatch.region ins(%x, %y : tensor<2048xf32>, tensor<64x64xf32>) -> tensor<2048xf32>, tensor<64x64xf32> {
+  ^bb0(%x0: tensor<2048xf32>, %y0: tensor<64x64xf32>):
+    %n = weft.neg %x0 : tensor<2048xf32>
+    %s = weft.add %y0, %y0 : tensor<64x64xf32>
+    dispatch.yield %n, %s : tensor<2048xf32>, tensor<64x64xf32>
+  }
+  return %0, %1 : tensor<2048xf32>, tensor<64x64xf32>
+}
