@@ -89,7 +89,8 @@ static void emitCopy(LoopEmitter &emitter, Value input) {
            });
 }
 
-// Floats narrower than f32 are joined in f32: bf16 has no arithmetic of its own.
+// Floats narrower than f32 are joined in f32: bf16 has no arithmetic of its
+// own.
 void weft::emitScatterUpdate(LoopEmitter &emitter, ScatterKind kind,
                              Type elementType, ArrayRef<Value> at,
                              Value value) {
