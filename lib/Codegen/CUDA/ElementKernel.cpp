@@ -92,6 +92,7 @@ WideLoop::WideLoop(RegionEmitter &e, const ElementLoop &loop)
   };
   if (sizes.size() > 1 || (sizes.size() == 1 && isShort(sizes.back())))
     neighbours.divide(sizes.back());
+  neighbours.limitRegisters();
   if (neighbours.getCount() > 1)
     sizes.back() = e.ceilDiv(sizes.back(), e.index(neighbours.getCount()));
 }

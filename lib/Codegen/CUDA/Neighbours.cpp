@@ -13,6 +13,8 @@ using namespace weft::cuda;
 
 /// Bytes that a thread can read or write at once.
 static constexpr int64_t kWideBytes = 16;
+/// Registers that may hold what a thread has yet to write.
+static constexpr int64_t kMostRegisters = 64;
 
 static int64_t getBytes(const MemoryView &view) {
   Type storage = RegionEmitter::getStorageType(view.elementType);
@@ -116,6 +118,14 @@ Neighbours::Neighbours(RegionEmitter &e, ArrayRef<Value> allLeaves,
 void Neighbours::divide(Value size) {
   std::optional<int64_t> known = getConstantIntValue(size);
   while (count > 1 && !(known && *known % count == 0))
+    count /= 2;
+}
+
+void Neighbours::limitRegisters() {
+  int64_t each = 0;
+  for (const MemoryView &view : views)
+    each += llvm::divideCeilSigned(getBytes(view), 4);
+  while (count > 1 && count * each > kMostRegisters)
     count /= 2;
 }
 

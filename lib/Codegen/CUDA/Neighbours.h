@@ -21,6 +21,8 @@ public:
   int64_t getCount() const { return count; }
   /// Takes fewer, until their number is known to divide `size`.
   void divide(mlir::Value size);
+  /// Takes fewer, until what is written of them leaves registers for the rest.
+  void limitRegisters();
 
   /// Their indices, which differ in the last, and begin with `first` there.
   llvm::SmallVector<llvm::SmallVector<mlir::Value>>
