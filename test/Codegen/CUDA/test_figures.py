@@ -52,7 +52,7 @@ def ptxas():
 
 
 def assemble(path, arch):
-    """(kernel, registers, bytes of shared memory, bytes of stack and spills), ..."""
+    """(kernel, registers, bytes of shared memory, of spills, and of stack), ..."""
     run = subprocess.run(
         [ptxas(), "-v", f"-arch={arch}", path, "-o", f"{path}.{arch}.cubin"],
         capture_output=True, text=True, timeout=300,
@@ -63,7 +63,11 @@ def assemble(path, arch):
         r"(\d+) bytes spill loads.*?Used (\d+) registers(?:.*?(\d+) bytes smem)?[^\n]*\n",
         run.stderr, re.S,
     )  # fmt: skip
-    return [(name, int(registers), int(shared or 0), int(stack) + int(stores) + int(loads))
+    # Sines of f64 keep the digits of large arguments in an array, which comes
+    # from libdevice with the digits of 2/pi.
+    bodies = dict(re.findall(r"\.entry (\w+)\((.*?)\n}", path.read_text(), re.S))
+    return [(name, int(registers), int(shared or 0), int(stores) + int(loads),
+             0 if "__cudart_i2opi_d" in bodies[name] else int(stack))
             for name, stack, stores, loads, registers, shared in entries]  # fmt: skip
 
 
@@ -84,7 +88,7 @@ def compile_cases(folder, arch, only, batch):
 
 
 def measure(only, batch, arch):
-    """By case and kernel: registers, shared memory, stack and spills."""
+    """By case and kernel: registers, shared memory, spills and stack."""
     with tempfile.TemporaryDirectory() as folder:
         paths = compile_cases(pathlib.Path(folder), arch, only, batch)
         with ThreadPoolExecutor(2) as pool:
@@ -117,8 +121,8 @@ needs_ptxas = pytest.mark.skipif(ptxas() is None, reason="there is no ptxas")
 def test_no_kernel_spills(arch, only, least):
     kernels = measure(only, 40, arch)
     assert len(kernels) > least
-    bad = {kernel: figures for kernel, figures in kernels.items() if figures[2]}
-    assert not bad, "registers, shared memory, stack and spills"
+    bad = {kernel: figures for kernel, figures in kernels.items() if any(figures[2:])}
+    assert not bad, "registers, shared memory, spills and stack"
 
 
 @needs_ptxas
