@@ -67,7 +67,7 @@ def assemble(path, arch):
     # from libdevice with the digits of 2/pi.
     bodies = dict(re.findall(r"\.entry (\w+)\((.*?)\n}", path.read_text(), re.S))
     return [(name, int(registers), int(shared or 0), int(stores) + int(loads),
-             0 if "__cudart_i2opi_d" in bodies[name] else int(stack))
+             0 if re.search("__internal_trig|__cudart_i2opi_d", bodies[name]) else int(stack))
             for name, stack, stores, loads, registers, shared in entries]  # fmt: skip
 
 
