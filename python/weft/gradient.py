@@ -88,7 +88,9 @@ def value_and_grad(
     *,
     loss: Any = "cross-entropy",
     threads: int = 0,
+    target: str = "cpu",
     mcpu: str | None = None,
+    cuda_arch: str | None = None,
     **settings: Any,
 ) -> Callable[..., tuple[float, dict[str, np.ndarray]]]:
     """Compiles a model to a function that gives its loss and the loss's gradients:
@@ -100,6 +102,7 @@ def value_and_grad(
     model: the path of an ONNX file.
     wrt: names of inputs and of initializers of floats.
     loss: as `Trainer` takes it.
+    target: what it runs on, "cpu" or "cuda".
     settings: those of `weft train --set`; Dropout is on unless ``dropout=False``.
     """
     wrt = [wrt] if isinstance(wrt, str) else list(wrt)
@@ -115,7 +118,9 @@ def value_and_grad(
         if isinstance(value, bool):
             value = str(value).lower()
         words.append(f"{key.replace('_', '-')}={value}")
-    source = _weft.Source(os.fspath(model), mcpu, None, None, " ".join(words))
+    source = _weft.Source(
+        os.fspath(model), mcpu, None, None, " ".join(words), None, target, cuda_arch
+    )
     try:
         trainer = _weft.Trainer.compile(source, threads)
     except _weft.Failure as failure:

@@ -132,3 +132,19 @@ def test_library_keeps_state_on_the_gpu(trainer, tmp_path):
     }
     for name, array in kept.parameters.items():
         np.testing.assert_array_equal(array, weights[name])
+
+
+def test_gradients_of_the_library(trainer):
+    x, labels = data.make("vectors")
+    names = ["0.weight", "x"]
+    cpu, gpu = (
+        weft.value_and_grad(PEERS / "mlp.onnx", names, target=target, threads=1)
+        for target in ("cpu", "cuda")
+    )
+    for function in (cpu, gpu):
+        function(x[:8], labels[:8])
+        function.set_parameters({"0.weight": 2 * function.parameters["0.weight"]})
+    (wanted, right), (loss, gradients) = (f(x[:8], labels[:8]) for f in (cpu, gpu))
+    np.testing.assert_allclose(loss, wanted, rtol=BOUND)
+    for name in names:
+        np.testing.assert_allclose(gradients[name], right[name], rtol=1e-3, atol=1e-6)

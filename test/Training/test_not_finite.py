@@ -1,6 +1,7 @@
 """A run that comes to infinity or NaN ends, whole, and names who made it."""
 
 import os
+import pathlib
 import subprocess
 
 import numpy as np
@@ -10,6 +11,12 @@ import weft
 from onnx import TensorProto, helper, numpy_helper
 
 WEFT = os.environ.get("WEFT_TOOL", "weft")
+BUILD = pathlib.Path(os.environ.get("WEFT_BUILD", "build/dev")).resolve()
+
+
+@pytest.fixture(autouse=True)
+def driver(monkeypatch):
+    monkeypatch.setenv("WEFT_LIBCUDA", str(BUILD / "fake-cuda/libcuda.so.1"))
 
 
 def write(path, nodes, outputs, **initializers):
@@ -46,8 +53,9 @@ X = np.array([[0.5, 0.25, 0.125], [1, 100, 0.5]], np.float32)
 LABELS = np.zeros((2, 3), np.float32)
 
 
-def test_the_node_is_named(forward):
-    trainer = weft.Trainer(forward, loss="mse")
+@pytest.mark.parametrize("target", ["cpu", "cuda"])
+def test_the_node_is_named(forward, target):
+    trainer = weft.Trainer(forward, loss="mse", target=target)
     before = trainer.state
     with pytest.raises(weft.Error) as caught:
         trainer.step(X, LABELS)
