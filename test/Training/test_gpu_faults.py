@@ -150,7 +150,7 @@ def test_train(tmp_path):
         ({"WEFT_LIBCUDA": str(BUILD / "test/Runtime/CUDA/driver-old.so")}, "WFT5402", "is too old: it serves CUDA 11.4, needed is 12.0 or newer; install"),
         ({"WEFT_LIBCUDA": str(BUILD / "test/Runtime/CUDA/driver-no-gpu.so")}, "WFT5404", "finds no GPU: .*; make one visible"),
         ({"WEFT_FAKECUDA_SM": "75"}, "WFT5405", "the image has no PTX for sm_75; .*; compile with --cuda-arch"),
-        ({"WEFT_FAKECUDA_MEMORY": "20000"}, "WFT5406", "CUDA_ERROR_OUT_OF_MEMORY .* of the 20000 bytes of the GPU are free; take a smaller batch"),
+        ({"WEFT_FAKECUDA_MEMORY": "12000"}, "WFT5406", "CUDA_ERROR_OUT_OF_MEMORY .* of the 12000 bytes of the GPU are free; take a smaller batch"),
     ],
 )  # fmt: skip
 def test_what_the_machine_lacks(program, tmp_path, environment, code, text):
