@@ -23,14 +23,14 @@ PEERS = pathlib.Path(__file__).parent / "Peers"
 BOUND = 1e-4
 
 
-def train(folder, model, target, name):
+def train(folder, model, target, name, *flags):
     log = folder / f"{name}.csv"
     subprocess.run(
         [
             WEFT, "train", model, "--data", folder / "data.npz", "--batch", "8",
             "--epochs", "2", "--lr", "1e-3", "--optimizer", "adam", "--bn", "train", "--in-order",
             "--quiet", "--target", target, "--log-every", "1", "--csv", log,
-            "-o", folder / f"{name}.onnx",
+            "-o", folder / f"{name}.onnx", *flags,
         ],
         check=True,
         timeout=300,
@@ -78,7 +78,8 @@ def test_state_stays_on_the_gpu(tmp_path, monkeypatch):
     x, labels = data.make("vectors")
     np.savez(tmp_path / "data.npz", x=x[:80], labels=labels[:80])
     monkeypatch.setenv("WEFT_FAKECUDA_LOG", str(tmp_path / "calls.log"))
-    train(tmp_path, PEERS / "mlp.onnx", "cuda", "logged")
+    # Without threads, the next batch is there when it is asked for.
+    train(tmp_path, PEERS / "mlp.onnx", "cuda", "logged", "--data-threads", "0")
     log = (tmp_path / "calls.log").read_text()
     weights = [
         numpy_helper.to_array(one).nbytes

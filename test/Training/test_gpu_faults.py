@@ -103,6 +103,7 @@ def train(folder, name, *flags, check=None, **environment):
     return run(
         "train", MLP, "--data", folder / "data.npz", "--batch", "8", "--epochs", "2",
         "--optimizer", "momentum", "--save-every", "2", "--quiet", "--target", "cuda", "-O", "0",
+        "--data-threads", "0",
         "--checkpoint-dir", folder / name, "-o", folder / f"{name}.onnx", *flags,
         check=check, **environment,
     )  # fmt: skip
