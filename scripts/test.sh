@@ -79,41 +79,32 @@ count_log() {
   fi
 }
 
-# Compares the cases in $1 with the reference evaluator; the log is $2, options
-# follow.
+# Compares the cases in $1.mlir with the reference evaluator, on the CPU ($2 is
+# cpu) or on a GPU that is emulated ($2 is a mode of that).
 compare_cases() {
-  local cases=$1 log=$2
-  shift 2
-  $build/bin/weft-test-kernels "$cases" "$@" >"$log" 2>&1 || true
-  grep -aE '^FAIL' "$log" | head -40 || true
-  count_log "$log"
+  local where=()
+  [ "$2" = cpu ] || where=(--cuda-arch sm_80)
+  WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 WEFT_FAKECUDA_MODE=$2 \
+    $build/bin/weft-test-kernels $build/$1.mlir "${where[@]}" >$build/$1.$2.log 2>&1 || true
 }
-# Compares the cases that "$@" prints, as $1.mlir, with the reference evaluator.
-compare_kernels() {
-  local name=$1
-  shift
-  echo "test: $name against the reference evaluator"
-  "$@" >$build/$name.mlir
-  compare_cases $build/$name.mlir $build/$name.log
-}
-# The same cases on a GPU, which is emulated.
-compare_emulated() {
-  local name=$1 mode=$2
-  echo "test: $name on an emulated GPU ($mode)"
-  WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 WEFT_FAKECUDA_MODE=$mode \
-    compare_cases $build/$name.mlir $build/$name.$mode.log --cuda-arch sm_80
-}
-compare_kernels kernels build/venv/bin/python test/Kernel/table.py
+build/venv/bin/python test/Kernel/table.py >$build/kernels.mlir
+build/venv/bin/python test/Fuzz/graphs.py --count 100 >$build/graphs.mlir
+comparisons=(kernels.{plain,race,lazy,cpu} graphs.cpu)
 for type in f64 f32 bf16; do
-  compare_kernels gradients.$type build/venv/bin/python test/Kernel/gradients.py $build/bin/weft-opt $type
+  build/venv/bin/python test/Kernel/gradients.py $build/bin/weft-opt $type >$build/gradients_$type.mlir
+  comparisons+=(gradients_$type.{plain,cpu})
 done
-for mode in plain race lazy; do
-  compare_emulated kernels $mode
+echo "test: kernels, their gradients and graphs against the reference evaluator, on the CPU and emulated"
+running=0
+for comparison in "${comparisons[@]}"; do
+  if [ $running = 2 ]; then wait -n; else running=$((running + 1)); fi
+  compare_cases "${comparison%.*}" "${comparison#*.}" &
 done
-for type in f64 f32 bf16; do
-  compare_emulated gradients.$type plain
+wait
+for comparison in "${comparisons[@]}"; do
+  grep -aE '^FAIL' $build/$comparison.log | head -40 || true
+  count_log $build/$comparison.log
 done
-compare_kernels graphs build/venv/bin/python test/Fuzz/graphs.py --count 100
 
 echo "test: gradients of ONNX's operators against differences"
 build/venv/bin/python test/Gradient/operators.py --bin $build/bin >$build/operators.log 2>&1 || true
