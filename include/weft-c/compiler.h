@@ -40,6 +40,8 @@ typedef struct weft_compile_options {
   int32_t keep_fixed_batch; ///< where `batch` can't be: 1: warn and leave it
                             ///< fixed; 0: fail
   int32_t opt_level;        ///< of LLVM, 0 to 3
+  const char *preprocess;   ///< a graph, as weft_encode_graph() gives it, that
+                            ///< is put in front of the model; NULL: none
   const char *training;     ///< NULL: a program for inference; else a training
                             ///< step with these settings, "loss=mse
                             ///< optimizer=adam" (see weft_describe_training)
@@ -131,6 +133,36 @@ weft_outcome weft_export_updated(const char *path, const char *output,
                                  const weft_tensor_update *updates,
                                  int32_t num_metadata,
                                  const char *const *metadata, char **message);
+
+/*===- A graph for samples ------------------------------------------------===*/
+
+/// The property of a model that holds the graph which its samples go through
+/// before it sees them, as weft_encode_graph() gives it.
+#define WEFT_PREPROCESS_PROPERTY "weft.preprocess"
+
+/// The model in file `path`, which can be put in front of others, as text that
+/// a property can hold: `*graph`, to be freed with weft_message_free(). It has
+/// one output, and keeps its tensors in itself.
+weft_outcome weft_encode_graph(const char *path, char **graph, char **message);
+
+/// What property `key` of the model in file `path` holds: `*value`, to be freed
+/// with weft_message_free(); NULL if there is no such property.
+weft_outcome weft_read_property(const char *path, const char *key, char **value,
+                                char **message);
+
+/// Compiles a graph that weft_encode_graph() gave by itself, for any number of
+/// samples.
+weft_outcome weft_compile_graph(const char *graph,
+                                const weft_compile_options *options,
+                                weft_compiled **out, char **message);
+
+/// Writes the model in file `path` with `graph`, as weft_encode_graph() gives
+/// it, in front of it to `output`, as binary ONNX of the newest operator set;
+/// `output` may be `path`. NULL: only checks that it can be done.
+weft_outcome weft_export_merged(const char *path, const char *graph,
+                                const char *output, char **message);
+
+/*===- Training -----------------------------------------------------------===*/
 
 /// Tells as JSON what training would do with each constant of the model: an
 /// array of objects with "name", "type", "trained" and "reason". `settings` are

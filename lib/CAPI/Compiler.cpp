@@ -76,6 +76,15 @@ extern "C" weft_outcome weft_compile_bytes(const void *bytes, size_t size,
   return compileInProcess(session, out, message);
 }
 
+extern "C" weft_outcome weft_compile_graph(const char *graph,
+                                           const weft_compile_options *options,
+                                           weft_compiled **out,
+                                           char **message) {
+  CompileSession session(options);
+  session.readGraph(graph);
+  return compileInProcess(session, out, message);
+}
+
 extern "C" const weft_program *
 weft_compiled_program(const weft_compiled *compiled) {
   return compiled->program->getProgram();

@@ -87,6 +87,8 @@ CompileSession::CompileSession(const weft_compile_options *options)
   if (options->batch)
     importOptions.batchSymbol = options->batch;
   importOptions.keepFixedBatch = options->keep_fixed_batch;
+  if (options->preprocess)
+    importOptions.preprocess = options->preprocess;
   if (options->training)
     pipeline.training = options->training;
   if (options->prefix) {
@@ -167,7 +169,11 @@ void CompileSession::readFile(StringRef path) {
   if (!isUsable)
     return;
   pipeline.tell("import");
-  if (llvm::sys::path::extension(path) == ".mlir")
+  bool isIR = llvm::sys::path::extension(path) == ".mlir";
+  if (isIR && !importOptions.preprocess.empty())
+    return (void)fail(Problem::Option, "a graph for samples goes in front of "
+                                       "an ONNX model, not of IR");
+  if (isIR)
     module = parseSourceFile<ModuleOp>(path, &context);
   else
     module = importFile(context, path, addPart(importOptions, pipeline));
@@ -180,6 +186,14 @@ void CompileSession::readBytes(const void *bytes, size_t size) {
   memcpy(copy.get(), bytes, size);
   module = importBytes(context, std::move(copy), size, "<memory>", "",
                        addPart(importOptions, pipeline));
+}
+
+void CompileSession::readGraph(StringRef text) {
+  llvm::Expected<std::vector<char>> bytes = decodeGraph(text);
+  if (!bytes)
+    return (void)fail(Problem::Option, bytes.takeError());
+  importOptions.batchSymbol = "samples";
+  readBytes(bytes->data(), bytes->size());
 }
 
 LogicalResult CompileSession::runTo(Stage last) {

@@ -33,6 +33,8 @@ public:
   void readFile(llvm::StringRef path);
   /// Reads a model in memory, of which it keeps a copy.
   void readBytes(const void *bytes, size_t size);
+  /// Reads a graph that encodeGraph() made text of, for any number of samples.
+  void readGraph(llvm::StringRef text);
   /// Runs the stages from where the module is to `stage`, which may lie before.
   llvm::LogicalResult runTo(Stage stage);
   /// The C header of the program that will be written to `output`. Takes the

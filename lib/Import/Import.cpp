@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Base64.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -155,6 +156,78 @@ static LogicalResult readOptimizer(const ImportOptions &options, Model &model,
   return readModel(*bytes, path, plain, model, report);
 }
 
+llvm::Expected<std::vector<char>> weft::decodeGraph(StringRef text) {
+  std::vector<char> bytes;
+  if (llvm::Error error = llvm::decodeBase64(text, bytes))
+    return error;
+  return bytes;
+}
+
+/// Reads the graph of the options and puts it in front of the model.
+static LogicalResult addFront(Model &model, const ImportOptions &options,
+                              Report &report) {
+  llvm::Expected<std::vector<char>> bytes = decodeGraph(options.preprocess);
+  if (!bytes)
+    return report.error(Code::Preprocess,
+                        "the text that holds the graph for samples is "
+                        "damaged: " +
+                            llvm::toString(bytes.takeError()));
+  auto copy = std::make_unique<char[]>(bytes->size());
+  llvm::copy(*bytes, copy.get());
+  ArrayRef<char> view(copy.get(), bytes->size());
+  std::string file = DataStore::add(std::move(copy), bytes->size());
+  Model front;
+  front.name = "<preprocess>";
+  ImportOptions plain = options;
+  plain.part = ModelPart::Inference;
+  if (failed(readModel(view, file, plain, front, report)))
+    return failure();
+  return putInFront(front, model, options, report);
+}
+
+FailureOr<std::string> weft::encodeGraph(MLIRContext &context, StringRef path) {
+  Report report(context, path);
+  llvm::Expected<ArrayRef<char>> bytes = mapFile(path);
+  if (!bytes)
+    return report.error(Code::File, "can't read '" + path + "': " +
+                                        llvm::toString(bytes.takeError()));
+  Model front;
+  front.name = path.str();
+  std::string converted;
+  ArrayRef<char> binary = *bytes;
+  if (isText(binary, path)) {
+    Model text;
+    if (failed(
+            parseText(StringRef(binary.data(), binary.size()), text, report)))
+      return failure();
+    converted = text.proto.SerializeAsString();
+    binary = ArrayRef(converted.data(), converted.size());
+  }
+  // It has no folder: the text stands alone, and so must what it is made of.
+  if (failed(readModel(*bytes, path, {}, front, report)) ||
+      failed(checkFront(front, report)))
+    return failure();
+  return llvm::encodeBase64(StringRef(binary.data(), binary.size()));
+}
+
+FailureOr<std::optional<std::string>>
+weft::readProperty(MLIRContext &context, StringRef path, StringRef key) {
+  Report report(context, path);
+  llvm::Expected<ArrayRef<char>> bytes = mapFile(path);
+  if (!bytes)
+    return report.error(Code::File, "can't read '" + path + "': " +
+                                        llvm::toString(bytes.takeError()));
+  Model model;
+  model.name = path.str();
+  model.folder = getFolder(path);
+  if (failed(readModel(*bytes, path, {}, model, report)))
+    return failure();
+  for (const auto &entry : model.proto.metadata_props())
+    if (entry.key() == key)
+      return std::optional(entry.value());
+  return std::optional<std::string>();
+}
+
 /// Imports the model that lies under `file` in the data store.
 static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
                                        ArrayRef<char> bytes, StringRef file,
@@ -179,6 +252,8 @@ static OwningOpRef<ModuleOp> runImport(MLIRContext &context,
   if (failed(inlineFunctions(model, report)) ||
       failed(checkModel(model, report)) ||
       failed(convertToNewest(model, report)) ||
+      (!options.preprocess.empty() &&
+       failed(addFront(model, options, report))) ||
       failed(inferShapes(model, report)) || failed(checkTypes(model, report)) ||
       failed(freeBatch(model, options, report)))
     return nullptr;

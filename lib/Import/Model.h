@@ -29,6 +29,7 @@ enum class Code {
   Type = 1013,
   Training = 1014,
   Batch = 1015,
+  Preprocess = 1016,
 };
 
 /// Emits the errors of one model, the first twenty of them.
@@ -131,6 +132,14 @@ llvm::LogicalResult checkModel(const Model &model, Report &report);
 
 /// Converts to the newest version of the main operator set.
 llvm::LogicalResult convertToNewest(Model &model, Report &report);
+
+/// Puts a graph, whose tensors are resolved, in front of the input of the model
+/// that has its output's name, or else of the only one that its output fits.
+llvm::LogicalResult putInFront(Model &prep, Model &model,
+                               const ImportOptions &options, Report &report);
+
+/// Checks that a graph can be put in front of models, and infers its types.
+llvm::LogicalResult checkFront(Model &prep, Report &report);
 
 /// Adds the types of intermediate values.
 llvm::LogicalResult inferShapes(Model &model, Report &report);

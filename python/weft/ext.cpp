@@ -52,11 +52,13 @@ class Source {
 public:
   Source(nb::object model, OptionalText mcpu, OptionalText dims,
          OptionalText dumpStages, OptionalText training, OptionalText batch,
-         OptionalText target, OptionalText cudaArch, int64_t memoryBudget)
+         OptionalText target, OptionalText cudaArch, int64_t memoryBudget,
+         OptionalText preprocess)
       : mcpu(std::move(mcpu)), dims(std::move(dims)),
         dumpStages(std::move(dumpStages)), training(std::move(training)),
         batch(std::move(batch)), target(std::move(target)),
-        cudaArch(std::move(cudaArch)), memoryBudget(memoryBudget) {
+        cudaArch(std::move(cudaArch)), preprocess(std::move(preprocess)),
+        memoryBudget(memoryBudget) {
     if (nb::isinstance<nb::bytes>(model))
       bytes = nb::cast<nb::bytes>(model);
     else
@@ -120,6 +122,7 @@ private:
     options.dims = orNull(dims);
     options.dump_stages = orNull(dumpStages);
     options.training = orNull(training);
+    options.preprocess = orNull(preprocess);
     options.batch = orNull(batch);
     options.memory_budget = memoryBudget;
     if (training && !batch) {
@@ -131,7 +134,8 @@ private:
 
   nb::bytes bytes = nb::steal<nb::bytes>(nb::handle());
   std::string path;
-  OptionalText mcpu, dims, dumpStages, training, batch, target, cudaArch;
+  OptionalText mcpu, dims, dumpStages, training, batch, target, cudaArch,
+      preprocess;
   int64_t memoryBudget = 0;
 };
 
@@ -176,6 +180,22 @@ public:
     check(weft_model_wrap(weft_compiled_program(program->compiled), nullptr,
                           &program->model));
     program->start(threads, profile);
+    return program.release();
+  }
+
+  /// A graph for samples by itself, given as text.
+  static Program *compileGraph(const std::string &graph, OptionalText mcpu) {
+    auto program = std::make_unique<Program>();
+    weft_compile_options options;
+    weft_compile_options_init(&options);
+    options.mcpu = mcpu ? mcpu->c_str() : nullptr;
+    char *message = nullptr;
+    weft_outcome outcome = weft_compile_graph(graph.c_str(), &options,
+                                              &program->compiled, &message);
+    check(outcome, message);
+    check(weft_model_wrap(weft_compiled_program(program->compiled), nullptr,
+                          &program->model));
+    program->start(/*threads=*/1, /*profile=*/false, /*memoryBudget=*/0);
     return program.release();
   }
 
@@ -420,9 +440,9 @@ public:
                           getTensors(batch), rate, seed);
   }
 
-  /// Copies the model in file `path` with the trained tensors in it.
+  /// Copies a model with the trained tensors in it; each property is two texts.
   void exportTo(const std::string &path, const std::string &output,
-                const std::string &settings) const {
+                const std::vector<std::string> &properties) const {
     std::vector<weft_tensor_update> updates;
     for (int32_t i = 0; i < weft_trainer_num_states(trainer); ++i) {
       const weft_port *port = weft_trainer_state_port(trainer, i);
@@ -432,13 +452,13 @@ public:
       check(weft_trainer_state(trainer, i, &tensor));
       updates.push_back({port->name, tensor});
     }
-    std::string count = std::to_string(weft_trainer_steps(trainer));
-    const char *metadata[] = {"weft.train.settings", settings.c_str(),
-                              "weft.train.updates", count.c_str()};
+    std::vector<const char *> metadata;
+    for (const std::string &text : properties)
+      metadata.push_back(text.c_str());
     char *message = nullptr;
-    weft_outcome outcome =
-        weft_export_updated(path.c_str(), output.c_str(), updates.size(),
-                            updates.data(), 2, metadata, &message);
+    weft_outcome outcome = weft_export_updated(
+        path.c_str(), output.c_str(), updates.size(), updates.data(),
+        properties.size() / 2, metadata.data(), &message);
     check(outcome, message);
   }
 
@@ -462,6 +482,38 @@ private:
   weft_model *model = nullptr;
   weft_trainer *trainer = nullptr;
 };
+
+/// A text that a call of the compiler gave, if it gave one.
+OptionalText take(weft_outcome outcome, char *text, char *message) {
+  OptionalText result = text ? OptionalText(text) : std::nullopt;
+  weft_message_free(text);
+  check(outcome, message);
+  return result;
+}
+
+/// A model's file as text that another can carry.
+OptionalText encodeGraph(const std::string &path) {
+  char *graph = nullptr, *message = nullptr;
+  weft_outcome outcome = weft_encode_graph(path.c_str(), &graph, &message);
+  return take(outcome, graph, message);
+}
+
+/// A property of the model in file `path`, if it has it.
+OptionalText readProperty(const std::string &path, const std::string &key) {
+  char *value = nullptr, *message = nullptr;
+  weft_outcome outcome =
+      weft_read_property(path.c_str(), key.c_str(), &value, &message);
+  return take(outcome, value, message);
+}
+
+/// Writes the model in file `path` with a graph in front of it.
+void exportMerged(const std::string &path, const std::string &graph,
+                  const std::string &output) {
+  char *message = nullptr;
+  weft_outcome outcome =
+      weft_export_merged(path.c_str(), graph.c_str(), output.c_str(), &message);
+  check(outcome, message);
+}
 
 /// Address, code and bits of the elements, and sizes of a tensor in the memory
 /// of this machine; and what keeps it alive.
@@ -507,16 +559,19 @@ NB_MODULE(_weft, m) {
   nb::class_<Source>(m, "Source")
       .def(nb::init<nb::object, OptionalText, OptionalText, OptionalText,
                     OptionalText, OptionalText, OptionalText, OptionalText,
-                    int64_t>(),
+                    int64_t, OptionalText>(),
            nb::arg("model"), nb::arg("mcpu").none(), nb::arg("dims").none(),
            nb::arg("dump_stages").none(), nb::arg("training").none(),
            nb::arg("batch").none() = nb::none(),
            nb::arg("target").none() = nb::none(),
            nb::arg("cuda_arch").none() = nb::none(),
-           nb::arg("memory_budget") = 0)
+           nb::arg("memory_budget") = 0,
+           nb::arg("preprocess").none() = nb::none())
       .def("save", &Source::save);
   nb::class_<Program>(m, "Program")
       .def_static("compile", &Program::compile, nb::rv_policy::take_ownership)
+      .def_static("compile_graph", &Program::compileGraph, nb::arg("graph"),
+                  nb::arg("mcpu").none(), nb::rv_policy::take_ownership)
       .def_static("open", &Program::open, nb::rv_policy::take_ownership)
       .def("ports", &Program::ports)
       .def("kernels", &Program::kernels)
@@ -537,6 +592,9 @@ NB_MODULE(_weft, m) {
       .def("export", &Trainer::exportTo)
       .def("steps", &Trainer::steps)
       .def("arena_bytes", &Trainer::arenaBytes);
+  m.def("encode_graph", &encodeGraph);
+  m.def("read_property", &readProperty);
+  m.def("export_merged", &exportMerged);
   m.def("read_dlpack", &readDLPack);
   m.def("write_dlpack", &writeDLPack);
 }

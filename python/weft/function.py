@@ -194,6 +194,7 @@ def compile(
     cuda_arch: str | None = None,
     dims: Mapping[str, tuple[int, int]] | None = None,
     batch_dim: str | None = None,
+    preprocess: Any = None,
     threads: int = 0,
     profile: bool = False,
     memory_budget: int | str | None = None,
@@ -208,12 +209,19 @@ def compile(
     dims: limits of symbolic sizes, as {"N": (1, 64)}.
     batch_dim: a name for the first dimension of all inputs, which then takes any
         size, in a model that was exported for one.
+    preprocess: a graph that is put in front of the model, given as models are; or
+        True for the one that the model's file carries since it was trained with it.
     threads: of a run; 0 for as many as there are processors.
     memory_budget: the most bytes that a run may be planned to take, on the GPU with
         target="cuda"; a number, or text such as "2GiB". What is known to take more
         is not compiled, and a call that would take more is an Error.
     dump_stages: a folder that gets the IR of each stage.
     """
+    from weft import preprocess as graphs  # which knows what functions are
+
+    front = None
+    if preprocess is not None and preprocess is not False:
+        front = graphs.stored(model) if preprocess is True else graphs.encode(preprocess)
     if hasattr(model, "SerializeToString"):
         model = model.SerializeToString()
     elif not isinstance(model, bytes):
@@ -223,7 +231,8 @@ def compile(
         limits = ",".join(f"{n}={low}:{high}" for n, (low, high) in dims.items())
     dump = os.fspath(dump_stages) if dump_stages is not None else None
     source = _weft.Source(
-        model, mcpu, limits, dump, None, batch_dim, target, cuda_arch, _bytes(memory_budget)
+        model, mcpu, limits, dump, None, batch_dim, target, cuda_arch, _bytes(memory_budget),
+        front,
     )
     try:
         return Function(_weft.Program.compile(source, threads, profile), source)

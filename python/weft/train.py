@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import collections
+import concurrent.futures
 import dataclasses
 import json
 import os
 import pathlib
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from weft import _weft, losses
 from weft.arrays import CODES, DTYPES, as_array
 from weft.function import Error, Port, _bytes, _failure
+from weft.preprocess import PROPERTY, Preprocess, encode
 
 # What safetensors calls the types that states have.
 _SAFE = {"float16": "F16", "float32": "F32", "float64": "F64", "int64": "I64", "bfloat16": "BF16"}
@@ -129,6 +132,9 @@ class Trainer:
     then `rate` is the learning rate, and the loss is known. What the training
     info initializes starts from what the file holds.
     accumulate: batches of an update; it is that of as many at once.
+    preprocess: an ONNX graph (a path, bytes, or a ModelProto) that batches go
+        through, in `fit` on a thread ahead of the step; `inputs` are then what it
+        takes, and the exported model carries it (see `weft.compile`).
     seed: of what the model draws at random.
     target: what steps run on, "cpu" or "cuda". On a GPU the state stays there from
         step to step.
@@ -146,6 +152,7 @@ class Trainer:
         optimizer: Any = SGD(),
         rate: float | None = None,
         accumulate: int = 1,
+        preprocess: Any = None,
         seed: int = 0,
         threads: int = 0,
         target: str = "cpu",
@@ -174,6 +181,10 @@ class Trainer:
         self.inputs = [
             Port(name, DTYPES[code], tuple(dims)) for name, code, dims in self._trainer.inputs()
         ]
+        self._front = None
+        if preprocess is not None:
+            self._front = Preprocess(encode(preprocess), self.inputs, mcpu)
+            self.inputs = self._front.ports
         # The arrays are the trainer's memory, which is of before the last step until
         # the state is fetched.
         self._memory = {
@@ -191,8 +202,14 @@ class Trainer:
         update is made with this batch in any case. Raises an Error that names the
         node that is to blame where the loss is infinite or NaN; then nothing has
         changed."""
+        return self._step(self._prepare(batch), rate, last)
+
+    def _prepare(self, batch: Sequence[Any]) -> list[np.ndarray]:
+        """The arrays that the step takes, of a batch as `inputs` are."""
         self._check_count(batch)
-        return self._step([as_array(value) for value in batch], rate, last)
+        if self._front is not None:
+            batch = self._front(batch)
+        return [as_array(value) for value in batch]
 
     def _step(self, arrays: Sequence[np.ndarray], rate: float | None, last: bool) -> float:
         buffers = _buffers(arrays)
@@ -229,7 +246,7 @@ class Trainer:
         names of `inputs`. Takes any iterator, such as a torch DataLoader: what has
         ``__dlpack__`` is read in place."""
         losses = []
-        iterator = iter(batches)
+        iterator = iter(batches) if self._front is None else self._ahead(batches)
         batch, arrays = next(iterator, None), None
         while batch is not None:
             arrays = self._arrays(batch) if arrays is None else arrays
@@ -243,9 +260,20 @@ class Trainer:
 
     def _arrays(self, batch: Any) -> list[np.ndarray]:
         """The arrays of a batch that `fit` is given."""
-        batch = self._in_order(batch)
-        self._check_count(batch)
-        return [as_array(value) for value in batch]
+        if isinstance(batch, concurrent.futures.Future):
+            return batch.result()
+        return self._prepare(self._in_order(batch))
+
+    def _ahead(self, batches: Iterable[Any]) -> Iterator[concurrent.futures.Future]:
+        """The arrays of batches that a graph makes, while others are stepped
+        through."""
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+            for batch in batches:
+                waiting.append(thread.submit(self._arrays, batch))
+                if len(waiting) > 2:
+                    yield waiting.popleft()
+            yield from waiting
 
     def _expect(self, batch: Any) -> list[np.ndarray] | None:
         """Tells the batch of the step after the next one; its arrays, or None if there
@@ -357,9 +385,19 @@ class Trainer:
             state[name] = np.frombuffer(data[begin:end], dtype).reshape(entry["shape"])
         self.load_state(state)
 
-    def export(self, path: str | os.PathLike) -> None:
-        """Writes the model's file with the trained tensors in it."""
+    def export(self, path: str | os.PathLike, *, merge_preprocess: bool = False) -> None:
+        """Writes the model's file with the trained tensors in it. With a graph for
+        samples, the file carries it; or, with `merge_preprocess`, has it in front
+        and is of the newest operator set."""
+        properties = {"weft.train.settings": self._settings, "weft.train.updates": str(self.steps)}
+        if self._front is not None:
+            properties[PROPERTY] = self._front.text
+        elif merge_preprocess:
+            raise Error("error: the trainer has no graph for samples to merge")
+        path = os.fspath(path)
         try:
-            self._trainer.export(self._path, os.fspath(path), self._settings)
+            self._trainer.export(self._path, path, [t for pair in properties.items() for t in pair])
+            if merge_preprocess:
+                _weft.export_merged(path, self._front.text, path)
         except _weft.Failure as failure:
             raise _failure(failure) from None

@@ -153,5 +153,6 @@ void weft::tool::addBench(CLI::App &app) {
   command->add_option("--seconds", flags->seconds, "How long to go on [2]");
   command->add_flag("--json", flags->json, "Print the result as JSON");
   flags->compile.add(*command);
+  flags->compile.addFront(*command);
   command->callback([=] { bench(*flags); });
 }

@@ -21,11 +21,25 @@ struct CompileFlags {
   int64_t memoryBudget = 0; ///< in bytes, 0: none
   /// Settings of a training step; none: a program for inference. No flag.
   std::optional<std::string> training;
+  /// A graph in front of the model: a file, or with `raw` the one that the
+  /// model carries.
+  std::string preprocess;
+  bool raw = false;
 
   void add(CLI::App &app);
-  /// The options; while they are used, a terminal is told of the progress.
-  weft_compile_options get() const;
+  void addFront(CLI::App &app);
+  /// The options for the model in file `path`, valid until the next call; while
+  /// they are used, a terminal is told of the progress.
+  weft_compile_options get(const std::string &path) const;
+
+private:
+  mutable std::string graph; ///< as text
 };
+
+/// The graph in file `path`, as text that a model can carry.
+std::string encodeGraph(const std::string &path);
+/// What property `key` of the model in file `path` holds; empty if nothing.
+std::string readProperty(const std::string &path, const char *key);
 
 /// Flags about a training step.
 struct StepFlags {
@@ -58,12 +72,17 @@ void showProgress(const std::string &text);
 class LoadedModel {
 public:
   LoadedModel(const std::string &path, const CompileFlags &flags);
+  /// A graph for samples, given as text, by itself.
+  static std::unique_ptr<LoadedModel> ofGraph(const std::string &graph,
+                                              const CompileFlags &flags);
   ~LoadedModel();
   weft_model *get() { return model; }
   const weft_program &program() { return *weft_model_program(model); }
   double compileSeconds = 0;
 
 private:
+  LoadedModel() = default;
+
   weft_compiled *compiled = nullptr;
   weft_model *model = nullptr;
 };

@@ -38,13 +38,34 @@ void CompileFlags::add(CLI::App &app) {
       ->check(CLI::Range(0, 3));
 }
 
+void CompileFlags::addFront(CLI::App &app) {
+  CLI::Option *file = app.add_option(
+      "--preprocess", preprocess,
+      "Put this ONNX graph in front of the model: its output becomes the input "
+      "of that name, or the only one that it fits [none]");
+  app.add_flag("--raw", raw,
+               "Put the graph in front that the model carries since it was "
+               "trained with --preprocess")
+      ->excludes(file);
+}
+
 static const char *orNull(const std::string &text) {
   return text.empty() ? nullptr : text.c_str();
 }
 
-weft_compile_options CompileFlags::get() const {
+weft_compile_options CompileFlags::get(const std::string &path) const {
   weft_compile_options options;
   weft_compile_options_init(&options);
+  graph.clear();
+  if (!preprocess.empty())
+    graph = encodeGraph(preprocess);
+  if (raw)
+    graph = readProperty(path, WEFT_PREPROCESS_PROPERTY);
+  if (raw && graph.empty())
+    throw Exit{1, "error: WFT6010: '" + path +
+                      "' carries no graph for samples, as weft train "
+                      "--preprocess stores it; name one with --preprocess"};
+  options.preprocess = orNull(graph);
   options.mcpu = orNull(mcpu);
   options.target = orNull(target);
   options.cuda_arch = orNull(cudaArch);
@@ -89,13 +110,34 @@ static bool endsWith(const std::string &text, const std::string &end) {
          text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
+std::string weft::tool::encodeGraph(const std::string &path) {
+  char *graph = nullptr, *message = nullptr;
+  weft_outcome outcome = weft_encode_graph(path.c_str(), &graph, &message);
+  std::string text = take(graph);
+  check(outcome, message);
+  return text;
+}
+
+std::string weft::tool::readProperty(const std::string &path, const char *key) {
+  char *value = nullptr, *message = nullptr;
+  weft_outcome outcome =
+      weft_read_property(path.c_str(), key, &value, &message);
+  std::string text = take(value);
+  check(outcome, message);
+  return text;
+}
+
 LoadedModel::LoadedModel(const std::string &path, const CompileFlags &flags) {
   if (endsWith(path, ".so")) {
+    if (flags.raw || !flags.preprocess.empty())
+      throw Exit{2, "error: WFT6001: '" + path +
+                        "' is compiled already: put a graph in front of its "
+                        "model with weft compile"};
     check(weft_model_open(path.c_str(), &model));
     return;
   }
   auto began = std::chrono::steady_clock::now();
-  weft_compile_options options = flags.get();
+  weft_compile_options options = flags.get(path);
   char *message = nullptr;
   weft_outcome outcome =
       weft_compile_file(path.c_str(), &options, &compiled, &message);
@@ -105,6 +147,23 @@ LoadedModel::LoadedModel(const std::string &path, const CompileFlags &flags) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began)
           .count();
   check(weft_model_wrap(weft_compiled_program(compiled), nullptr, &model));
+}
+
+std::unique_ptr<LoadedModel> LoadedModel::ofGraph(const std::string &graph,
+                                                  const CompileFlags &flags) {
+  // On the processor, whatever the model runs on.
+  weft_compile_options options;
+  weft_compile_options_init(&options);
+  options.mcpu = orNull(flags.mcpu);
+  options.opt_level = flags.optLevel;
+  std::unique_ptr<LoadedModel> result(new LoadedModel);
+  char *message = nullptr;
+  weft_outcome outcome =
+      weft_compile_graph(graph.c_str(), &options, &result->compiled, &message);
+  check(outcome, message);
+  check(weft_model_wrap(weft_compiled_program(result->compiled), nullptr,
+                        &result->model));
+  return result;
 }
 
 LoadedModel::~LoadedModel() {
@@ -167,6 +226,7 @@ void weft::tool::addCompile(CLI::App &app) {
           take(settings));
   train->expected(0, 1);
   flags->add(*command);
+  flags->addFront(*command);
   command->callback([=] {
     if (emit->empty())
       *emit = endsWith(*output, ".o")     ? "obj"
@@ -177,7 +237,7 @@ void weft::tool::addCompile(CLI::App &app) {
                                           : "so";
     if (*output == "-" && (*emit == "so" || *emit == "lib" || *emit == "obj"))
       throw Exit{2, "error: WFT6001: name a file to write with -o"};
-    weft_compile_options options = flags->get();
+    weft_compile_options options = flags->get(*path);
     options.prefix = orNull(*prefix);
     if (train->count())
       options.training = training->c_str();
@@ -241,7 +301,7 @@ static std::string joinNames(const nlohmann::json &names) {
 /// What is kept for the backward pass, and what it computes again.
 static void printBackward(const std::string &path, const std::string &settings,
                           const CompileFlags &flags) {
-  weft_compile_options options = flags.get();
+  weft_compile_options options = flags.get(path);
   options.training = settings.c_str();
   options.batch = "batch";
   options.keep_fixed_batch = 1;

@@ -2,6 +2,7 @@
 
 #include "Commands.h"
 #include "NotFinite.h"
+#include "RunData.h"
 #include <cstdio>
 
 using namespace weft::tool;
@@ -10,6 +11,7 @@ namespace {
 struct RunFlags {
   CompileFlags compile;
   InputFlags inputs;
+  DataFlags data;
   std::string model, outputs, profile;
   bool reference = false, checkNan = false;
   int threads = 0;
@@ -39,7 +41,7 @@ public:
     options.memory_budget = flags.compile.memoryBudget;
     if (flags.checkNan) {
       search = std::make_unique<NotFiniteSearch>(
-          flags.model.c_str(), flags.compile.get(), model.program());
+          flags.model.c_str(), flags.compile.get(flags.model), model.program());
       showProgress("");
       if (!search->problem.empty())
         throw Exit{1, search->problem};
@@ -104,7 +106,7 @@ ReferenceRunner::ReferenceRunner(const RunFlags &flags) {
     throw Exit{
         2, "error: WFT6001: the reference evaluator has one thread, no profile "
            "and no checks: leave --threads, --profile and --check-nan out"};
-  weft_compile_options options = flags.compile.get();
+  weft_compile_options options = flags.compile.get(flags.model);
   weft_reference *created = nullptr;
   char *message = nullptr;
   weft_outcome outcome =
@@ -155,7 +157,28 @@ static bool compare(const weft_tensor &got, const weft_tensor &want,
   return difference.outside == 0;
 }
 
+/// Runs the model on a data set.
+static void runSamples(const RunFlags &flags) {
+  if (flags.inputs.random || !flags.inputs.files.empty() ||
+      !flags.inputs.folder.empty() || flags.reference || flags.checkNan ||
+      !flags.profile.empty())
+    throw Exit{2, "error: WFT6001: --data gives all inputs to a compiled "
+                  "program: leave --input, --inputs, --random, --reference, "
+                  "--check-nan and --profile out"};
+  if (flags.compile.raw)
+    throw Exit{2, "error: WFT6001: samples of --data go through the graph that "
+                  "the model carries in any case: leave --raw out"};
+  CompileFlags compile = flags.compile;
+  DataFlags data = flags.data;
+  data.preprocess = std::move(compile.preprocess);
+  compile.preprocess.clear();
+  runData(flags.model, std::move(compile), std::move(data), flags.outputs,
+          flags.threads);
+}
+
 static void run(const RunFlags &flags) {
+  if (!flags.data.training.empty())
+    return runSamples(flags);
   std::unique_ptr<Runner> runner;
   if (flags.reference)
     runner = std::make_unique<ReferenceRunner>(flags);
@@ -191,7 +214,8 @@ void weft::tool::addRun(CLI::App &app) {
       "error before it starts.\n\n"
       "  weft run model.onnx --random --dim N=4\n"
       "  weft run model.so --input x=x.npy --outputs results\n"
-      "  weft run model.onnx --inputs test_data_set_0\n\n"
+      "  weft run model.onnx --inputs test_data_set_0\n"
+      "  weft run tuned.onnx --data images --outputs results\n\n"
       "Exit codes: 0 done, 1 error, or an output differs from what --inputs "
       "says; 2 wrong usage, 77 the model asks for something that has no "
       "lowering.");
@@ -199,6 +223,15 @@ void weft::tool::addRun(CLI::App &app) {
   command->add_option("model", flags->model, "Model, or .so that weft compiled")
       ->required();
   flags->inputs.add(*command);
+  command->add_option("--data", flags->data.training,
+                      "Run the model on samples as weft train takes them, "
+                      "prepared as the model's properties say, which that "
+                      "writes; outputs have a row for each");
+  command
+      ->add_option("--batch", flags->data.batch,
+                   "With --data: samples of a run [32]")
+      ->check(CLI::PositiveNumber);
+  flags->data.addForms(*command);
   command->add_option("--outputs", flags->outputs,
                       "Write outputs to this folder, output_0.npy and so on; "
                       "all of them appear when all are complete");
@@ -217,5 +250,6 @@ void weft::tool::addRun(CLI::App &app) {
   command->add_option("--profile", flags->profile,
                       "Write a Chrome trace of the kernels to this file");
   flags->compile.add(*command);
+  flags->compile.addFront(*command);
   command->callback([=] { run(*flags); });
 }

@@ -19,6 +19,8 @@ struct TrainFlags {
   CompileFlags compile;
   DataFlags data;
   std::string model, output;
+  std::string graph; ///< that samples go through, as text
+  bool mergesGraph = false;
   StepFlags step;
   // The loop.
   std::optional<double> rate;
@@ -47,6 +49,17 @@ std::string TrainFlags::getSettings() const {
   return text;
 }
 
+/// Length and sum of a text, or nothing of none: texts that differ in neither
+/// are taken to be the same.
+static std::string describeText(const std::string &text) {
+  if (text.empty())
+    return "";
+  uint64_t sum = 0xcbf29ce484222325; // FNV-1a
+  for (unsigned char c : text)
+    sum = (sum ^ c) * 0x100000001b3;
+  return std::to_string(text.size()) + ":" + std::to_string(sum);
+}
+
 train::LoopOptions TrainFlags::getLoop(int64_t batches) const {
   using Shape = train::Schedule::Shape;
   train::LoopOptions loop;
@@ -68,6 +81,7 @@ train::LoopOptions TrainFlags::getLoop(int64_t batches) const {
   loop.keep = keep;
   loop.saveUpdates = saveUpdates;
   loop.resume = resume;
+  loop.preprocess = describeText(graph);
   loop.events = events;
   loop.csv = csv;
   loop.logUpdates = logUpdates;
@@ -221,6 +235,16 @@ static void checkBudget(const TrainFlags &flags, train::ProgramStep &step,
                     "(--accumulate), no validation, or a larger budget"};
 }
 
+/// Writes the model at `path` with the graph for samples in front of it; or,
+/// for no output, checks that this can be done.
+static void mergeGraph(const TrainFlags &flags, const char *path,
+                       const char *output) {
+  char *message = nullptr;
+  weft_outcome outcome =
+      weft_export_merged(path, flags.graph.c_str(), output, &message);
+  check(outcome, message);
+}
+
 /// The model's file with the trained tensors in it.
 static void writeModel(const TrainFlags &flags, const TrainData &data,
                        train::ProgramStep &step,
@@ -243,6 +267,8 @@ static void writeModel(const TrainFlags &flags, const TrainData &data,
   std::string count = std::to_string(result.updates);
   auto properties = describeData(flags.data, data);
   properties.push_back({"weft.train.settings", settings});
+  if (!flags.graph.empty())
+    properties.push_back({WEFT_PREPROCESS_PROPERTY, flags.graph});
   properties.push_back({"weft.train.updates", count});
   std::vector<const char *> metadata;
   for (const auto &[key, value] : properties) {
@@ -254,6 +280,8 @@ static void writeModel(const TrainFlags &flags, const TrainData &data,
       flags.model.c_str(), flags.output.c_str(), updates.size(), updates.data(),
       properties.size(), metadata.data(), &message);
   check(outcome, message);
+  if (flags.mergesGraph)
+    mergeGraph(flags, flags.output.c_str(), flags.output.c_str());
 }
 
 /// Writes the model; an error says where the state is that would otherwise be
@@ -287,6 +315,13 @@ static void runTrain(TrainFlags &flags) {
     uintmax_t bytes = std::filesystem::file_size(flags.model, ignored);
     checkOutput(flags.output, ignored ? 0 : bytes);
   }
+  std::unique_ptr<LoadedModel> graph;
+  if (!flags.data.preprocess.empty()) {
+    flags.graph = encodeGraph(flags.data.preprocess);
+    graph = LoadedModel::ofGraph(flags.graph, flags.compile);
+  }
+  if (flags.mergesGraph)
+    mergeGraph(flags, flags.model.c_str(), nullptr);
   findAlgorithm(flags);
   std::unique_ptr<LoadedModel> training = compile(flags, false), evaluation;
   if (flags.data.validates())
@@ -301,15 +336,16 @@ static void runTrain(TrainFlags &flags) {
       flags.accumulate));
   if (flags.isInitialized && !flags.keepsValues)
     initialize(flags, *step);
-  TrainData data = openTrainData(flags.data, unwrap(step->wants()),
-                                 training->program(), flags.seed);
+  TrainData data =
+      openTrainData(flags.data, unwrap(step->wants()), training->program(),
+                    flags.seed, std::move(graph));
   announce(flags, *step, training->program(), data);
   checkBudget(flags, *step, data.batch());
   train::LoopOptions loop = flags.getLoop(data.training().batches());
   loop.explain = [&](const data::Batch &batch, float rate, int64_t seed) {
     CompileFlags compiled = flags.compile;
     compiled.training = flags.getSettings();
-    NotFiniteSearch search(flags.model.c_str(), compiled.get(),
+    NotFiniteSearch search(flags.model.c_str(), compiled.get(flags.model),
                            training->program());
     showProgress("");
     return search.repeat(training->get(), step->trainer(),
@@ -409,6 +445,12 @@ void weft::tool::addTrain(CLI::App &app) {
   flags->step.add(*command);
   addLoopFlags(*command, *flags);
   flags->compile.add(*command);
+  command
+      ->add_flag("--merge-preprocess", flags->mergesGraph,
+                 "Write the trained model with the graph of --preprocess in "
+                 "front, as of the newest operator set, instead of the same "
+                 "file with other weights, which carries it")
+      ->needs("--preprocess");
   command->callback([flags] {
     if (flags->resume && flags->checkpoints.empty())
       throw Exit{2, "error: WFT6001: --resume needs --checkpoint-dir"};

@@ -24,10 +24,16 @@ void DataFlags::add(CLI::App &app) {
       ->check(CLI::PositiveNumber);
   app.add_option("--data-threads", threads,
                  "Threads that prepare batches ahead of the step [2]");
+  app.add_option("--preprocess", preprocess,
+                 "An ONNX graph that samples go through ahead of the step, one "
+                 "by one, which the trained model will carry; images are u8 "
+                 "[1, height, width, channels] or f32 [1, channels, height, "
+                 "width] for it [none]");
   app.add_flag("--drop-last", dropLast,
                "Leave out the last batch of an epoch if it is not full");
   app.add_flag("--in-order", inOrder, "Take the samples in their order");
   addForms(app);
+  addRandom(app);
 }
 
 void DataFlags::addForms(CLI::App &app) {
@@ -45,12 +51,6 @@ void DataFlags::addForms(CLI::App &app) {
                  "Scale the shorter side of images to this before they are "
                  "cropped in the middle [as the crop needs]")
       ->check(CLI::PositiveNumber);
-  app.add_flag("--random-crop", form.randomCrop,
-               "Crop anywhere instead, in training");
-  app.add_flag("--random-flip", form.transform.randomFlip,
-               "Swap left and right of every other image, in training");
-  app.add_option("--random-shift", form.transform.randomShift,
-                 "Shift images of arrays by up to so many pixels, in training");
   app.add_option("--mean", form.transform.mean,
                  "Subtract this from samples, one number or one per channel "
                  "(pixels of files are from 0 to 1)")
@@ -61,12 +61,22 @@ void DataFlags::addForms(CLI::App &app) {
                "Leave out images that can't be decoded");
 }
 
+void DataFlags::addRandom(CLI::App &app) {
+  app.add_flag("--random-crop", form.randomCrop,
+               "Crop anywhere instead, in training");
+  app.add_flag("--random-flip", form.transform.randomFlip,
+               "Swap left and right of every other image, in training");
+  app.add_option("--random-shift", form.transform.randomShift,
+                 "Shift images of arrays by up to so many pixels, in training");
+}
+
 /// Opens data, which must have `classes`, if there are any; sets them.
 static std::unique_ptr<data::DataSet>
 openSet(const DataFlags &flags, const std::vector<std::string> &paths,
-        const std::vector<data::Want> &wants,
+        const std::vector<data::Want> &wants, const data::Preprocess *graph,
         std::vector<std::string> &classes) {
   data::DataOptions options = flags.form;
+  options.graph = graph;
   options.threads = std::max(flags.threads, 1);
   options.classes = classes;
   if (!flags.imageSize.empty()) {
@@ -96,9 +106,14 @@ int64_t weft::tool::getFixedBatch(const weft_program &program) {
 
 TrainData weft::tool::openTrainData(const DataFlags &flags,
                                     const std::vector<data::Want> &wants,
-                                    const weft_program &program,
-                                    uint64_t seed) {
+                                    const weft_program &program, uint64_t seed,
+                                    std::unique_ptr<LoadedModel> graph) {
   TrainData data;
+  data.graphModel = std::move(graph);
+  if (data.graphModel)
+    data.graph =
+        unwrap(data::Preprocess::create(data.graphModel->get(), wants));
+  const data::Preprocess *front = data.graph.get();
   data::LoaderOptions options;
   options.seed = seed;
   options.batch = flags.batch;
@@ -109,7 +124,8 @@ TrainData weft::tool::openTrainData(const DataFlags &flags,
     options.batch = fixed;
     options.dropPartial = true;
   }
-  data.trainingSet = openSet(flags, flags.training, wants, data.classNames);
+  data.trainingSet =
+      openSet(flags, flags.training, wants, front, data.classNames);
   data::Split split =
       unwrap(data::splitSamples(data.trainingSet->size(), flags.split, seed));
   data.trainingLoader =
@@ -120,13 +136,38 @@ TrainData weft::tool::openTrainData(const DataFlags &flags,
   const data::DataSet *set = data.trainingSet.get();
   if (!flags.validation.empty()) {
     data.validationSet =
-        openSet(flags, flags.validation, wants, data.classNames);
+        openSet(flags, flags.validation, wants, front, data.classNames);
     set = data.validationSet.get();
     split.validation.clear();
   }
   data.validationLoader =
       unwrap(data::Loader::create(*set, split.validation, options));
   return data;
+}
+
+/// Adds what decoded images are like, for the program or the graph in front.
+static void describeImages(const DataFlags &flags, const TrainData &data,
+                           nlohmann::json &input) {
+  std::span<const data::Field> fields = data.raw();
+  if (fields.empty())
+    fields = data.training().dataSet().fields();
+  for (const data::Field &field : fields) {
+    if (field.dims.size() != 3)
+      continue;
+    bool isBytes = field.dtype == WEFT_U8;
+    int64_t channels = field.dims[isBytes ? 2 : 0];
+    int64_t height = field.dims[isBytes ? 0 : 1];
+    int64_t width = field.dims[isBytes ? 1 : 2];
+    if (height < 0 && !flags.imageSize.empty())
+      height = flags.imageSize.front();
+    if (width < 0 && !flags.imageSize.empty())
+      width = flags.imageSize.back();
+    input["channels"] = channels < 0 ? 3 : channels;
+    if (height > 0 && width > 0)
+      input["crop"] = {height, width};
+    if (flags.form.shorterSide)
+      input["shorter_side"] = flags.form.shorterSide;
+  }
 }
 
 std::vector<std::pair<std::string, std::string>>
@@ -139,17 +180,8 @@ weft::tool::describeData(const DataFlags &flags, const TrainData &data) {
              .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
   nlohmann::json input = nlohmann::json::object();
   std::error_code ignored;
-  if (std::filesystem::is_directory(flags.training.front(), ignored)) {
-    // A decoded image, from 0 to 1.
-    for (const data::Field &field : data.training().dataSet().fields())
-      if (field.dims.size() == 3) {
-        int64_t height = field.dims[1], width = field.dims[2];
-        input["channels"] = field.dims[0];
-        input["crop"] = {height, width};
-        if (flags.form.shorterSide)
-          input["shorter_side"] = flags.form.shorterSide;
-      }
-  }
+  if (std::filesystem::is_directory(flags.training.front(), ignored))
+    describeImages(flags, data, input);
   if (!flags.form.transform.mean.empty())
     input["mean"] = flags.form.transform.mean;
   if (!flags.form.transform.deviation.empty())

@@ -30,9 +30,11 @@ struct DataFlags {
   /// What is said of tables, folders of images and transformations.
   data::DataOptions form;
   std::vector<int64_t> imageSize; ///< height and width, or both in one
+  std::string preprocess;         ///< the file of a graph for samples
 
   void add(CLI::App &app);
   void addForms(CLI::App &app);
+  void addRandom(CLI::App &app);
   bool validates() const { return split > 0 || !validation.empty(); }
 };
 
@@ -46,12 +48,20 @@ public:
   /// The names of classes by number; empty where they have none.
   const std::vector<std::string> &classes() const { return classNames; }
   int64_t batch() const { return trainingLoader->options().batch; }
+  /// What data have instead of what the program takes, where samples go through
+  /// a graph; else nothing.
+  std::span<const data::Want> raw() const {
+    return graph ? graph->wants() : std::span<const data::Want>();
+  }
 
 private:
   friend TrainData openTrainData(const DataFlags &,
                                  const std::vector<data::Want> &,
-                                 const weft_program &, uint64_t);
+                                 const weft_program &, uint64_t,
+                                 std::unique_ptr<LoadedModel>);
 
+  std::unique_ptr<LoadedModel> graphModel;
+  std::unique_ptr<data::Preprocess> graph;
   std::unique_ptr<data::DataSet> trainingSet, validationSet;
   std::unique_ptr<data::Loader> trainingLoader, validationLoader;
   std::vector<std::string> classNames;
@@ -65,11 +75,12 @@ int64_t getFixedBatch(const weft_program &program);
 std::vector<std::pair<std::string, std::string>>
 describeData(const DataFlags &flags, const TrainData &data);
 
-/// Opens what `flags` name for what a sample must hold. The batch is that of
-/// the program where it is fixed there.
+/// Opens what `flags` name for what a sample must hold, behind `graph` if there
+/// is one. The batch is that of the program where it is fixed there.
 TrainData openTrainData(const DataFlags &flags,
                         const std::vector<data::Want> &wants,
-                        const weft_program &program, uint64_t seed);
+                        const weft_program &program, uint64_t seed,
+                        std::unique_ptr<LoadedModel> graph);
 
 } // namespace weft::tool
 

@@ -54,7 +54,7 @@ private:
 
 Verification::Verification(const VerifyFlags &flags, LoadedModel &model)
     : flags(flags), model(model), findings(model.program().num_kernels) {
-  weft_compile_options options = flags.compile.get();
+  weft_compile_options options = flags.compile.get(flags.model);
   weft_verifier *created = nullptr;
   char *message = nullptr;
   weft_outcome outcome = weft_verifier_create(flags.model.c_str(), &options,
@@ -228,7 +228,7 @@ bool Verification::report() const {
 
 /// Compares gradients with differences; says what was found.
 static bool verifyGradients(const VerifyFlags &flags) {
-  weft_compile_options options = flags.compile.get();
+  weft_compile_options options = flags.compile.get(flags.model);
   weft_reference *created = nullptr;
   char *message = nullptr, *json = nullptr;
   weft_outcome outcome =
@@ -329,5 +329,6 @@ void weft::tool::addVerify(CLI::App &app) {
   command->add_option("--threads", flags->threads,
                       "Threads of the run [all processors]");
   flags->compile.add(*command);
+  flags->compile.addFront(*command);
   command->callback([=] { verify(*flags); });
 }

@@ -8,6 +8,7 @@
 #include "weft/Interfaces/HostTensor.h"
 #include "llvm/ADT/StringRef.h"
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,15 @@ struct ImportOptions {
   /// another file. It becomes `@optimizer.f32` and `@optimizer.f64`, with the
   /// attribute `weft.optimizer`, whose parameters are tensors without a rank.
   std::string optimizer, optimizerFile;
+  /// A graph, as encodeGraph() gives it, that is put in front of the model: its
+  /// only output becomes the input of that name, or else the only one that it
+  /// fits, and its inputs take the place of that. Empty: none.
+  std::string preprocess;
 };
+
+/// The property of a model that holds the graph that its samples go through, as
+/// encodeGraph() gives it.
+inline constexpr llvm::StringLiteral kPreprocessProperty = "weft.preprocess";
 
 /// Registers the `onnx` dialect with the ops of ONNX's schema registry, and the
 /// dialects that imported modules use.
@@ -87,6 +96,21 @@ mlir::OwningOpRef<mlir::ModuleOp>
 importBytes(mlir::MLIRContext &context, std::unique_ptr<char[]> bytes,
             int64_t size, llvm::StringRef name = "<memory>",
             llvm::StringRef folder = "", const ImportOptions &options = {});
+
+/// The model at `path`, binary or text, as text that a property of another
+/// model can hold: the bytes in base 64. Fails after an error, also if it can't
+/// be a graph in front of a model.
+mlir::FailureOr<std::string> encodeGraph(mlir::MLIRContext &context,
+                                         llvm::StringRef path);
+
+/// The bytes of the model that encodeGraph() made text of.
+llvm::Expected<std::vector<char>> decodeGraph(llvm::StringRef text);
+
+/// What property `key` of the model at `path` holds; nothing if it has none.
+/// Fails after an error.
+mlir::FailureOr<std::optional<std::string>>
+readProperty(mlir::MLIRContext &context, llvm::StringRef path,
+             llvm::StringRef key);
 
 /// A tensor and the name that its file gives it, which may be empty.
 struct NamedTensor {

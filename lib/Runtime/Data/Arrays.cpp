@@ -108,10 +108,15 @@ static Status match(std::vector<Array> &arrays, std::span<const Want> wants) {
     else
       (isLabelName(array.name) ? labels : others).push_back(&array);
   }
-  others.insert(others.end(), labels.begin(), labels.end());
-  bool all =
-      std::find(matched.begin(), matched.end(), nullptr) == matched.end();
-  if (!all && arrays.size() != wants.size())
+  auto missing =
+      static_cast<size_t>(std::count(matched.begin(), matched.end(), nullptr));
+  // A program that takes no labels is given what others are trained with.
+  bool takesLabels =
+      std::any_of(wants.begin(), wants.end(),
+                  [](const Want &want) { return isLabelName(want.name); });
+  if (takesLabels || others.size() != missing)
+    others.insert(others.end(), labels.begin(), labels.end());
+  if (missing != 0 && others.size() != missing)
     return Status(Error::Mismatch,
                   "the program takes " + listNames(wants) +
                       ", but the data set has " + listNames(arrays) +
@@ -158,6 +163,7 @@ public:
   std::span<const Field> fields() const override { return wanted; }
   Status read(int64_t index, const Visit &visit,
               std::span<std::byte *const> out) const override;
+  Status readField(size_t field, int64_t index, std::byte *out) const override;
   /// Adds the array for the next want.
   Status add(Array array, const Want &want);
 
@@ -240,15 +246,19 @@ Status ArrayDataSet::explain(const Column &column, const Field &field,
                      ", as the program's input '" + field.name + "' takes"));
 }
 
+Status ArrayDataSet::readField(size_t field, int64_t index,
+                               std::byte *out) const {
+  const Column &column = columns[field];
+  int64_t bad = column.convert(column.array.bytes.data() + index * column.bytes,
+                               out, column.count);
+  return bad < 0 ? Status() : explain(column, wanted[field], index, bad);
+}
+
 Status ArrayDataSet::read(int64_t index, const Visit &,
                           std::span<std::byte *const> out) const {
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const Column &column = columns[i];
-    int64_t bad = column.convert(
-        column.array.bytes.data() + index * column.bytes, out[i], column.count);
-    if (bad >= 0)
-      return explain(column, wanted[i], index, bad);
-  }
+  for (size_t i = 0; i < columns.size(); ++i)
+    if (Status status = readField(i, index, out[i]); !status.ok())
+      return status;
   return {};
 }
 

@@ -49,8 +49,10 @@ static bool convertOne(From value, To &result) {
   if constexpr (std::is_same_v<From, To> || std::is_floating_point_v<From>) {
     if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
       // The bounds are powers of two, so that they are exact.
-      constexpr From limit = std::is_same_v<To, int64_t> ? 0x1p63 : 0x1p31;
-      if (!(value >= -limit && value < limit))
+      constexpr int digits = std::numeric_limits<To>::digits;
+      constexpr From limit = static_cast<From>(uint64_t(1) << (digits - 1)) * 2;
+      constexpr From least = std::is_signed_v<To> ? -limit : From(0);
+      if (!(value >= least && value < limit))
         return false;
       result = static_cast<To>(value);
       return static_cast<From>(result) == value;
@@ -95,6 +97,18 @@ template <typename From> static Convert findTo(weft_dtype to) {
     return convertAll<From, int32_t>;
   case WEFT_I64:
     return convertAll<From, int64_t>;
+  case WEFT_I8:
+    return convertAll<From, int8_t>;
+  case WEFT_I16:
+    return convertAll<From, int16_t>;
+  case WEFT_U8:
+    return convertAll<From, uint8_t>;
+  case WEFT_U16:
+    return convertAll<From, uint16_t>;
+  case WEFT_U32:
+    return convertAll<From, uint32_t>;
+  case WEFT_U64:
+    return convertAll<From, uint64_t>;
   default:
     return nullptr;
   }

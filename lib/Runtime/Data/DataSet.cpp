@@ -3,6 +3,7 @@
 #include "weft/Runtime/Data/DataSet.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 using namespace weft::data;
@@ -17,6 +18,46 @@ Result<Want> weft::data::wantOf(const weft_port &port) {
   for (int32_t i = 1; i < port.rank; ++i)
     want.dims.push_back(port.dims[i].symbol == -1 ? port.dims[i].size : -1);
   return want;
+}
+
+Status Sample::allocate(size_t index, const Field &field) {
+  tensors.resize(std::max(tensors.size(), index + 1));
+  buffers.resize(tensors.size());
+  int64_t bytes = bytesOf(field);
+  if (buffers[index].size() < bytes || !buffers[index].data()) {
+    Result<Buffer> buffer =
+        Buffer::allocate(bytes, "a sample of '" + field.name + "'");
+    if (!buffer.ok())
+      return buffer.status();
+    buffers[index] = buffer.take();
+  }
+  weft_tensor &tensor = tensors[index];
+  tensor = {};
+  tensor.data = buffers[index].data();
+  tensor.bytes = bytes;
+  tensor.dtype = field.dtype;
+  tensor.rank = static_cast<int32_t>(field.dims.size());
+  std::copy(field.dims.begin(), field.dims.end(), tensor.dims);
+  return {};
+}
+
+Status DataSet::readWhole(int64_t index, const Visit &visit,
+                          Sample &sample) const {
+  std::vector<std::byte *> out;
+  for (size_t i = 0; i < fields().size(); ++i) {
+    if (Status status = sample.allocate(i, fields()[i]); !status.ok())
+      return status;
+    out.push_back(sample.buffers[i].data());
+  }
+  return read(index, visit, out);
+}
+
+Status DataSet::readField(size_t field, int64_t index, std::byte *out) const {
+  Sample sample;
+  if (Status status = readWhole(index, Visit(), sample); !status.ok())
+    return status;
+  memcpy(out, sample.tensors[field].data, sample.tensors[field].bytes);
+  return {};
 }
 
 int64_t weft::data::bytesOf(const Field &field) {

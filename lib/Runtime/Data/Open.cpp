@@ -19,12 +19,21 @@ static Result<OpenedData> openFolder(const std::string &path,
                             .randomFlip = options.transform.randomFlip,
                             .mean = options.transform.mean,
                             .deviation = options.transform.deviation,
+                            .keepSizes = options.graph != nullptr,
                             .skipBroken = options.skipBroken,
                             .threads = options.threads,
                             .classes = options.classes};
-  Result<ImageFolder> folder = openImageFolder(path, wants, images);
+  Result<ImageFolder> folder = openImageFolder(
+      path, options.graph ? options.graph->wants() : wants, images);
   if (!folder.ok())
     return folder.status();
+  if (options.graph) {
+    Result<std::unique_ptr<DataSet>> made =
+        options.graph->apply(std::move(folder->set));
+    if (!made.ok())
+      return made.status();
+    folder->set = made.take();
+  }
   return OpenedData{std::move(folder->set), std::move(folder->classes),
                     std::move(folder->skipped)};
 }
@@ -41,28 +50,19 @@ static Status checkNoImages(const std::string &path,
                     "crops and skipping are for these");
 }
 
-Result<OpenedData> weft::data::openData(std::span<const std::string> paths,
-                                        std::span<const Want> wants,
-                                        const DataOptions &options) {
-  if (paths.empty())
-    return {Error::Option, "no data are named"};
-  auto isFolder = [](const std::string &path) {
-    std::error_code ignored;
-    return std::filesystem::is_directory(path, ignored);
-  };
-  auto isTable = [](const std::string &path) {
-    return path.ends_with(".csv") || path.ends_with(".CSV");
-  };
-  for (const std::string &path : paths)
-    if (paths.size() > 1 && (isFolder(path) || isTable(path)))
-      return {Error::Option, "'" + path +
-                                 "' is named beside other data; a folder or a "
-                                 "table is a data set of its own"};
-  if (isFolder(paths[0]))
-    return openFolder(paths[0], wants, options);
-  if (Status status = checkNoImages(paths[0], options); !status.ok())
-    return status;
+static bool isFolder(const std::string &path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
 
+static bool isTable(const std::string &path) {
+  return path.ends_with(".csv") || path.ends_with(".CSV");
+}
+
+/// Opens arrays, or a table, for `wants`.
+static Result<OpenedData> openArraySet(std::span<const std::string> paths,
+                                       std::span<const Want> wants,
+                                       const DataOptions &options) {
   OpenedData opened;
   std::vector<Array> arrays;
   if (isTable(paths[0])) {
@@ -85,13 +85,39 @@ Result<OpenedData> weft::data::openData(std::span<const std::string> paths,
   if (!set.ok())
     return set.status();
   opened.set = set.take();
+  return opened;
+}
+
+Result<OpenedData> weft::data::openData(std::span<const std::string> paths,
+                                        std::span<const Want> wants,
+                                        const DataOptions &options) {
+  if (paths.empty())
+    return {Error::Option, "no data are named"};
+  for (const std::string &path : paths)
+    if (paths.size() > 1 && (isFolder(path) || isTable(path)))
+      return {Error::Option, "'" + path +
+                                 "' is named beside other data; a folder or a "
+                                 "table is a data set of its own"};
   const TransformOptions &changes = options.transform;
-  if (!changes.randomFlip && !changes.randomShift && changes.mean.empty() &&
-      changes.deviation.empty())
-    return opened;
-  set = transform(std::move(opened.set), changes);
+  bool isNormalized = !changes.mean.empty() || !changes.deviation.empty();
+  if (options.graph && isNormalized)
+    return {Error::Option, "samples go through a graph; put their mean and "
+                           "deviation into it as well"};
+  if (isFolder(paths[0]))
+    return openFolder(paths[0], wants, options);
+  if (Status status = checkNoImages(paths[0], options); !status.ok())
+    return status;
+  Result<OpenedData> opened = openArraySet(
+      paths, options.graph ? options.graph->wants() : wants, options);
+  if (!opened.ok())
+    return opened.status();
+  Result<std::unique_ptr<DataSet>> set = std::move(opened->set);
+  if (options.graph)
+    set = options.graph->apply(set.take());
+  if (set.ok() && (changes.randomFlip || changes.randomShift || isNormalized))
+    set = transform(set.take(), changes);
   if (!set.ok())
     return set.status();
-  opened.set = set.take();
+  opened->set = set.take();
   return opened;
 }

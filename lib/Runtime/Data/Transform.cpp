@@ -52,6 +52,10 @@ public:
   std::span<const Field> fields() const override { return set->fields(); }
   Status read(int64_t index, const Visit &visit,
               std::span<std::byte *const> out) const override;
+  Status readField(size_t field, int64_t index, std::byte *out) const override {
+    return field ? set->readField(field, index, out)
+                 : DataSet::readField(field, index, out);
+  }
 
 private:
   void shift(float *plane, int64_t down, int64_t right) const;

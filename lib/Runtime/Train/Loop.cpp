@@ -113,6 +113,8 @@ Metadata Loop::settings() const {
                      {"weft.shuffle", loader.shuffle ? "1" : "0"}};
   if (options.accumulate > 1)
     wanted["weft.accumulate"] = std::to_string(options.accumulate);
+  if (!options.preprocess.empty())
+    wanted["weft.preprocess"] = options.preprocess;
   return wanted;
 }
 
@@ -145,6 +147,11 @@ Status Loop::resume() {
                         ", this run has " + wanted +
                         "; resume with the same data, batch and seed");
   }
+  if (options.preprocess.empty() && metadata.contains("weft.preprocess"))
+    return Status(Error::CheckpointMismatch,
+                  "'" + found->path() +
+                      "' was made with samples that went through a graph; "
+                      "resume with the same --preprocess");
   auto sum = metadata.find("weft.loss_sum");
   if (!readNumber(metadata, "weft.epoch", at.epoch) ||
       !readNumber(metadata, "weft.batch", at.batch) ||

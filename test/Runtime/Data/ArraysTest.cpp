@@ -76,6 +76,15 @@ TEST_F(ArraysTest, readsPairsOfFilesByNameOrOrder) {
   EXPECT_EQ(sample<int64_t>(**both, 0, 1), (std::vector<int64_t>{7}));
 }
 
+TEST_F(ArraysTest, leavesOutLabelsThatNothingTakes) {
+  write("train_x.npy", x);
+  write("labels.npy", y);
+  std::vector<std::string> paths = {path("labels.npy"), path("train_x.npy")};
+  auto one = open(paths, {wants[0]});
+  ASSERT_TRUE(one.ok()) << one.status().describe();
+  EXPECT_EQ(sample<float>(**one, 0, 0), (std::vector<float>{1, 2}));
+}
+
 TEST_F(ArraysTest, refusesWhatDoesNotMatch) {
   write("d.npz", zip({{"image.npy", x}, {"b.npy", y}, {"c.npy", y}}, false));
   EXPECT_ERROR(
@@ -159,9 +168,20 @@ TEST_F(ArraysTest, convertsWhereThatIsHarmless) {
   sample<float>(*set, 1, 0, &status);
   EXPECT_ERROR(status, Value, "which is no f32");
 
+  set = one(npy<double>("<f8", "(4,)", {255, 256, -1, 0.5}), WEFT_U8);
+  EXPECT_EQ(sample<uint8_t>(*set, 0, 0), std::vector<uint8_t>{255});
+  for (int row : {1, 2, 3}) {
+    sample<uint8_t>(*set, row, 0, &status);
+    EXPECT_ERROR(status, Value, "which is no u8");
+  }
+  set = one(npy<double>("<f8", "(2,)", {-128, 128}), WEFT_I8);
+  EXPECT_EQ(sample<int8_t>(*set, 0, 0), std::vector<int8_t>{-128});
+  sample<int8_t>(*set, 1, 0, &status);
+  EXPECT_ERROR(status, Value, "which is no i8");
+
   write("x.npy", npy<float>("<f4", "(1,)", {1}));
-  EXPECT_ERROR(open({path("x.npy")}, {{"x", WEFT_U8, {}}}).status(), Mismatch,
-               "has elements of f32, but the program's input 'x' takes u8");
+  EXPECT_ERROR(open({path("x.npy")}, {{"x", WEFT_F16, {}}}).status(), Mismatch,
+               "has elements of f32, but the program's input 'x' takes f16");
 }
 
 TEST_F(ArraysTest, findsNaN) {

@@ -92,6 +92,65 @@ TEST_F(ImageFolderTest, augmentsByVisit) {
   EXPECT_EQ(sample(*one, 1), (std::vector<float>{50, 100, 50, 100, 1}));
 }
 
+TEST_F(ImageFolderTest, givesBytesOfImagesAsTheyAre) {
+  wants = {{"label", WEFT_I32, {1}}, {"image", WEFT_U8, {-1, -1, 1}}};
+  EXPECT_ERROR(open().status(), Option, "give the height and width");
+  options.keepSizes = true;
+  auto one = open();
+  ASSERT_TRUE(one.ok()) << one.status().describe();
+  EXPECT_EQ(one->set->fields()[1].dims, (std::vector<int64_t>{-1, -1, 1}));
+  auto bytes = [&](int64_t index, const Visit &visit = {}) {
+    Sample sample;
+    Status status = one->set->readWhole(index, visit, sample);
+    EXPECT_TRUE(status.ok()) << status.describe();
+    const weft_tensor &image = sample.tensors[1];
+    EXPECT_EQ(image.rank, 3);
+    auto *data = static_cast<const uint8_t *>(image.data);
+    std::vector<int> result(data, data + image.bytes);
+    for (int dim : {0, 1})
+      result.push_back(static_cast<int>(image.dims[dim]));
+    int32_t label;
+    memcpy(&label, sample.tensors[0].data, 4);
+    result.push_back(label);
+    return result;
+  };
+  EXPECT_EQ(bytes(1),
+            (std::vector<int>{0, 50, 100, 150, 0, 50, 100, 150, 2, 4, 1}));
+  EXPECT_EQ(bytes(2), (std::vector<int>{128, 128, 128, 128, 2, 2, 1}));
+  int32_t label = -1;
+  EXPECT_TRUE(
+      one->set->readField(0, 1, reinterpret_cast<std::byte *>(&label)).ok());
+  EXPECT_EQ(label, 1);
+
+  options.randomFlip = true;
+  one = open();
+  ASSERT_TRUE(one.ok());
+  std::set<std::vector<int>> seen;
+  for (uint32_t epoch = 0; epoch < 20; ++epoch)
+    seen.insert(bytes(1, {.seed = 5, .epoch = epoch, .random = true}));
+  EXPECT_EQ(seen.size(), 2u);
+  EXPECT_TRUE(seen.count({150, 100, 50, 0, 150, 100, 50, 0, 2, 4, 1}));
+
+  options.height = options.width = 2;
+  one = open();
+  ASSERT_TRUE(one.ok());
+  EXPECT_EQ(bytes(1), (std::vector<int>{50, 100, 50, 100, 2, 2, 1}));
+  options.mean = {0.5};
+  EXPECT_ERROR(open().status(), Option, "bytes, which have no mean");
+  options.mean.clear();
+  options.height = options.width = 0;
+  options.randomCrop = true;
+  EXPECT_ERROR(open().status(), Option, "images keep their sizes");
+}
+
+TEST_F(ImageFolderTest, needsNoClassesWithoutLabels) {
+  wants.pop_back();
+  auto one = openImageFolder(path("d/ant"), wants, options);
+  ASSERT_TRUE(one.ok()) << one.status().describe();
+  EXPECT_EQ(one->set->size(), 1);
+  EXPECT_TRUE(one->classes.empty());
+}
+
 TEST_F(ImageFolderTest, namesOrSkipsWhatIsBroken) {
   std::string good = read("d/cat/2.png");
   write("d/cat/3.png", good.substr(0, good.size() / 2));

@@ -32,7 +32,7 @@ Result<std::vector<Array>> openArrays(std::span<const std::string> paths);
 /// of its name. Where there are as many arrays as wants, those whose names do
 /// not fit are taken in order, the ones that are called like labels (y, labels,
 /// targets...) after the others. Where there are more, those that nothing wants
-/// are left out.
+/// are left out, also those called like labels where no want is.
 ///
 /// Elements become those of the want where no value changes by it: integers
 /// and whole floats become integers, f64 becomes f32 by rounding. Sizes of 1

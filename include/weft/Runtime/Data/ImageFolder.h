@@ -19,6 +19,9 @@ struct ImageFolderOptions {
   /// Per channel: pixels, from 0 to 1, become (pixel - mean) / deviation. Both
   /// empty, of one number for all channels, or as many as channels.
   std::vector<float> mean, deviation;
+  /// Where neither the program nor the options give height and width, images
+  /// keep theirs, or are just scaled to `shorterSide`.
+  bool keepSizes = false;
   /// Leave out what can't be decoded, for which all are decoded once by
   /// `threads` threads when the folder is opened.
   bool skipBroken = false;
@@ -36,8 +39,9 @@ struct ImageFolder {
 /// Opens a folder with one folder per class, whose names, sorted, are the
 /// classes; `.jpg`, `.jpeg` and `.png` files at any depth in it are its
 /// samples, sorted by path. `wants` are the image, f32 [channels, height,
-/// width] with 1 or 3 channels, and perhaps the label, an integer: in any
-/// order.
+/// width] from 0 to 1, or u8 [height, width, channels] from 0 to 255, with 1 or
+/// 3 channels, and perhaps the label, an integer: in any order. Without a label
+/// the images may lie in the folder itself.
 Result<ImageFolder> openImageFolder(const std::string &path,
                                     std::span<const Want> wants,
                                     const ImageFolderOptions &options);

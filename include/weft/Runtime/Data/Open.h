@@ -5,6 +5,7 @@
 
 #include "weft/Runtime/Data/Csv.h"
 #include "weft/Runtime/Data/ImageFolder.h"
+#include "weft/Runtime/Data/Preprocess.h"
 #include "weft/Runtime/Data/Transform.h"
 
 namespace weft::data {
@@ -21,6 +22,9 @@ struct DataOptions {
   /// The classes of other data that these must have the same as, in order;
   /// empty: whatever there are.
   std::vector<std::string> classes;
+  /// What samples go through: images of folders behind crops and flips, all
+  /// else in front of flips and shifts. There is no mean and deviation then.
+  const Preprocess *graph = nullptr;
 };
 
 struct OpenedData {
@@ -30,8 +34,10 @@ struct OpenedData {
 };
 
 /// Opens a folder of images, a `.csv` file, or `.npz` and `.npy` files for what
-/// a program takes. Where it takes two inputs and no column of a table is said
-/// to be the label, that is the one called like a label.
+/// a program takes, or, where the options have a graph that is made for the
+/// same program, for what that wants instead. Where it takes two inputs and no
+/// column of a table is said to be the label, that is the one called like a
+/// label.
 Result<OpenedData> openData(std::span<const std::string> paths,
                             std::span<const Want> wants,
                             const DataOptions &options);

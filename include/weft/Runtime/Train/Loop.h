@@ -70,6 +70,9 @@ struct LoopOptions {
   int keep = 3;
   int64_t saveUpdates = 0; ///< a checkpoint every so many updates; 0: none
   int64_t saveEpochs = 1;  ///< and every so many epochs; 0: none
+  /// What is said of the graph that samples go through, which must be the same
+  /// in a run that goes on; empty: there is none.
+  std::string preprocess;
   /// Go on from the newest checkpoint, which must be there.
   bool resume = false;
 
