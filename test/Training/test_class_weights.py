@@ -87,6 +87,36 @@ def test_the_tool_takes_numbers_and_files(linear, tmp_path):
     assert "class-weights=1,0.25,3" in settings["weft.train.settings"]
 
 
+def test_balanced_weights_are_of_the_labels_for_training(linear, tmp_path):
+    model, _ = linear
+    draw = np.random.default_rng(3)
+    labels = np.repeat([0, 2], [6, 3])
+    x = draw.standard_normal((9, 3)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x, labels=labels)
+
+    def train(weights, name, *arguments):
+        command = [
+            WEFT, "train", model, "--data", tmp_path / "data.npz", "--class-weights", weights,
+            "--epochs", "2", "--batch", "5", "--quiet", "-o", tmp_path / name, *arguments,
+        ]  # fmt: skip
+        subprocess.run(command, check=True, timeout=60)
+        return (tmp_path / name).read_bytes()
+
+    # 9 / (2 * 6), a class without labels, 9 / (2 * 3).
+    assert train("balanced", "a.onnx") == train("0.75,1,1.5", "b.onnx")
+    # With 0 ignored one class is left.
+    arguments = "--set", "ignore-index=0"
+    assert train("balanced", "a.onnx", *arguments) == train("1,1,1", "b.onnx", *arguments)
+    # What is put aside does not count.
+    train("balanced", "a.onnx", "--split", "0.4")
+    entries = {e.key: e.value for e in onnx.load(tmp_path / "a.onnx").metadata_props}
+    one, _, other = (
+        float(word) for word in
+        entries["weft.train.settings"].split("class-weights=")[1].split()[0].split(",")
+    )  # fmt: skip
+    assert 1 / one + 1 / other == pytest.approx(2) and one != 0.75
+
+
 def test_weights_that_do_not_fit_are_refused(linear, tmp_path):
     model, _ = linear
     with pytest.raises(weft.Error, match="one of 2 classes, as there are that many class weights"):

@@ -58,7 +58,9 @@ void StepFlags::add(CLI::App &app) {
       "of --set optimizer-file=PATH [sgd]");
   app.add_option("--class-weights", classWeights,
                  "What a label of each class counts for cross-entropy: numbers "
-                 "with commas between them, or a .npy file [1 each]");
+                 "with commas between them, a .npy file, or, where there are "
+                 "data, balanced: labels / (classes * labels of the class), of "
+                 "the samples for training [1 each]");
   app.add_option("--precision", precision,
                  "What operands of products are rounded to: f32, bf16 or f16; "
                  "weights, sums and all else stay f32 [f32]")

@@ -1,5 +1,6 @@
 //===- Train.cpp - weft train ---------------------------------------------===//
 
+#include "ClassWeights.h"
 #include "Commands.h"
 #include "NotFinite.h"
 #include "TrainData.h"
@@ -323,6 +324,9 @@ static void runTrain(TrainFlags &flags) {
   if (flags.mergesGraph)
     mergeGraph(flags, flags.model.c_str(), nullptr);
   findAlgorithm(flags);
+  if (flags.step.classWeights == "balanced")
+    flags.step.classWeights = balanceClasses(
+        flags.model, flags.compile, flags.step, flags.data, flags.seed);
   std::unique_ptr<LoadedModel> training = compile(flags, false), evaluation;
   if (flags.data.validates())
     evaluation = compile(flags, true, getFixedBatch(training->program()) >= 0);
