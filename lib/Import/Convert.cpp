@@ -141,6 +141,64 @@ private:
 
 } // namespace
 
+/// Calls `visit` for each Gradient node, those of subgraphs included.
+template <typename Nodes, typename Visit>
+static void forEachGradient(Nodes &nodes, Visit visit) {
+  for (NodeProto &node : nodes) {
+    if (node.op_type() == "Gradient" &&
+        node.domain() == "ai.onnx.preview.training")
+      visit(node);
+    for (AttributeProto &attr : *node.mutable_attribute()) {
+      if (attr.has_g())
+        forEachGradient(*attr.mutable_g()->mutable_node(), visit);
+      for (GraphProto &graph : *attr.mutable_graphs())
+        forEachGradient(*graph.mutable_node(), visit);
+    }
+  }
+}
+
+/// The values that a Gradient node names in its attributes.
+static SmallVector<std::string *> getNamed(NodeProto &node) {
+  SmallVector<std::string *> names;
+  for (AttributeProto &attr : *node.mutable_attribute()) {
+    if (attr.name() == "y")
+      names.push_back(attr.mutable_s());
+    if (attr.name() == "xs" || attr.name() == "zs")
+      for (std::string &name : *attr.mutable_strings())
+        names.push_back(&name);
+  }
+  return names;
+}
+
+/// The inliner gives values new names, but for those in attributes: so these
+/// become inputs before it, and the other way round after it.
+static constexpr llvm::StringLiteral kNamedMark = "weft.named";
+
+static void nameByInputs(NodeProto &node) {
+  AttributeProto mark;
+  mark.set_name(kNamedMark.str());
+  mark.set_type(AttributeProto::INT);
+  mark.set_i(node.input_size());
+  for (std::string *name : getNamed(node))
+    node.add_input(*name);
+  *node.add_attribute() = mark;
+}
+
+static void nameByAttributes(NodeProto &node) {
+  auto mark = llvm::find_if(node.attribute(), [](const AttributeProto &attr) {
+    return attr.name() == kNamedMark;
+  });
+  if (mark == node.attribute().end())
+    return;
+  int count = mark->i();
+  node.mutable_attribute()->erase(mark);
+  for (auto [i, name] : llvm::enumerate(getNamed(node)))
+    if (count + static_cast<int>(i) < node.input_size())
+      *name = node.input(count + i);
+  while (node.input_size() > count)
+    node.mutable_input()->RemoveLast();
+}
+
 LogicalResult weft::importer::inlineFunctions(Model &model, Report &report) {
   ModelProto &proto = model.proto;
   normalizeDomains(*proto.mutable_graph()->mutable_node());
@@ -159,7 +217,10 @@ LogicalResult weft::importer::inlineFunctions(Model &model, Report &report) {
                                               Twine(maxNodes) +
                                               " nodes when its functions are "
                                               "inlined");
+    for (FunctionProto &function : *proto.mutable_functions())
+      forEachGradient(*function.mutable_node(), nameByInputs);
     ::onnx::inliner::InlineLocalFunctions(proto, /*convert_version=*/true);
+    forEachGradient(*proto.mutable_graph()->mutable_node(), nameByAttributes);
   } catch (...) {
     return report.error(Code::Function, "can't inline the model's functions: " +
                                             getExceptionMessage());

@@ -177,6 +177,34 @@ def test_in_a_branch(flag):
     np.testing.assert_allclose(got, wanted, rtol=1e-6)
 
 
+def test_in_a_function():
+    """Names in the attributes are those of the function's values, whatever they are
+    called where it is inlined; also of two calls, and of one in another."""
+    opsets = [*OPSETS, helper.make_opsetid("own", 1)]
+    square = [
+        helper.make_node("Mul", ["a", "b"], ["p"]),
+        helper.make_node("Mul", ["p", "a"], ["q"]),
+        helper.make_node("ReduceSum", ["q"], ["s"], keepdims=0),
+        gradient(["a", "b"], ["d"], ["a"], "s", ["b"]),
+    ]
+    twice = [
+        helper.make_node("slope", ["x", "y"], ["first"], domain="own"),
+        helper.make_node("slope", ["first", "x"], ["second"], domain="own"),
+    ]
+    functions = [
+        helper.make_function("own", "slope", ["a", "b"], ["d"], square, opsets),
+        helper.make_function("own", "twice", ["x", "y"], ["first", "second"], twice, opsets),
+    ]
+    sizes = [helper.make_tensor_value_info(n, TensorProto.DOUBLE, [3]) for n in "uvfs"]
+    call = helper.make_node("twice", ["u", "v"], ["f", "s"], domain="own")
+    graph = helper.make_graph([call], "g", sizes[:2], sizes[2:])
+    model = helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=10)
+    u, v = RANDOM.normal(size=(2, 3))
+    first, second = weft.compile(model, threads=1).run([u, v])
+    np.testing.assert_allclose(first, 2 * u * v)
+    np.testing.assert_allclose(second, 2 * first * u)
+
+
 def test_what_is_wrong_is_said():
     def fails(node, match):
         with pytest.raises(weft.Error, match=match):
