@@ -59,7 +59,6 @@ func.func @main() {
 // larger of them.
 // CHECK-DAG: name = "a", slot = 0
 // CHECK-DAG: name = "b", slot = 0
-// CHECK-DAG: name = "c", slot = 1
 // CHECK-LABEL: func.func private @arena_bytes() -> index
 //       CHECK:   %[[A:.+]] = host.size tensor<?xf32>
 //       CHECK:   %[[B:.+]] = host.size tensor<?xi8>
@@ -74,9 +73,37 @@ func.func @main() {
   host.copy %a to %a bytes %c0
   %size_b = host.size tensor<?xi8>(%n)
   %b = host.alloc %size_b "b"
-  %c = host.alloc %size_b "c"
   host.copy %b to %b bytes %c0
-  host.copy %c to %c bytes %c0
+  return
+}
+}
+
+// -----
+
+// Buffers of different products of symbols lie upon each other where they are
+// alive at the same time, whatever the symbol is: "c" upon both others.
+// CHECK-DAG: name = "a", upon = []
+// CHECK-DAG: name = "b", upon = []
+// CHECK-DAG: name = "c", upon = [0, 2]
+// CHECK-LABEL: func.func private @arena_bytes() -> index
+//       CHECK:   %[[A:.+]] = host.size tensor<?x1024xf32>
+//       CHECK:   %[[C:.+]] = arith.andi
+//       CHECK:   %[[B:.+]] = arith.constant 65536 : index
+//       CHECK:   %[[TOP:.+]] = arith.maxsi %[[A]], %[[B]]
+//       CHECK:   %[[END:.+]] = arith.addi %[[TOP]], %[[C]]
+//       CHECK:   arith.maxsi %[[END]]
+module attributes {host.symbols = [#host.symbol<"N", 0, 9223372036854775807>]} {
+func.func @main() {
+  %c0 = arith.constant 0 : index
+  %c65536 = arith.constant 65536 : index
+  %n = host.symbol 0
+  %size_a = host.size tensor<?x1024xf32>(%n)
+  %size_c = host.size tensor<?xf32>(%n)
+  %a = host.alloc %size_a "a"
+  %c = host.alloc %size_c "c"
+  host.copy %a to %c bytes %c0
+  %b = host.alloc %c65536 "b"
+  host.copy %b to %c bytes %c0
   return
 }
 }

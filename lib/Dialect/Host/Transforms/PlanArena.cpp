@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Lifetime.h"
+#include "StackPlan.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/IR/IRMapping.h"
@@ -21,6 +21,7 @@
 #include "weft/Dialect/Host/IR/HostDialect.h"
 #include "weft/Dialect/Host/Transforms/Passes.h"
 #include "weft/Interfaces/HostTensor.h"
+#include "llvm/ADT/BitVector.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace weft::host {
@@ -46,6 +47,7 @@ struct Planned {
   int64_t bytes = 0;
   SmallVector<Value> dims;
   bool pooled = false;
+  bool isAligned = false; ///< the size is a multiple of the alignment as it is
   /// Which pool or slot, and where in the pool.
   unsigned place = 0;
   int64_t offset = 0;
@@ -67,6 +69,8 @@ struct Plan {
   SmallVector<Planned, 0> buffers;
   SmallVector<Pool> pools;
   SmallVector<Slot> slots;
+  /// Takes the place of pools and slots, if it is there.
+  std::optional<StackPlan> stack;
 };
 
 } // namespace
@@ -101,6 +105,8 @@ static void factorSize(Planned &buffer) {
     buffer.bytes =
         std::min(maxBytes, std::max<int64_t>(0, known.getSExtValue()));
     buffer.pooled = true;
+    buffer.isAligned =
+        known.getSExtValue() == buffer.bytes && buffer.bytes % alignment == 0;
   } else if (auto op = size.getDefiningOp<SizeOp>()) {
     auto type = cast<RankedTensorType>(op.getType());
     SmallVector<int64_t> shape(type.getShape());
@@ -113,9 +119,9 @@ static void factorSize(Planned &buffer) {
       Operation *a = lhs.getDefiningOp(), *c = rhs.getDefiningOp();
       return a != c && a->isBeforeInBlock(c);
     });
+    buffer.isAligned = buffer.bytes % alignment == 0;
     // Rounding up may waste an eighth.
-    buffer.pooled =
-        buffer.bytes % alignment == 0 || buffer.bytes >= 8 * alignment;
+    buffer.pooled = buffer.isAligned || buffer.bytes >= 8 * alignment;
   }
   if (buffer.pooled)
     buffer.bytes = llvm::alignTo(buffer.bytes, alignment);
@@ -211,6 +217,73 @@ static Plan makePlan(func::FuncOp main) {
 }
 
 //===----------------------------------------------------------------------===//
+// The choice
+//===----------------------------------------------------------------------===//
+
+/// The bytes that pools and slots take; nothing if that can't be told.
+static std::optional<int64_t>
+measurePools(const Plan &plan, ArrayRef<int64_t> sizes, SampleSizes &sample) {
+  int64_t total = 0;
+  for (const Pool &pool : plan.pools) {
+    int64_t bytes = pool.bytes;
+    for (Value dim : pool.dims) {
+      std::optional<int64_t> size = sample.get(dim);
+      if (!size)
+        return std::nullopt;
+      if (llvm::MulOverflow(bytes, *size, bytes) || bytes > maxBytes)
+        bytes = maxBytes;
+    }
+    total += bytes;
+  }
+  for (const Slot &slot : plan.slots) {
+    int64_t largest = 0;
+    for (unsigned member : slot.members)
+      largest = std::max(largest, sizes[member]);
+    total += largest;
+  }
+  return total;
+}
+
+/// Adds a stack to the plan where that is better than pools and slots, for
+/// batches and lengths of any size as it is for some.
+static void chooseStack(Plan &plan, ArrayAttr symbols) {
+  if (plan.pools.size() + plan.slots.size() < 2)
+    return;
+  SmallVector<Lifetime> lifetimes;
+  for (const Planned &buffer : plan.buffers)
+    lifetimes.push_back(buffer.lifetime);
+  SmallVector<SmallVector<int64_t>> samples;
+  SmallVector<int64_t> pools;
+  for (int64_t nominal : {1, 4, 32, 256}) {
+    SampleSizes sample(symbols, nominal);
+    SmallVector<int64_t> sizes;
+    for (Planned &buffer : plan.buffers) {
+      std::optional<int64_t> size = sample.get(buffer.op.getBytes());
+      if (!size)
+        return;
+      sizes.push_back(llvm::alignTo(*size, alignment));
+    }
+    std::optional<int64_t> bytes = measurePools(plan, sizes, sample);
+    if (!bytes)
+      return;
+    if (llvm::is_contained(samples, sizes))
+      continue;
+    samples.push_back(std::move(sizes));
+    pools.push_back(*bytes);
+  }
+  StackPlan stack = planStack(lifetimes, samples);
+  double ofStack = findWorst(lifetimes, samples, [&](unsigned sample) {
+    return measure(stack, samples[sample]);
+  });
+  double ofPools = findWorst(lifetimes, samples,
+                             [&](unsigned sample) { return pools[sample]; });
+  // Offsets in pools cost less to compute.
+  constexpr double gain = 1.01;
+  if (ofStack * gain < ofPools)
+    plan.stack = std::move(stack);
+}
+
+//===----------------------------------------------------------------------===//
 // Code
 //===----------------------------------------------------------------------===//
 
@@ -223,15 +296,8 @@ static Value createProduct(ImplicitLocOpBuilder &b, int64_t bytes,
                                 dims);
 }
 
-static Value createSlotSize(ImplicitLocOpBuilder &b, const Plan &plan,
-                            const Slot &slot, IRMapping &mapping) {
-  SmallVector<Value> sizes;
-  for (unsigned member : slot.members) {
-    AllocOp op = plan.buffers[member].op;
-    Value size = cloneComputation(b, op.getBytes(), mapping);
-    if (!llvm::is_contained(sizes, size))
-      sizes.push_back(size);
-  }
+/// What the largest of `sizes` takes.
+static Value createRoom(ImplicitLocOpBuilder &b, ValueRange sizes) {
   // A negative size is asked for by a kernel that has nothing to do.
   Value largest = arith::ConstantIndexOp::create(b, 0);
   for (Value size : sizes)
@@ -244,10 +310,59 @@ static Value createSlotSize(ImplicitLocOpBuilder &b, const Plan &plan,
                                mask);
 }
 
+static Value createSlotSize(ImplicitLocOpBuilder &b, const Plan &plan,
+                            const Slot &slot, IRMapping &mapping) {
+  SmallVector<Value> sizes;
+  for (unsigned member : slot.members) {
+    AllocOp op = plan.buffers[member].op;
+    Value size = cloneComputation(b, op.getBytes(), mapping);
+    if (!llvm::is_contained(sizes, size))
+      sizes.push_back(size);
+  }
+  return createRoom(b, sizes);
+}
+
+/// Emits the offsets of buffers that lie upon each other.
+static Value emitStack(ImplicitLocOpBuilder &b, const Plan &plan,
+                       SmallVectorImpl<Value> &offsets) {
+  IRMapping mapping;
+  llvm::DenseMap<Value, Value> rooms;
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  SmallVector<Value> ends(plan.buffers.size());
+  offsets.resize(plan.buffers.size());
+  for (unsigned number : plan.stack->order) {
+    const Planned &buffer = plan.buffers[number];
+    AllocOp op = buffer.op;
+    Value &room = rooms[op.getBytes()];
+    if (!room) {
+      room = cloneComputation(b, op.getBytes(), mapping);
+      if (!buffer.isAligned)
+        room = createRoom(b, room);
+    }
+    Value offset = zero;
+    for (unsigned other : plan.stack->below[number])
+      offset = b.createOrFold<arith::MaxSIOp>(offset, ends[other]);
+    offsets[number] = offset;
+    ends[number] = b.createOrFold<arith::AddIOp>(offset, room);
+  }
+  // What something lies upon ends no higher than that.
+  llvm::BitVector isCovered(plan.buffers.size());
+  for (const SmallVector<unsigned> &below : plan.stack->below)
+    for (unsigned other : below)
+      isCovered.set(other);
+  Value total = zero;
+  for (unsigned number : plan.stack->order)
+    if (!isCovered.test(number))
+      total = b.createOrFold<arith::MaxSIOp>(total, ends[number]);
+  return total;
+}
+
 /// Emits the offsets of all buffers into `offsets` and returns the size of the
 /// arena.
 static Value emitPlan(ImplicitLocOpBuilder &b, const Plan &plan,
                       SmallVectorImpl<Value> &offsets) {
+  if (plan.stack)
+    return emitStack(b, plan, offsets);
   IRMapping mapping;
   Value end = arith::ConstantIndexOp::create(b, 0);
   SmallVector<Value> poolStarts, slotStarts;
@@ -288,12 +403,20 @@ static ArrayAttr describePlan(Builder &builder, const Plan &plan,
     return builder.getStringAttr("?");
   };
   SmallVector<Attribute> entries;
-  for (const Planned &buffer : plan.buffers) {
+  for (auto [number, buffer] : llvm::enumerate(plan.buffers)) {
     NamedAttrList entry;
     AllocOp op = buffer.op;
     entry.append("name", builder.getStringAttr(op.getName().value_or("")));
     entry.append("first", builder.getI64IntegerAttr(buffer.lifetime.first));
     entry.append("last", builder.getI64IntegerAttr(buffer.lifetime.last));
+    if (plan.stack) {
+      SmallVector<int64_t> below =
+          llvm::to_vector_of<int64_t>(plan.stack->below[number]);
+      llvm::sort(below);
+      entry.append("upon", builder.getI64ArrayAttr(below));
+      entries.push_back(entry.getDictionary(builder.getContext()));
+      continue;
+    }
     entry.append(buffer.pooled ? "pool" : "slot",
                  builder.getI64IntegerAttr(buffer.place));
     if (buffer.pooled) {
@@ -360,11 +483,12 @@ struct PlanArenaPass : weft::host::impl::PlanArenaPassBase<PlanArenaPass> {
 
     Plan plan = makePlan(main);
     numBuffers += plan.buffers.size();
-    numSlots += plan.slots.size();
+    auto symbols = module->getAttrOfType<ArrayAttr>(symbolsAttrName);
+    chooseStack(plan, symbols);
+    (plan.stack ? numStacked : numSlots) +=
+        plan.stack ? plan.buffers.size() : plan.slots.size();
     Builder builder(module.getContext());
-    module->setAttr(planAttrName, describePlan(builder, plan,
-                                               module->getAttrOfType<ArrayAttr>(
-                                                   symbolsAttrName)));
+    module->setAttr(planAttrName, describePlan(builder, plan, symbols));
     createArenaBytes(main, plan);
     placeBuffers(main, plan);
     IRRewriter rewriter(module.getContext());

@@ -44,10 +44,14 @@ def PlanArenaPass : Pass<"host-plan-arena", "::mlir::ModuleOp"> {
   let description = [{
     Finds how long each `host.alloc` of `@main` is alive, and turns it into a
     `host.arena` so that buffers that are alive at the same time do not
-    overlap. Buffers of static size are packed largest first, each into the
-    tightest hole. Buffers whose sizes depend on symbols share slots that are as
-    large as the largest of their members. Each starts at a multiple of 64
-    bytes. A function `@arena_bytes` computes the size of the arena from the
+    overlap. Buffers whose sizes are multiples of the same product of symbols,
+    those of static size among them, are a pool, packed largest first, each into
+    the tightest hole. Others share slots that are as large as the largest of
+    their members. Where that makes several pools or slots, the buffers may
+    instead lie upon each other, in an order that is good for some values of the
+    symbols: each begins where the highest ends of those that are alive at the
+    same time and lie below it, which is right for all values. Each starts at a
+    multiple of 64 bytes. A function `@arena_bytes` computes the size of the arena from the
     symbols. The module's attribute `host.plan` lists the buffers, in the order
     of the program, with their lifetimes and places.
 
@@ -59,7 +63,9 @@ def PlanArenaPass : Pass<"host-plan-arena", "::mlir::ModuleOp"> {
   let statistics = [
     Statistic<"numBuffers", "buffers", "Number of buffers that were placed">,
     Statistic<"numSlots", "slots",
-              "Number of slots that buffers of symbolic size share">
+              "Number of slots that buffers of symbolic size share">,
+    Statistic<"numStacked", "stacked",
+              "Number of buffers that lie upon each other">
   ];
 }
 
