@@ -418,6 +418,24 @@ def pooling():
         x = f.arg([1, 3, 9, 9], element)
         f.ret(*[f.window("reduce_window", kind, x, [1, 1, 3, 3], strides=[1, 1, 2, 2], low=[0, 0, 1, 1],
                          high=[0, 0, 1, 1]) for kind in ("max", "sum")])
+    for element in ("f32", "f64", "f16", "i32"):
+        f = Function(f"pool_places_{element}", exact=True)
+        x = f.arg([2, 3, 9, 9], element, special=element != "i32")
+        arguments = {"strides": [1, 1, 2, 2], "low": [0, 0, 1, 1], "high": [0, 0, 1, 1]}
+        f.ret(*[f.window(name, kind, x, [1, 1, 3, 3], **arguments)
+                for kind in ("max", "min") for name in ("reduce_window", "arg_reduce_window")])
+    f = Function("pool_places_dynamic", sizes=[{"N": n, "H": h} for n, h in ((1, 9), (3, 4), (0, 5))])
+    x = f.arg(["N", 3, "H", 9])
+    places = f.window("arg_reduce_window", "max", x, [1, 1, 3, 2], strides=[1, 1, 2, 1], low=[0, 0, 1, 1])
+    f.ret(places, f.spread(f.window("reduce_window", "max", x, [1, 1, 3, 2], strides=[1, 1, 2, 1],
+                                    low=[0, 0, 1, 1]),
+                           places, x.shape, [1, 1, 3, 2], strides=[1, 1, 2, 1], low=[0, 0, 1, 1]))
+    f = Function("spread_of_computed_and_more")
+    x = f.arg([1, 5, 40, 300], range=(0.5, 1.5))
+    window = {"strides": [1, 1, 2, 2], "low": [0, 0, 1, 1], "high": [0, 0, 1, 1]}
+    places = f.window("arg_reduce_window", "max", x, [1, 1, 3, 3], **window)
+    g = f.unary("tanh", f.arg(places.shape))
+    f.ret(f.binary("mul", f.spread(g, places, x.shape, [1, 1, 3, 3], **window), x))
     f = Function("pool_dynamic", sizes=[{"N": n, "H": h} for n, h in ((1, 9), (3, 4), (0, 5))])
     x = f.arg(["N", 3, "H", 9])
     f.ret(f.window("reduce_window", "max", x, [1, 1, 2, 2], strides=[1, 1, 2, 2]),

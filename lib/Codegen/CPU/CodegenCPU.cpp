@@ -25,7 +25,7 @@ struct GenerateCPUKernels
           if (!emitUpdateKernel(builder) && !emitLoopKernel(builder) &&
               !emitWindowFilterKernel(builder) &&
               !emitContractionKernel(builder) && !emitWindowKernel(builder) &&
-              !emitRowKernel(builder))
+              !emitSpreadKernel(builder) && !emitRowKernel(builder))
             emitElementKernel(builder);
           return builder.finish();
         });

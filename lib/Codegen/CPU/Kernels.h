@@ -21,6 +21,9 @@ bool emitWindowFilterKernel(KernelBuilder &kernel);
 bool emitContractionKernel(KernelBuilder &kernel);
 /// A depthwise convolution or pooling with what follows it element by element.
 bool emitWindowKernel(KernelBuilder &kernel);
+/// The gradient of pooling by positions with what follows it element by
+/// element.
+bool emitSpreadKernel(KernelBuilder &kernel);
 /// Reductions, softmax and normalisations over the same axes, with what goes
 /// before and follows element by element.
 bool emitRowKernel(KernelBuilder &kernel);

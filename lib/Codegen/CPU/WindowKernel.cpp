@@ -6,7 +6,9 @@
 // neighbouring windows lie side by side, also from one row to the next where
 // the stride between rows is one: so windows are computed a vector at a time,
 // as if they started at every position, and those that the strides skip, or
-// that straddle two rows, are thrown away.
+// that straddle two rows, are thrown away. Where the places of extreme elements
+// are wanted, their distances from the windows' first elements are kept beside
+// them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,9 +32,16 @@ struct Window {
   int64_t channelsPerInput = 1;      ///< results per channel of the input
   Value filter;                      ///< [channels, 1, taps...], or null
   ReduceKind kind = ReduceKind::sum; ///< how elements are combined
+  ArgReduceWindowOp places; ///< `op`, if it tells where elements lie, else null
+  ReduceWindowOp extremes;  ///< beside that, what the elements are; or null
 
   RankedTensorType resultType() const {
     return cast<RankedTensorType>(op->getResult(0).getType());
+  }
+  /// Of what the elements are combined to.
+  Type elementType() const {
+    Type type = places ? input.tensor.getType() : op->getResult(0).getType();
+    return cast<RankedTensorType>(type).getElementType();
   }
   int64_t rank() const { return taps.size(); }
 };
@@ -42,8 +51,8 @@ struct WindowTiling {
   int64_t rows;  ///< of the result, per iteration
   int64_t lanes; ///< windows at a time
   SmallVector<int64_t> slabShape;
-  int64_t firstFlat;             ///< dimensions from here on are walked as one
-  int64_t slabOffset, sumOffset; ///< in scratch
+  int64_t firstFlat; ///< dimensions from here on are walked as one
+  int64_t slabOffset, sumOffset, distanceOffset; ///< in scratch
 };
 
 /// Emits the windows of one iteration.
@@ -64,7 +73,11 @@ private:
   Value slabPosition(RegionEmitter &e, const Slab &slab, int64_t firstDim,
                      ValueRange indices);
   Value combine(RegionEmitter &e, Value sum, Value element, Value weight);
-  Value windowsAt(RegionEmitter &e, const Slab &slab, Value position);
+  SmallVector<Value> windowsAt(RegionEmitter &e, const Slab &slab,
+                               Value position);
+  Value distanceOf(RegionEmitter &e, ArrayRef<Value> tap);
+  Value placeOf(RegionEmitter &e, ArrayRef<Value> indices, Value distance);
+  void bindExtreme(RegionEmitter &e, Value element);
   void emitLine(RegionEmitter &e, const Slab &slab, ArrayRef<Value> outer);
 
   KernelBuilder &kernel;
@@ -100,7 +113,7 @@ static std::optional<Window> describe(ConvOp op) {
   return window;
 }
 
-static std::optional<Window> describe(ReduceWindowOp op) {
+template <typename OpTy> static std::optional<Window> describePool(OpTy op) {
   auto isPooled = [&](int64_t dim) {
     return op.getWindow()[dim] != 1 || op.getStrides()[dim] != 1 ||
            op.getLow()[dim] != 0 || op.getHigh()[dim] != 0;
@@ -123,27 +136,69 @@ static std::optional<Window> describe(ReduceWindowOp op) {
   return window;
 }
 
+/// Whether both slide the same window over the same tensor.
+static bool isSameWindow(ReduceWindowOp lhs, ArgReduceWindowOp rhs) {
+  return lhs.getInput() == rhs.getInput() && lhs.getKind() == rhs.getKind() &&
+         lhs.getWindow() == rhs.getWindow() &&
+         lhs.getStrides() == rhs.getStrides() && lhs.getLow() == rhs.getLow() &&
+         lhs.getHigh() == rhs.getHigh() &&
+         lhs.getDilations() == rhs.getDilations();
+}
+
+/// Whether the distances between elements of a window have 32 bits.
+static bool areDistancesSmall(ArgReduceWindowOp op) {
+  ArrayRef<int64_t> inner = op.getInput().getType().getShape().drop_front(3);
+  double distance = (op.getWindow()[2] - 1.0) * op.getDilations()[2] + 1;
+  for (int64_t size : inner)
+    distance *= size;
+  return !ShapedType::isDynamicShape(inner) && distance < 0x1p31;
+}
+
+/// The op of the region that slides a window; for extreme elements and their
+/// places the op that tells the latter. Null if there is none, or several.
+static Operation *findWindowOp(KernelBuilder &kernel,
+                               ReduceWindowOp &extremes) {
+  SmallVector<Operation *> found;
+  for (Operation &op : kernel.getRegion().getBody().front())
+    if (isa<ConvOp, ReduceWindowOp, ArgReduceWindowOp>(op))
+      found.push_back(&op);
+  if (found.size() == 1)
+    return found.front();
+  if (found.size() != 2)
+    return nullptr;
+  if (isa<ReduceWindowOp>(found[1]))
+    std::swap(found[0], found[1]);
+  extremes = dyn_cast<ReduceWindowOp>(found[0]);
+  auto places = dyn_cast<ArgReduceWindowOp>(found[1]);
+  return extremes && places && isSameWindow(extremes, places) ? found[1]
+                                                              : nullptr;
+}
+
 /// The window that the region applies, if there is one that this kind of
 /// kernel is good for.
 static std::optional<Window> findWindow(KernelBuilder &kernel) {
+  ReduceWindowOp extremes;
+  Operation *op = findWindowOp(kernel, extremes);
   std::optional<Window> window;
-  for (Operation &op : kernel.getRegion().getBody().front()) {
-    if (!isa<ConvOp, ReduceWindowOp>(op))
-      continue;
-    if (window)
+  if (auto conv = dyn_cast_or_null<ConvOp>(op))
+    window = describe(conv);
+  else if (auto reduce = dyn_cast_or_null<ReduceWindowOp>(op))
+    window = describePool(reduce);
+  else if (auto places = dyn_cast_or_null<ArgReduceWindowOp>(op)) {
+    window = describePool(places);
+    if (window && !areDistancesSmall(places))
       return std::nullopt;
-    auto conv = dyn_cast<ConvOp>(op);
-    window = conv ? describe(conv) : describe(cast<ReduceWindowOp>(op));
-    if (!window)
-      return std::nullopt;
+    if (window) {
+      window->places = places;
+      window->extremes = extremes;
+    }
   }
   if (!window || window->rank() == 0)
     return std::nullopt;
   // Windows at every position are too many if few are wanted.
   constexpr int64_t kMostStride = 4;
-  RankedTensorType type = window->resultType();
-  ArrayRef<int64_t> inner = type.getShape().drop_front(3);
-  Type elementType = type.getElementType();
+  ArrayRef<int64_t> inner = window->resultType().getShape().drop_front(3);
+  Type elementType = window->elementType();
   bool isSummable = elementType.isF16() || elementType.isBF16() ||
                     elementType.isF32() || elementType.isF64() ||
                     elementType.isInteger(32) || elementType.isInteger(64);
@@ -236,8 +291,7 @@ Value WindowEmitter::combine(RegionEmitter &e, Value sum, Value element,
                              Value weight) {
   ImplicitLocOpBuilder &b = e.builder();
   if (!weight)
-    return emitCombine(b, window.kind, window.resultType().getElementType(),
-                       sum, element);
+    return emitCombine(b, window.kind, window.elementType(), sum, element);
   weight = vector::BroadcastOp::create(b, vectorType(), weight);
   if (isa<FloatType>(window.input.elementType))
     return vector::FMAOp::create(b, element, weight, sum);
@@ -245,23 +299,85 @@ Value WindowEmitter::combine(RegionEmitter &e, Value sum, Value element,
                                arith::MulIOp::create(b, element, weight));
 }
 
-/// The results of the windows that start at `position` and after.
-Value WindowEmitter::windowsAt(RegionEmitter &e, const Slab &slab,
-                               Value position) {
+/// How far an element is behind the first of its window, in elements of the
+/// input, for lanes of i32.
+Value WindowEmitter::distanceOf(RegionEmitter &e, ArrayRef<Value> tap) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value distance = e.index(0);
+  for (auto [dim, i] : llvm::enumerate(tap)) {
+    if (dim != 0)
+      distance = e.mul(distance, e.size(window.input.tensor, dim + 2));
+    distance = e.add(distance, e.mul(i, e.index(window.dilation[dim])));
+  }
+  Value narrow = arith::IndexCastOp::create(b, b.getI32Type(), distance);
+  return vector::BroadcastOp::create(
+      b, VectorType::get(tiling.lanes, b.getI32Type()), narrow);
+}
+
+/// Where the extreme element of the window at `indices` lies within the input,
+/// given its distance; -1 stands for the first element that is in the input.
+Value WindowEmitter::placeOf(RegionEmitter &e, ArrayRef<Value> indices,
+                             Value distance) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value input = window.input.tensor, zero = e.index(0);
+  Value plane = e.add(e.mul(image, e.size(input, 1)), channel);
+  Value start = plane, first = plane, isThere;
+  for (auto [i, index] : llvm::enumerate(indices.drop_front(2))) {
+    Value size = e.size(input, i + 2), dilation = e.index(window.dilation[i]);
+    Value base =
+        e.sub(e.mul(index, e.index(window.strides[i])), e.index(window.low[i]));
+    Value tap = e.ceilDiv(e.max(e.sub(zero, base), zero), dilation);
+    Value at = e.add(base, e.mul(tap, dilation));
+    start = e.add(e.mul(start, size), base);
+    first = e.add(e.mul(first, size), at);
+    auto isLess = [&](Value lhs, Value rhs) {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lhs, rhs);
+    };
+    Value isAlong = arith::AndIOp::create(b, isLess(at, size),
+                                          isLess(tap, e.index(window.taps[i])));
+    isThere = isThere ? arith::AndIOp::create(b, isThere, isAlong).getResult()
+                      : isAlong;
+  }
+  first = arith::SelectOp::create(b, isThere, first, e.index(-1));
+  distance = arith::IndexCastOp::create(b, b.getIndexType(), distance);
+  Value isKnown =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, distance, zero);
+  Value place = arith::SelectOp::create(
+      b, isKnown, arith::AddIOp::create(b, start, distance), first);
+  return arith::IndexCastOp::create(b, b.getI64Type(), place);
+}
+
+/// The results of the windows that start at `position` and after, and perhaps
+/// how far behind their first elements they lie.
+SmallVector<Value> WindowEmitter::windowsAt(RegionEmitter &e, const Slab &slab,
+                                            Value position) {
   ImplicitLocOpBuilder &b = e.builder();
   SmallVector<Value> sizes;
   for (int64_t tap : window.taps)
     sizes.push_back(e.index(tap));
   Value start = arith::ConstantOp::create(
       b, DenseElementsAttr::get(vectorType(), Attribute(window.input.fill)));
+  SmallVector<Value> starts{start};
+  if (window.places)
+    starts.push_back(arith::ConstantOp::create(
+        b, DenseElementsAttr::get(VectorType::get(tiling.lanes, b.getI32Type()),
+                                  int32_t(-1))));
   unsigned bytes = window.input.elementType.getIntOrFloatBitWidth() / 8;
-  return e.loopNest(sizes, start, [&](ArrayRef<Value> tap, ValueRange sum) {
+  return e.loopNest(sizes, starts, [&](ArrayRef<Value> tap, ValueRange sum) {
     Value offset = position;
     for (auto [dim, i] : llvm::enumerate(tap))
       offset = e.add(offset, e.mul(e.mul(i, e.index(window.dilation[dim])),
                                    slab.view.strides[dim + 1]));
     Value element = LLVM::LoadOp::create(b, vectorType(),
                                          e.address(slab.view, offset), bytes);
+    if (window.places) {
+      Value isBetter =
+          emitIsBefore(b, window.elementType(), window.kind == ReduceKind::max,
+                       true, element, sum[0]);
+      return SmallVector<Value>{
+          arith::SelectOp::create(b, isBetter, element, sum[0]),
+          arith::SelectOp::create(b, isBetter, distanceOf(e, tap), sum[1])};
+    }
     Value weight;
     if (window.filter) {
       SmallVector<Value> at{channel, e.index(0)};
@@ -272,7 +388,7 @@ Value WindowEmitter::windowsAt(RegionEmitter &e, const Slab &slab,
           window.input.elementType);
     }
     return SmallVector<Value>{combine(e, sum[0], element, weight)};
-  })[0];
+  });
 }
 
 /// The windows at indices `outer` of the dimensions that are not flat.
@@ -280,7 +396,9 @@ void WindowEmitter::emitLine(RegionEmitter &e, const Slab &slab,
                              ArrayRef<Value> outer) {
   ImplicitLocOpBuilder &b = e.builder();
   Type type = window.input.elementType;
-  Value sums = kernel.scratchAddress(e, tiling.sumOffset);
+  Value sums = kernel.scratchAddress(e, tiling.sumOffset), distances;
+  if (window.places)
+    distances = kernel.scratchAddress(e, tiling.distanceOffset);
   SmallVector<Value> sizes, lastIndices;
   for (int64_t dim : llvm::seq(tiling.firstFlat, window.rank())) {
     sizes.push_back(dim == 0 ? rows : e.size(window.op->getResult(0), dim + 2));
@@ -292,9 +410,12 @@ void WindowEmitter::emitLine(RegionEmitter &e, const Slab &slab,
   Value lanes = e.index(tiling.lanes);
   e.loop(e.index(0), e.ceilDiv(count, lanes), {}, [&](Value i, ValueRange) {
     Value first = e.mul(i, lanes);
-    Value sum = windowsAt(e, slab, e.add(base, first));
-    LLVM::StoreOp::create(b, sum, elementAddress(e, sums, type, first),
+    SmallVector<Value> found = windowsAt(e, slab, e.add(base, first));
+    LLVM::StoreOp::create(b, found[0], elementAddress(e, sums, type, first),
                           type.getIntOrFloatBitWidth() / 8);
+    if (window.places)
+      LLVM::StoreOp::create(
+          b, found[1], elementAddress(e, distances, b.getI32Type(), first), 4);
     return SmallVector<Value>();
   });
   e.loopNest(sizes, {}, [&](ArrayRef<Value> place, ValueRange) {
@@ -305,9 +426,26 @@ void WindowEmitter::emitLine(RegionEmitter &e, const Slab &slab,
     llvm::append_range(indices, outer);
     llvm::append_range(indices, place);
     indices[2] = e.add(firstRow, indices[2]);
+    if (window.places) {
+      Value distance = LLVM::LoadOp::create(
+          b, b.getI32Type(),
+          elementAddress(e, distances, b.getI32Type(), position));
+      if (window.extremes)
+        bindExtreme(e, sum);
+      sum = placeOf(e, indices, distance);
+    }
     epilogue.store(e, kernel, indices, sum);
     return SmallVector<Value>();
   });
+}
+
+/// What the epilogue takes the extreme element to be, of the same window.
+void WindowEmitter::bindExtreme(RegionEmitter &e, Value element) {
+  Type type = getSignlessType(window.elementType());
+  if (type != element.getType())
+    element = arith::TruncFOp::create(e.builder(), type, element);
+  ReduceWindowOp extremes = window.extremes;
+  e.bind(extremes.getResult(), [element](ArrayRef<Value>) { return element; });
 }
 
 void WindowEmitter::emitIteration(RegionEmitter &e, ArrayRef<Value> grid) {
@@ -344,6 +482,8 @@ bool weft::cpu::emitWindowKernel(KernelBuilder &kernel) {
   int64_t elements = llvm::product_of(tiling.slabShape) + tiling.lanes;
   tiling.slabOffset = kernel.reserveScratch(elements * bytes);
   tiling.sumOffset = kernel.reserveScratch(elements * bytes);
+  if (window->places)
+    tiling.distanceOffset = kernel.reserveScratch(elements * 4);
   WindowEmitter emitter(kernel, *window, *epilogue, tiling);
   kernel.addTask(
       [&](RegionEmitter &e) { return e.product(emitter.gridSizes(e)); },

@@ -107,12 +107,6 @@ void reifyDims(mlir::ReifiedRankedShapedTypeDims &reified,
 mlir::Value emitConvert(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
                         mlir::Type from, mlir::Type to);
 
-/// Whether `lhs` comes before `rhs` in rising or falling order. With
-/// `nanFirst`, NaN comes before all else, otherwise after.
-mlir::Value emitIsBefore(mlir::ImplicitLocOpBuilder &b, mlir::Type elementType,
-                         bool falling, bool nanFirst, mlir::Value lhs,
-                         mlir::Value rhs);
-
 /// Where a window's taps lie along one dimension: tap `t` is element `base + t
 /// * dilation`; those in `[lower, upper)` lie within the input.
 struct TapRange {

@@ -27,6 +27,12 @@ mlir::Value emitCombine(
     mlir::Value lhs, mlir::Value rhs,
     mlir::arith::FastMathFlags flags = mlir::arith::FastMathFlags::none);
 
+/// Whether `lhs` comes before `rhs` in rising or falling order. With
+/// `nanFirst`, NaN comes before all else, otherwise after.
+mlir::Value emitIsBefore(mlir::ImplicitLocOpBuilder &b, mlir::Type elementType,
+                         bool falling, bool nanFirst, mlir::Value lhs,
+                         mlir::Value rhs);
+
 } // namespace weft
 
 #endif // WEFT_DIALECT_WEFT_IR_REDUCTION_H
