@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
+import weft
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 from weft.arrays import CODES
 
@@ -23,10 +24,12 @@ class Tensor(ctypes.Structure):
 
 @pytest.fixture(scope="module")
 def library():
-    build = pathlib.Path(os.environ["WEFT_BUILD"]).resolve()
+    package = pathlib.Path(weft.__file__).parent
+    # An installed package has the library in it, a build beside its folder.
+    folder = package if (package / "lib").is_dir() else package.parents[1]
     header = (pathlib.Path(__file__).parents[2] / "include/weft-rt/program.h").read_text()
     assert f"#define WEFT_MAX_RANK {MAX_RANK}" in header
-    return ctypes.CDLL(str(build / "lib/libweft.so"))
+    return ctypes.CDLL(str(folder / "lib/libweft.so"))
 
 
 class Update(ctypes.Structure):
