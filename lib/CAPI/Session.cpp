@@ -91,6 +91,11 @@ CompileSession::CompileSession(const weft_compile_options *options)
     importOptions.preprocess = options->preprocess;
   if (options->training)
     pipeline.training = options->training;
+  // It would be trained, too.
+  if (options->training && options->preprocess)
+    (void)fail(Problem::Option, "a graph for samples goes in front of a model "
+                                "in use: a training step takes what the graph "
+                                "has made");
   if (options->prefix) {
     pipeline.prefix = options->prefix;
     bool isName =

@@ -397,6 +397,10 @@ def test_graphs_that_do_not_fit(folder):
     assert "WFT6010: 'm.onnx' carries no graph for samples" in run(
         folder, "run", "m.onnx", "--raw", "--random", code=1
     )
+    onnx.save(doubling(), folder / "prep.onnx")
+    assert "a training step takes what the graph has made" in run(
+        folder, "compile", "m.onnx", "--train", "--preprocess", "prep.onnx", "-o", "s.so", code=1
+    )
     with pytest.raises(weft.Error, match="carries no graph for samples"):
         weft.compile(folder / "m.onnx", preprocess=True)
     with pytest.raises(weft.Error, match="WFT1016: the graph for samples: its output 'x', DOUBLE"):
