@@ -14,6 +14,9 @@ using namespace weft::cuda;
 static constexpr int64_t kThreads = 256, kManyThreads = 1 << 15,
                          kManyBlocks = 256, kLongTurns = 8, kChunkTurns = 16;
 
+/// Reductions for whose parts, 2 KiB of f64 each, there is shared memory.
+static constexpr unsigned kMostShared = 16;
+
 /// The power of two that is no less than `value`, within limits.
 static int32_t roundToPower(int64_t value, int64_t least, int64_t most) {
   value = std::clamp<int64_t>(value, least, most);
@@ -69,7 +72,9 @@ RowMapping RowMapping::choose(const RowPlan &plan) {
     turns = llvm::divideCeilSigned(turns, countNeighbours(plan));
     chooseInRow(mapping, turns, rows);
   } else {
-    chooseAcrossRows(mapping, size, rows, !plan.hasArgReduce());
+    bool mayShare =
+        !plan.hasArgReduce() && plan.countReductions() <= kMostShared;
+    chooseAcrossRows(mapping, size, rows, mayShare);
   }
   if (ShapedType::isDynamic(size) || ShapedType::isDynamic(rows) || rows == 0)
     return mapping;

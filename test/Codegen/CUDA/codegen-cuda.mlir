@@ -143,3 +143,36 @@ func.func @main(%x: tensor<2048xf32>, %y: tensor<64x64xf32>) -> (tensor<2048xf32
   }
   return %0, %1 : tensor<2048xf32>, tensor<64x64xf32>
 }
+
+// -----
+
+// There is no shared memory for the parts of so many reductions, so each row has
+// one thread.
+// CHECK-LABEL: func.func private @reduce_0_task(
+//   CHECK-NOT: llvm.mlir.global
+//       CHECK: dispatch.kernel @reduce_0
+func.func @main(%x: tensor<64x64xf64>) -> tensor<64xf64> {
+  %0:17 = dispatch.region ins(%x : tensor<64x64xf64>)
+      -> tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64> {
+  ^bb0(%x0: tensor<64x64xf64>):
+    %r0 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r1 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r2 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r3 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r4 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r5 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r6 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r7 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r8 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r9 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r10 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r11 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r12 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r13 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r14 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r15 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    %r16 = weft.reduce sum %x0 axes [0] : tensor<64x64xf64>
+    dispatch.yield %r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7, %r8, %r9, %r10, %r11, %r12, %r13, %r14, %r15, %r16 : tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>, tensor<64xf64>
+  }
+  return %0#0 : tensor<64xf64>
+}
