@@ -32,6 +32,11 @@ bool emitRowKernel(KernelBuilder &kernel);
 /// neighbours.
 void emitElementKernel(KernelBuilder &kernel);
 
+/// Adds the task that computes groups of results of one shape each, which have
+/// nothing to do with each other.
+void addPartsTask(KernelBuilder &kernel,
+                  llvm::ArrayRef<llvm::SmallVector<unsigned>> groups);
+
 /// Adds the task that computes `results`, which have one shape, if they depend
 /// element by element on a transpose that changes the innermost dimension.
 bool addTransposeTask(KernelBuilder &kernel, llvm::ArrayRef<unsigned> results);

@@ -176,3 +176,24 @@ func.func @main(%x: tensor<64x64xf64>) -> tensor<64xf64> {
   }
   return %0#0 : tensor<64xf64>
 }
+
+// -----
+
+// Where the same is computed from tensors of different shapes, the code is there
+// once, and a block looks up the addresses, the size and the first block.
+// CHECK-LABEL: func.func private @neg_0_task(
+//       CHECK:   %[[WORDS:.+]]:4 = scf.if %{{.+}} -> (!llvm.ptr, !llvm.ptr, index, index) {
+//       CHECK:     scf.yield %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} : !llvm.ptr, !llvm.ptr, index, index
+//       CHECK:   arith.subi %{{.+}}, %[[WORDS]]#3
+// CHECK-COUNT-5:   arith.negf
+//   CHECK-NOT:   arith.negf
+//       CHECK: dispatch.kernel
+func.func @main(%x: tensor<2048xf32>, %y: tensor<64x64xf32>) -> (tensor<2048xf32>, tensor<64x64xf32>) {
+  %0, %1 = dispatch.region ins(%x, %y : tensor<2048xf32>, tensor<64x64xf32>) -> tensor<2048xf32>, tensor<64x64xf32> {
+  ^bb0(%x0: tensor<2048xf32>, %y0: tensor<64x64xf32>):
+    %n = weft.neg %x0 : tensor<2048xf32>
+    %s = weft.neg %y0 : tensor<64x64xf32>
+    dispatch.yield %n, %s : tensor<2048xf32>, tensor<64x64xf32>
+  }
+  return %0, %1 : tensor<2048xf32>, tensor<64x64xf32>
+}
