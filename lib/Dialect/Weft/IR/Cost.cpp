@@ -149,3 +149,27 @@ double InverseOp::countFlops(const OpShapes &shapes) {
   return 4 * countElements(shapes.operands[0]) *
          static_cast<double>(shapes.operands[0].back());
 }
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+/// The scores of shapes that begin with those of a query and a key.
+static double countScores(const OpShapes &shapes) {
+  ArrayRef<int64_t> key = shapes.operands[1];
+  return countElements(ArrayRef(shapes.operands[0]).drop_back()) *
+         static_cast<double>(key[key.size() - 2]);
+}
+
+/// Two products, and what a softmax takes.
+double AttentionOp::countFlops(const OpShapes &shapes) {
+  double depth = shapes.operands[0].back(), width = shapes.operands[2].back();
+  return countScores(shapes) * (2 * depth + 2 * width + 4 + kFunction);
+}
+
+/// Scores and the gradients of probabilities once for the query's rows and once
+/// for the key's, and three products with them.
+double AttentionGradientOp::countFlops(const OpShapes &shapes) {
+  double depth = shapes.operands[0].back(), width = shapes.operands[2].back();
+  return countScores(shapes) * (8 * depth + 6 * width + 2 * (4 + kFunction));
+}

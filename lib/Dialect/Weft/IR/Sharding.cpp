@@ -40,3 +40,18 @@ void ContractOp::getSplitDims(SmallVectorImpl<SplitDim> &dims) {
   for (auto [lhs, rhs] : llvm::zip_equal(getLhsContract(), getRhsContract()))
     dims.push_back({{lhs, rhs}, {std::nullopt}, Combine::Sum});
 }
+
+/// The batch's dimensions split everything, the query's rows what has them. The
+/// keys' are summed over, with logarithms that parts don't know.
+void AttentionOp::getSplitDims(SmallVectorImpl<SplitDim> &dims) {
+  int64_t rows = getQuery().getType().getRank() - 2;
+  for (int64_t dim : llvm::seq(rows + 1)) {
+    std::optional<int64_t> ofKeys;
+    if (dim < rows)
+      ofKeys = dim;
+    SplitDim split{{dim, ofKeys, ofKeys}, {dim, dim}, Combine::Concatenate};
+    if (getBias())
+      split.operands.push_back(dim);
+    dims.push_back(split);
+  }
+}

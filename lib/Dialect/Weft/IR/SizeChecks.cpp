@@ -103,6 +103,29 @@ public:
         SizeRelation::equal, checker.size(op.getInput(), 1),
         checker.times(checker.size(op.getFilter(), 1), op.getGroups()));
   }
+  /// All dimensions but the last one or two are the batch's.
+  template <typename OpTy> void attention(OpTy op) {
+    int64_t rank = getRank(op.getQuery()), rows = rank - 2, last = rank - 1;
+    for (int64_t dim : llvm::seq(rows)) {
+      equal(op.getQuery(), dim, op.getKey(), dim);
+      equal(op.getQuery(), dim, op.getValue(), dim);
+    }
+    equal(op.getQuery(), last, op.getKey(), last);
+    equal(op.getKey(), rows, op.getValue(), rows);
+    if (!op.getBias())
+      return;
+    for (int64_t dim : llvm::seq(last))
+      equal(op.getQuery(), dim, op.getBias(), dim);
+    equal(op.getKey(), rows, op.getBias(), last);
+  }
+  void attentionGradient(AttentionGradientOp op) {
+    attention(op);
+    int64_t last = getRank(op.getQuery()) - 1;
+    for (int64_t dim : llvm::seq(last))
+      for (Value rows : {op.getLogarithm(), op.getGrad(), op.getDelta()})
+        equal(op.getQuery(), dim, rows, dim);
+    equal(op.getValue(), last, op.getGrad(), last);
+  }
   /// `indices` has the sizes of `input`, or smaller ones, but for `axis`.
   void indices(Value indices, Value input, int64_t axis) {
     for (int64_t dim : llvm::seq(getRank(indices)))
@@ -146,6 +169,8 @@ void weft::checkSizes(Operation *op, SizeChecker &checker) {
       .Case([&](SliceOp op) { checks.slice(op); })
       .Case([&](ConcatOp op) { checks.concat(op); })
       .Case([&](ContractOp op) { checks.contract(op); })
+      .Case([&](AttentionOp op) { checks.attention(op); })
+      .Case([&](AttentionGradientOp op) { checks.attentionGradient(op); })
       .Case([&](ConvOp op) { checks.conv(op); })
       .Case([&](PadOp op) {
         checks.nonNegative(op.getMixedLow());
