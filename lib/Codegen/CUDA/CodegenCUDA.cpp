@@ -23,11 +23,12 @@ struct GenerateCUDAKernels
         getOperation(), [&](dispatch::RegionOp region, StringRef name) {
           KernelBuilder builder(region, name, getOperation());
           // The first that takes the region makes its kernel.
-          bool isMade = emitUpdateKernel(builder) ||
-                        emitScatterKernel(builder) || emitScanKernel(builder) ||
-                        emitTopKKernel(builder) || emitNonZeroKernel(builder) ||
-                        emitLoopKernel(builder) || emitProductKernel(builder) ||
-                        emitRowKernel(builder);
+          bool isMade =
+              emitUpdateKernel(builder) || emitScatterKernel(builder) ||
+              emitScanKernel(builder) || emitTopKKernel(builder) ||
+              emitNonZeroKernel(builder) || emitAttentionKernel(builder) ||
+              emitAttentionGradientKernel(builder) || emitLoopKernel(builder) ||
+              emitProductKernel(builder) || emitRowKernel(builder);
           if (!isMade)
             emitElementKernel(builder);
           return builder.finish();

@@ -21,6 +21,10 @@ bool emitScanKernel(KernelBuilder &kernel);
 bool emitTopKKernel(KernelBuilder &kernel);
 /// Where elements are not zero.
 bool emitNonZeroKernel(KernelBuilder &kernel);
+/// Attention over vectors of up to kMostAttentionWidth elements.
+bool emitAttentionKernel(KernelBuilder &kernel);
+/// The gradients of its query, key and value.
+bool emitAttentionGradientKernel(KernelBuilder &kernel);
 /// An op with loops of its own: longer sorts, other cumulative sums.
 bool emitLoopKernel(KernelBuilder &kernel);
 /// A contraction or convolution with what follows it element by element.

@@ -1,0 +1,205 @@
+//===- AttentionTiles.cpp - What kernels of attention compute with --------===//
+
+#include "AttentionTiles.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::cuda;
+
+//===----------------------------------------------------------------------===//
+// Tilings
+//===----------------------------------------------------------------------===//
+
+/// The length of vectors with zeros behind them: a multiple of 32, for which
+/// the tiles of both kinds are made.
+static std::optional<int64_t> padWidth(Value query, Value value) {
+  int64_t most = 1;
+  for (Value operand : {query, value}) {
+    auto type = cast<RankedTensorType>(operand.getType());
+    int64_t size = type.getShape().back();
+    if (type.getElementType().isF64() || ShapedType::isDynamic(size) ||
+        size == 0 || size > kMostAttentionWidth)
+      return std::nullopt;
+    most = std::max(most, size);
+  }
+  return llvm::alignTo(most, 32);
+}
+
+static bool isNarrow(Value value) {
+  return getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() == 16;
+}
+
+// Static shared memory is 48 KiB; tiles of fewer rows have longer vectors.
+std::optional<AttentionTiling> weft::cuda::chooseForwardTiling(Value query,
+                                                               Value value) {
+  std::optional<int64_t> width = padWidth(query, value);
+  if (!width)
+    return std::nullopt;
+  if (isNarrow(query)) {
+    if (*width <= 64)
+      return AttentionTiling{64,
+                             64,
+                             128,
+                             *width,
+                             /*sharesKeys=*/false,
+                             /*usesMatrices=*/true};
+    return AttentionTiling{64,
+                           *width <= 128 ? 32 : 16,
+                           128,
+                           *width,
+                           /*sharesKeys=*/*width > 128,
+                           /*usesMatrices=*/true};
+  }
+  if (*width <= 64)
+    return AttentionTiling{64, 32, 128, *width};
+  if (*width <= 128)
+    return AttentionTiling{32, 32, 128, *width, /*sharesKeys=*/true};
+  return AttentionTiling{16, 16, 128, *width, /*sharesKeys=*/true};
+}
+
+std::optional<AttentionTiling> weft::cuda::chooseBackwardTiling(Value query,
+                                                                Value value) {
+  std::optional<int64_t> width = padWidth(query, value);
+  if (!width)
+    return std::nullopt;
+  if (isNarrow(query) && *width <= 128)
+    return AttentionTiling{64,
+                           *width <= 64 ? 32 : 16,
+                           128,
+                           *width,
+                           /*sharesKeys=*/false,
+                           /*usesMatrices=*/true};
+  if (*width <= 64)
+    return AttentionTiling{32, 32, 128, *width};
+  if (*width <= 128)
+    return AttentionTiling{16, 16, 128, *width};
+  return AttentionTiling{8, 8, 64, *width};
+}
+
+const MemoryView &weft::cuda::getResultView(KernelBuilder &kernel,
+                                            Value result) {
+  auto it = llvm::find(kernel.getYields(), result);
+  return kernel.resultView(std::distance(kernel.getYields().begin(), it));
+}
+
+std::unique_ptr<TileEmitter>
+weft::cuda::makeTiles(KernelBuilder &kernel, RegionEmitter &emitter,
+                      const AttentionTiling &tiling, Type elementType) {
+  return tiling.usesMatrices
+             ? makeMatrixTiles(kernel, emitter, tiling, elementType)
+             : makeVectorTiles(kernel, emitter, tiling);
+}
+
+//===----------------------------------------------------------------------===//
+// Threads
+//===----------------------------------------------------------------------===//
+
+TileEmitter::TileEmitter(KernelBuilder &kernel, RegionEmitter &emitter,
+                         const AttentionTiling &tiling)
+    : e(emitter), b(emitter.builder()), tiling(tiling), kernel(kernel) {
+  thread = arith::IndexCastUIOp::create(
+      b, b.getIndexType(), NVVM::ThreadIdXOp::create(b, b.getI32Type()));
+}
+
+void TileEmitter::blockBarrier() { NVVM::Barrier0Op::create(b); }
+
+void TileEmitter::warpBarrier() {
+  NVVM::SyncWarpOp::create(
+      b, arith::ConstantOp::create(b, b.getI32IntegerAttr(-1)));
+}
+
+Value TileEmitter::exchange(Value value, int32_t mask) {
+  Type i32 = b.getI32Type();
+  auto constant = [&](int32_t number) -> Value {
+    return arith::ConstantOp::create(b, b.getI32IntegerAttr(number));
+  };
+  Value word = arith::BitcastOp::create(b, i32, value);
+  Value other =
+      NVVM::ShflOp::create(b, i32, constant(-1), word, constant(mask),
+                           constant(31), NVVM::ShflKind::bfly, UnitAttr());
+  return arith::BitcastOp::create(b, value.getType(), other);
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+Value TileEmitter::number(double value) {
+  return e.constant(b.getF32Type(), value);
+}
+Value TileEmitter::add(Value lhs, Value rhs) {
+  return arith::AddFOp::create(b, lhs, rhs);
+}
+Value TileEmitter::sub(Value lhs, Value rhs) {
+  return arith::SubFOp::create(b, lhs, rhs);
+}
+Value TileEmitter::mul(Value lhs, Value rhs) {
+  return arith::MulFOp::create(b, lhs, rhs);
+}
+Value TileEmitter::exp(Value value) { return math::ExpOp::create(b, value); }
+Value TileEmitter::select(Value condition, Value yes, Value no) {
+  return arith::SelectOp::create(b, condition, yes, no);
+}
+Value TileEmitter::isBelow(Value lhs, Value rhs) {
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lhs, rhs);
+}
+
+void TileEmitter::when(Value condition, llvm::function_ref<void()> body) {
+  auto ifOp = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(ifOp.thenBlock());
+  body();
+}
+
+Value TileEmitter::convert(Value element, Type type) {
+  unsigned from = element.getType().getIntOrFloatBitWidth();
+  unsigned to = type.getIntOrFloatBitWidth();
+  if (from == to)
+    return element;
+  return from < to ? arith::ExtFOp::create(b, type, element).getResult()
+                   : arith::TruncFOp::create(b, type, element).getResult();
+}
+
+Value TileEmitter::element(Value tensor, ArrayRef<Value> indices) {
+  return convert(e.element(tensor, indices), b.getF32Type());
+}
+
+void TileEmitter::store(const MemoryView &view, ArrayRef<Value> indices,
+                        Value element) {
+  e.store(view, indices, convert(element, view.elementType));
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+Value TileEmitter::address(const SharedTile &tile, Type type, Value row,
+                           Value column) {
+  Value position = e.add(e.mul(row, e.index(tile.stride)), column);
+  return LLVM::GEPOp::create(
+      b, tile.base.getType(), type, tile.base,
+      ValueRange{arith::IndexCastOp::create(b, b.getI64Type(), position)},
+      LLVM::GEPNoWrapFlags::inbounds);
+}
+
+void TileEmitter::forEachPlace(
+    const SharedTile &tile, Value first, Value rows, int64_t each,
+    llvm::function_ref<void(Value, Value, Value, Value)> body) {
+  int64_t places = tiling.width / each;
+  auto loop = scf::ForOp::create(b, thread, e.index(tile.rows * places),
+                                 e.index(tiling.threads));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value place = loop.getInductionVar();
+  Value row = e.div(place, e.index(places));
+  Value column = e.mul(e.rem(place, e.index(places)), e.index(each));
+  // What lies beyond an edge is read at the edge, and not used.
+  Value source = e.add(first, row);
+  Value last = e.sub(rows, e.index(1));
+  body(row, column, e.min(source, last), isBelow(source, rows));
+}
