@@ -57,6 +57,10 @@ static bool isMemoryBroadcast(Operation *op) {
   return !source || isSplat(source) || !isIndexMap(source);
 }
 
+static ArrayRef<int64_t> getShape(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+
 static Block *getBlock(Operation *op) { return op ? op->getBlock() : nullptr; }
 
 //===----------------------------------------------------------------------===//
@@ -89,6 +93,14 @@ static double countPerElement(const Group &group) {
 /// goes through memory, which moves one in the time of some ten multiply-adds
 /// of a vector.
 static constexpr double kStoredElement = 64;
+
+/// The operations for an element that attention reads, once for each tile of
+/// the other side, which are little beside the products that it is for.
+static constexpr double kAttendedElement = 16;
+
+static bool isAttention(const Group &group) {
+  return isa_and_nonnull<AttentionOp, AttentionGradientOp>(group.root);
+}
 
 //===----------------------------------------------------------------------===//
 // Joining
@@ -141,15 +153,13 @@ bool Grouping::dependsOn(Operation *op, const Group &group,
 
 /// Whether a row kernel could compute `op` within its sweeps.
 bool Grouping::fitsRows(Operation *op, const Group &group) const {
-  ArrayRef<int64_t> shape =
-      cast<RankedTensorType>(group.root->getOperand(0).getType()).getShape();
+  ArrayRef<int64_t> shape = getShape(group.root->getOperand(0));
   SmallVector<int64_t> axes = *getRowAxes(group.root);
   SmallVector<int64_t> outer;
   for (int64_t dim : llvm::seq<int64_t>(shape.size()))
     if (!llvm::is_contained(axes, dim))
       outer.push_back(dim);
-  ArrayRef<int64_t> own =
-      cast<RankedTensorType>(op->getResult(0).getType()).getShape();
+  ArrayRef<int64_t> own = getShape(op->getResult(0));
   for (Value operand : op->getOperands()) {
     Operation *source = operand.getDefiningOp();
     auto broadcast = dyn_cast_or_null<BroadcastOp>(source);
@@ -160,9 +170,8 @@ bool Grouping::fitsRows(Operation *op, const Group &group) const {
     // From the outer space to the full one, or not at all.
     if (own != shape || broadcast.getDims() != ArrayRef<int64_t>(outer))
       return false;
-    auto innerShape =
-        cast<RankedTensorType>(broadcast.getInput().getType()).getShape();
-    for (auto [size, dim] : llvm::zip_equal(innerShape, outer))
+    for (auto [size, dim] :
+         llvm::zip_equal(getShape(broadcast.getInput()), outer))
       if (size != shape[dim])
         return false;
   }
@@ -317,15 +326,13 @@ bool Grouping::isCopied(Operation *op, const Group &group,
 static int countSweeps(const Group &rows) {
   int sweeps = 0;
   bool hasFullResults = false;
-  int64_t rank =
-      cast<RankedTensorType>(rows.root->getOperand(0).getType()).getRank();
+  size_t rank = getShape(rows.root->getOperand(0)).size();
   for (Operation *op : rows.ops) {
     if (auto normalize = dyn_cast<NormalizeOp>(op))
       sweeps += normalize.getRms() ? 1 : 2;
     else if (getRowAxes(op))
       sweeps += isa<SoftmaxOp>(op) ? 2 : 1;
-    hasFullResults |=
-        cast<RankedTensorType>(op->getResult(0).getType()).getRank() == rank;
+    hasFullResults |= getShape(op->getResult(0)).size() == rank;
   }
   return sweeps + hasFullResults;
 }
@@ -334,11 +341,9 @@ static int countSweeps(const Group &rows) {
 /// of `consumer`'s loops: of what is reduced, of what a reduction gives, or of
 /// what follows a product.
 static bool fitsLoops(Operation *op, const Group &consumer) {
-  auto shape = cast<RankedTensorType>(op->getResult(0).getType()).getShape();
+  ArrayRef<int64_t> shape = getShape(op->getResult(0));
   Operation *root = consumer.root;
-  auto isOf = [&](Value value) {
-    return cast<RankedTensorType>(value.getType()).getShape() == shape;
-  };
+  auto isOf = [&](Value value) { return getShape(value) == shape; };
   if (consumer.kind == GroupKind::Rows && isOf(root->getOperand(0)))
     return true;
   // It is not for the root then, which would need its elements many times.
@@ -372,6 +377,8 @@ bool Grouping::canMerge(const Group &producer, const Group &consumer) const {
     if (!fitsLoops(op, consumer))
       return false;
   }
+  if (isAttention(consumer))
+    return countPerElement(producer) <= kAttendedElement;
   if (consumer.kind == GroupKind::Own)
     return countPerElement(producer) <= kStoredElement;
   if (consumer.kind != GroupKind::Rows)
@@ -412,10 +419,6 @@ void Grouping::mergeProducers() {
 // What is computed again
 //===----------------------------------------------------------------------===//
 
-static ArrayRef<int64_t> getShape(Value value) {
-  return cast<RankedTensorType>(value.getType()).getShape();
-}
-
 /// Whether `user`, which reads the result of `op`, an elementwise op of
 /// `group`, may compute it itself: from what is stored in any case, of which it
 /// does not read more than it would spare to store.
@@ -436,7 +439,11 @@ bool Grouping::canRecompute(Operation *op, const Group &group,
     if (!isStored)
       return false;
   }
-  if (fullOperands > kMostOperands || user.closed)
+  if (fullOperands > kMostOperands)
+    return false;
+  if (isAttention(user))
+    return countPerElement(op) <= kAttendedElement;
+  if (user.closed)
     return false;
   switch (user.kind) {
   case GroupKind::Loops:
