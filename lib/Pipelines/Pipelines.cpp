@@ -44,6 +44,12 @@ static void addPassesToTensor(OpPassManager &pm,
 
 static void addPassesToDifferentiate(OpPassManager &pm,
                                      const PipelineOptions &options) {
+  // What a GPU computes without its scores is differentiated as such.
+  if (options.device) {
+    pm.addNestedPass<func::FuncOp>(createFormAttentionPass());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+  }
   if (!options.training)
     return;
   // The model becomes a step that changes its own weights.

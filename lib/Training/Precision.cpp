@@ -48,15 +48,26 @@ Value Narrowing::narrow(Value value) {
   return narrowed[value] = result;
 }
 
+/// The numbers of the operands that `op` multiplies with others.
+static ArrayRef<unsigned> getFactors(Operation *op) {
+  static constexpr unsigned factors[] = {0, 1, 2, 4};
+  if (isa<ContractOp, ConvOp, ConvFilterOp>(op))
+    return ArrayRef(factors).take_front(2);
+  if (isa<AttentionOp>(op))
+    return ArrayRef(factors).take_front(3);
+  return isa<AttentionGradientOp>(op) ? ArrayRef(factors)
+                                      : ArrayRef<unsigned>();
+}
+
 void Narrowing::run(func::FuncOp function) {
   SmallVector<Operation *> products;
   function.walk([&](Operation *op) {
-    if (isa<ContractOp, ConvOp, ConvFilterOp>(op) &&
+    if (!getFactors(op).empty() &&
         getElementTypeOrSelf(op->getResult(0).getType()).isF32())
       products.push_back(op);
   });
   for (Operation *op : products)
-    for (unsigned i : {0, 1})
+    for (unsigned i : getFactors(op))
       if (getElementTypeOrSelf(op->getOperand(i).getType()).isF32())
         op->setOperand(i, narrow(op->getOperand(i)));
 }

@@ -5,6 +5,33 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FormAttentionPass : Pass<"cuda-form-attention", "::mlir::func::FuncOp"> {
+  let summary = "Make one op of a softmax and the products around it";
+  let description = [{
+    Finds scores, a product of queries and keys that is scaled by a number,
+    added to biases and masked with -inf, whose softmax weights values, where
+    nothing else uses scores and probabilities, and makes a `weft.attention` of
+    them, so that neither is ever in memory. Probabilities whose rows are cleared
+    where a condition says so become an output whose rows are. Biases and masks
+    are put together before they are spread over the heads.
+
+    Vectors are of static length, so that there are kernels, also for the
+    gradients, and narrower than f64. Rounding in between is left out: where all
+    is f16 or bf16, the result is closer to that of exact numbers.
+
+    Requires: nothing.
+    Ensures: what is left of such chains is dead.
+  }];
+  let dependentDialects = ["::weft::WeftDialect"];
+  let options = [
+    Option<"explain", "explain", "bool", "false",
+           "Remark at each softmax what it became, or why it was left">
+  ];
+  let statistics = [
+    Statistic<"numFormed", "num-formed", "Number of ops formed">
+  ];
+}
+
 def GenerateCUDAKernelsPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
   let summary = "Turn each `dispatch.region` into functions for a GPU";
   let description = [{
