@@ -54,9 +54,11 @@ struct Chain {
   ContractOp scores, output;
   SoftmaxOp softmax;
   double scale = 1;
-  SmallVector<Mask> masks;      ///< from the softmax upwards
-  Value rowCondition;           ///< rows where it is false are cleared
-  bool clearsEmpty = false;     ///< that, or rows without a score that counts
+  SmallVector<Mask> masks;  ///< from the softmax upwards
+  Value rowCondition;       ///< rows where it is false are cleared
+  bool clearsEmpty = false; ///< that, or rows without a score that counts
+  /// Heads that share keys are rows in the products, and apart in between.
+  ReshapeOp split, join;
   SmallVector<Operation *> ops; ///< all of them
   StringRef reason;             ///< why it can't be one op
 
@@ -75,6 +77,7 @@ private:
   bool matchClearing(SelectOp op);
   bool clearsEmptyAlone();
   bool checkProducts();
+  bool checkSharedKeys();
 };
 } // namespace
 
@@ -122,6 +125,11 @@ bool Chain::matchScores(Value value) {
       cast && isa<FloatType>(getType(cast.getInput()).getElementType())) {
     ops.push_back(op);
     return matchScores(cast.getInput());
+  }
+  if (auto reshape = dyn_cast<ReshapeOp>(op); reshape && !split) {
+    ops.push_back(op);
+    split = reshape;
+    return matchScores(reshape.getInput());
   }
   if (isa<MulOp, DivOp>(op))
     return matchFactor(op);
@@ -229,6 +237,11 @@ bool Chain::matchOutput(Value value) {
     ops.push_back(op);
     return matchOutput(cast.getResult());
   }
+  if (auto reshape = dyn_cast<ReshapeOp>(op); reshape && !join) {
+    ops.push_back(op);
+    join = reshape;
+    return matchOutput(reshape.getResult());
+  }
   if (auto select = dyn_cast<SelectOp>(op);
       select && select.getOnTrue() == value)
     return matchClearing(select);
@@ -258,6 +271,29 @@ bool Chain::checkProducts() {
   return true;
 }
 
+/// Whether the reshapes are between [batch, groups, heads of one * rows, keys]
+/// and [batch, heads, rows, keys].
+bool Chain::checkSharedKeys() {
+  if (!split && !join)
+    return true;
+  ArrayRef<int64_t> products = scores.getType().getShape();
+  ArrayRef<int64_t> heads = softmax.getType().getShape();
+  int64_t rank = heads.size(), row = rank - 2, head = rank - 3;
+  if (!split || !join || split.getInput() != scores.getResult() ||
+      join.getType().getShape() != products || rank < 3 ||
+      products.take_front(head) != heads.take_front(head) ||
+      products.back() != heads.back() ||
+      ShapedType::isDynamic(products[head]) ||
+      ShapedType::isDynamic(heads[head]) || heads[head] % products[head] != 0)
+    return fail("scores are reshaped");
+  if (ShapedType::isStatic(products[row]) &&
+      products[row] * products[head] != heads[row] * heads[head])
+    return fail("scores are reshaped");
+  if (masks.size() > 1 && ShapedType::isDynamic(heads[row]))
+    return fail("heads that share keys have several masks of symbolic size");
+  return !rowCondition || fail("rows of heads that share keys are cleared");
+}
+
 bool Chain::match(SoftmaxOp op) {
   softmax = op;
   ops.push_back(op);
@@ -266,7 +302,7 @@ bool Chain::match(SoftmaxOp op) {
     return false;
   if (rowCondition && clearsEmptyAlone())
     rowCondition = Value();
-  return true;
+  return checkSharedKeys();
 }
 
 //===----------------------------------------------------------------------===//
@@ -290,6 +326,10 @@ private:
   Value combineMasks();
   Value asBias(const Mask &mask);
   Value spread(Value value, ArrayRef<int64_t> shape);
+  Value spreadOverGroups(Value bias);
+  /// Makes heads that share keys a dimension of the batch.
+  void splitGroups();
+  bool hasGroups() { return chain.split && !chain.masks.empty(); }
 
   Chain &chain;
   ImplicitLocOpBuilder &b;
@@ -396,44 +436,101 @@ Value AttentionBuilder::spread(Value value, ArrayRef<int64_t> shape) {
   return BroadcastOp::create(b, type, value, sizes, dims);
 }
 
-/// All that is added to the scores; null if nothing is.
+/// All that is added to the scores, in the smallest shape that holds it; null
+/// if nothing is.
 Value AttentionBuilder::combineMasks() {
+  if (chain.masks.empty())
+    return {};
   SmallVector<Value> parts;
   for (const Mask &mask : chain.masks)
-    parts.push_back(asBias(mask));
-  if (parts.empty())
-    return {};
+    parts.push_back(getSmall(asBias(mask)));
   if (parts.size() == 1)
     return parts[0];
-  // They are added in f32, in the smallest shape that holds them all.
-  ArrayRef<int64_t> whole = chain.scores.getType().getShape();
-  SmallVector<int64_t> shape(whole.size(), 1);
-  SmallVector<Value> small;
-  for (Value part : parts) {
-    small.push_back(getSmall(part));
-    for (auto [size, own] :
-         llvm::zip_equal(shape, getType(small.back()).getShape()))
+  // They are added in f32.
+  SmallVector<int64_t> shape(chain.softmax.getType().getRank(), 1);
+  for (Value part : parts)
+    for (auto [size, own] : llvm::zip_equal(shape, getType(part).getShape()))
       if (own != 1)
         size = ShapedType::isDynamic(size) || size == 1 ? own : size;
-  }
   Value sum;
-  for (Value part : small) {
+  for (Value part : parts) {
     auto wide = getType(part).clone(b.getF32Type());
     if (wide != part.getType())
       part = CastOp::create(b, wide, part, /*saturate=*/false);
     part = spread(part, shape);
     sum = sum ? AddOp::create(b, sum, part).getResult() : part;
   }
-  return spread(sum, whole);
+  return sum;
+}
+
+/// `bias` of [batch, 1 or heads, rows, keys] for each head of each group.
+Value AttentionBuilder::spreadOverGroups(Value bias) {
+  ArrayRef<int64_t> wanted = getType(query).getShape();
+  int64_t group = wanted.size() - 3;
+  SmallVector<int64_t> shape(getType(bias).getShape());
+  bool isForAll = shape[group - 1] == 1;
+  shape[group - 1] = isForAll ? 1 : wanted[group - 1];
+  shape.insert(shape.begin() + group, isForAll ? 1 : wanted[group]);
+  auto type = RankedTensorType::get(shape, getType(bias).getElementType());
+  Value split =
+      ReshapeOp::create(b, type, bias, weft::detail::getSymbolicSizes(b, bias));
+  SmallVector<int64_t> whole(wanted);
+  whole.back() = getType(key).getDimSize(group + 1);
+  return spread(split, whole);
+}
+
+void AttentionBuilder::splitGroups() {
+  ArrayRef<int64_t> heads = chain.softmax.getType().getShape();
+  RankedTensorType type = getType(query);
+  int64_t row = type.getRank() - 2;
+  int64_t count = heads[row - 1] / type.getDimSize(row - 1);
+  auto insertGroup = [&](ArrayRef<int64_t> from) {
+    SmallVector<int64_t> shape(from);
+    shape.insert(shape.begin() + row, count);
+    return shape;
+  };
+  SmallVector<Value> sizes = weft::detail::getSymbolicSizes(b, query);
+  SmallVector<int64_t> shape = insertGroup(type.getShape());
+  if (type.isDynamicDim(row)) {
+    // The vectors' length is static, so that this is the last symbol.
+    Value perGroup = arith::ConstantIndexOp::create(b, count);
+    sizes.back() = arith::DivUIOp::create(b, sizes.back(), perGroup);
+  } else {
+    shape[row + 1] /= count;
+  }
+  query = ReshapeOp::create(
+      b, RankedTensorType::get(shape, type.getElementType()), query, sizes);
+  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq(row));
+  dims.append({row + 1, row + 2});
+  for (Value *side : {&key, &value}) {
+    auto spreadType = RankedTensorType::get(
+        insertGroup(getType(*side).getShape()), type.getElementType());
+    *side = BroadcastOp::create(b, spreadType, *side,
+                                weft::detail::getSymbolicSizes(b, *side), dims);
+  }
 }
 
 void AttentionBuilder::build() {
+  Value bias = combineMasks();
   RankedTensorType outputType = chain.output.getType();
+  SmallVector<Value> sizes;
+  if (hasGroups()) {
+    for (int64_t dim : llvm::seq(outputType.getRank()))
+      if (outputType.isDynamicDim(dim))
+        sizes.push_back(tensor::DimOp::create(b, query, dim));
+    splitGroups();
+    bias = spreadOverGroups(bias);
+  } else if (bias) {
+    bias = spread(bias, chain.scores.getType().getShape());
+  }
+  SmallVector<int64_t> shape(getType(query).getShape());
   auto logarithmType =
-      RankedTensorType::get(outputType.getShape().drop_back(), b.getF32Type());
-  auto op = AttentionOp::create(b, outputType, logarithmType, query, key, value,
-                                combineMasks(), llvm::APFloat(chain.scale),
-                                chain.clearsEmpty);
+      RankedTensorType::get(ArrayRef(shape).drop_back(), b.getF32Type());
+  shape.back() = getType(value).getShape().back();
+  auto op = AttentionOp::create(
+      b, RankedTensorType::get(shape, outputType.getElementType()),
+      logarithmType, query, key, value, bias, llvm::APFloat(chain.scale),
+      chain.clearsEmpty);
   Value output = op.getOutput();
   if (chain.rowCondition) {
     auto broadcast = chain.rowCondition.getDefiningOp<BroadcastOp>();
@@ -444,6 +541,10 @@ void AttentionBuilder::build() {
     Value zero = weft::detail::makeSplat(b, output, 0);
     output = SelectOp::create(b, outputType, condition, output, zero);
   }
+  if (hasGroups())
+    output = ReshapeOp::create(b, outputType, output, sizes);
+  else if (output.getType() != outputType)
+    output = tensor::CastOp::create(b, outputType, output);
   chain.output.getResult().replaceAllUsesWith(output);
 }
 

@@ -114,6 +114,44 @@ func.func @masks(%q: tensor<3x2x4x8xf16>, %m: tensor<1x1x4x4xi1>, %a: tensor<1x1
 
 // -----
 
+// Heads that share keys are one dimension, and the groups of them another.
+// Without a mask they may stay rows.
+// CHECK-LABEL: func.func @shared_keys(
+//  CHECK-SAME:     %[[Q:[^:]+]]: tensor<?x2x6x8xf32>, %[[K:[^:]+]]: tensor<?x2x5x8xf32>, %[[A:[^:]+]]: tensor<1x1x2x5xf32>
+//       CHECK:   %[[QS:.+]] = weft.reshape %[[Q]] sizes(%{{.+}}) : tensor<?x2x6x8xf32> to tensor<?x2x3x2x8xf32>
+//       CHECK:   %[[KS:.+]] = weft.broadcast %[[K]] dims [0, 1, 3, 4] sizes(%{{.+}}) : tensor<?x2x5x8xf32> to tensor<?x2x3x5x8xf32>
+//       CHECK:   %[[AS:.+]] = weft.reshape %[[A]] : tensor<1x1x2x5xf32> to tensor<1x1x1x2x5xf32>
+//       CHECK:   %[[B:.+]] = weft.broadcast %[[AS]] {{.+}} to tensor<?x2x3x2x5xf32>
+//       CHECK:   %[[Y:.+]], %{{.+}} = weft.attention %[[QS]], %[[KS]], %{{.+}} bias %[[B]] scale
+//       CHECK:   %[[ONE:.+]] = weft.reshape %[[Y]] sizes(%{{.+}}) : tensor<?x2x3x2x8xf32> to tensor<?x2x6x8xf32>
+//       CHECK:   %[[TWO:.+]], %{{.+}} = weft.attention %[[Q]], %[[K]], %[[K]] scale
+//       CHECK:   return %[[ONE]], %[[TWO]]
+func.func @shared_keys(%q: tensor<?x2x6x8xf32>, %k: tensor<?x2x5x8xf32>, %a: tensor<1x1x2x5xf32>) -> (tensor<?x2x6x8xf32>, tensor<?x2x6x8xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %q, %c0 : tensor<?x2x6x8xf32>
+  %bias = weft.broadcast %a dims [0, 1, 2, 3] sizes(%n) : tensor<1x1x2x5xf32> to tensor<?x6x2x5xf32>
+  %0 = weft.contract %q, %k batch [0, 1] x [0, 1] contract [3] x [3]
+      : tensor<?x2x6x8xf32>, tensor<?x2x5x8xf32> -> tensor<?x2x6x5xf32>
+  %1 = weft.reshape %0 sizes(%n) : tensor<?x2x6x5xf32> to tensor<?x6x2x5xf32>
+  %2 = weft.add %1, %bias : tensor<?x6x2x5xf32>
+  // expected-remark @below {{one op with its products}}
+  %3 = weft.softmax %2 axis 3 : tensor<?x6x2x5xf32>
+  %4 = weft.reshape %3 sizes(%n) : tensor<?x6x2x5xf32> to tensor<?x2x6x5xf32>
+  %5 = weft.contract %4, %k batch [0, 1] x [0, 1] contract [3] x [2]
+      : tensor<?x2x6x5xf32>, tensor<?x2x5x8xf32> -> tensor<?x2x6x8xf32>
+  %6 = weft.contract %q, %k batch [0, 1] x [0, 1] contract [3] x [3]
+      : tensor<?x2x6x8xf32>, tensor<?x2x5x8xf32> -> tensor<?x2x6x5xf32>
+  %7 = weft.reshape %6 sizes(%n) : tensor<?x2x6x5xf32> to tensor<?x6x2x5xf32>
+  // expected-remark @below {{one op with its products}}
+  %8 = weft.softmax %7 axis 3 : tensor<?x6x2x5xf32>
+  %9 = weft.reshape %8 sizes(%n) : tensor<?x6x2x5xf32> to tensor<?x2x6x5xf32>
+  %10 = weft.contract %9, %k batch [0, 1] x [0, 1] contract [3] x [2]
+      : tensor<?x2x6x5xf32>, tensor<?x2x5x8xf32> -> tensor<?x2x6x8xf32>
+  return %5, %10 : tensor<?x2x6x8xf32>, tensor<?x2x6x8xf32>
+}
+
+// -----
+
 // CHECK-LABEL: func.func @left(
 //   CHECK-NOT:   weft.attention
 func.func @left(%q: tensor<4x8xf32>, %long: tensor<4x300xf32>, %s: tensor<4x4xf32>, %d: tensor<4x8xf64>)
