@@ -30,8 +30,10 @@ static std::optional<int64_t> padWidth(Value query, Value value) {
   return llvm::alignTo(most, 32);
 }
 
-static bool isNarrow(Value value) {
-  return getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() == 16;
+/// Whether scores are products that tensor cores take, and not of mostly zeros.
+static bool fitsMatrices(Value query) {
+  auto type = cast<RankedTensorType>(query.getType());
+  return type.getElementTypeBitWidth() == 16 && type.getShape().back() >= 16;
 }
 
 // Static shared memory is 48 KiB; tiles of fewer rows have longer vectors.
@@ -40,7 +42,7 @@ std::optional<AttentionTiling> weft::cuda::chooseForwardTiling(Value query,
   std::optional<int64_t> width = padWidth(query, value);
   if (!width)
     return std::nullopt;
-  if (isNarrow(query)) {
+  if (fitsMatrices(query)) {
     if (*width <= 64)
       return AttentionTiling{64,
                              64,
@@ -67,7 +69,7 @@ std::optional<AttentionTiling> weft::cuda::chooseBackwardTiling(Value query,
   std::optional<int64_t> width = padWidth(query, value);
   if (!width)
     return std::nullopt;
-  if (isNarrow(query) && *width <= 128)
+  if (fitsMatrices(query) && *width <= 128)
     return AttentionTiling{64,
                            *width <= 64 ? 32 : 16,
                            128,

@@ -37,7 +37,7 @@ CASES = (
     "pool_3x3_same", "spread_3x3_same", "average_pool",  # windows
     "blocks_(ragged|vectors|deep)_(f32|f16)_ta._tb.", "blocks_large_(f32|f16|f64)", "blocks_(i32|init|dynamic)",  # products
     "blocks_conv(_f16|_filter)?", "linear_gelu", "contract_matrix_vector", "conv_2d_depthwise",
-    "attention_f32", "lstm", "inverses", "determinants",
+    "lstm", "inverses", "determinants",
 )  # fmt: skip
 
 FORMS = f"^({'|'.join(CASES)})$"
