@@ -29,6 +29,7 @@ typedef struct weft_compile_options {
   const char *mcpu;      ///< processor, NULL for this machine's
   const char *target;    ///< what kernels run on, "cpu" or "cuda"; NULL: "cpu"
   const char *cuda_arch; ///< oldest GPU to run on, NULL: "sm_80"
+  int32_t cuda_tf32;     ///< 1: products of f32 may round operands to tf32
   const char *dims;      ///< limits of symbolic sizes, "N=1:64,M=1:8", or NULL
   const char *dump_stages; ///< folder for the IR of each stage, or NULL
   const char *start_at;    ///< stage that a `.mlir` file is of, NULL: "import"

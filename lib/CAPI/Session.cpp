@@ -84,6 +84,8 @@ CompileSession::CompileSession(const weft_compile_options *options)
   if (options->cuda_arch && pipeline.device)
     pipeline.device->arch = options->cuda_arch;
   pipeline.memoryBudget = options->memory_budget;
+  if (pipeline.device)
+    pipeline.device->tf32 = options->cuda_tf32;
   if (options->batch)
     importOptions.batchSymbol = options->batch;
   importOptions.keepFixedBatch = options->keep_fixed_batch;

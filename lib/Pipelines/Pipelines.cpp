@@ -8,6 +8,7 @@
 #include "mlir/Conversion/MathToFuncs/MathToFuncs.h"
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
@@ -72,7 +73,8 @@ static void addPassesToKernel(OpPassManager &pm,
                               const PipelineOptions &options) {
   // Regions become functions on scalars and vectors.
   if (options.device)
-    pm.addPass(createGenerateCUDAKernelsPass());
+    pm.addPass(createGenerateCUDAKernelsPass(
+        {options.device->arch, options.device->tf32}));
   else
     pm.addPass(createGenerateCPUKernelsPass());
 }
@@ -106,6 +108,8 @@ void weft::addDevicePasses(OpPassManager &pm) {
   device.addPass(createCSEPass());
   device.addPass(createConvertMathToFuncs());
   device.addPass(createLowerDevicePass());
+  // Instructions that LLVM has no name for become text.
+  device.addPass(createConvertNVVMToLLVMPass());
   device.addPass(createCSEPass());
 }
 

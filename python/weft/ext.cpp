@@ -53,12 +53,12 @@ public:
   Source(nb::object model, OptionalText mcpu, OptionalText dims,
          OptionalText dumpStages, OptionalText training, OptionalText batch,
          OptionalText target, OptionalText cudaArch, int64_t memoryBudget,
-         OptionalText preprocess)
+         OptionalText preprocess, bool tf32)
       : mcpu(std::move(mcpu)), dims(std::move(dims)),
         dumpStages(std::move(dumpStages)), training(std::move(training)),
         batch(std::move(batch)), target(std::move(target)),
         cudaArch(std::move(cudaArch)), preprocess(std::move(preprocess)),
-        memoryBudget(memoryBudget) {
+        memoryBudget(memoryBudget), tf32(tf32) {
     if (nb::isinstance<nb::bytes>(model))
       bytes = nb::cast<nb::bytes>(model);
     else
@@ -119,16 +119,14 @@ private:
     options.mcpu = orNull(mcpu);
     options.target = orNull(target);
     options.cuda_arch = orNull(cudaArch);
+    options.cuda_tf32 = tf32;
     options.dims = orNull(dims);
     options.dump_stages = orNull(dumpStages);
     options.training = orNull(training);
     options.preprocess = orNull(preprocess);
-    options.batch = orNull(batch);
     options.memory_budget = memoryBudget;
-    if (training && !batch) {
-      options.batch = "batch";
-      options.keep_fixed_batch = 1;
-    }
+    options.keep_fixed_batch = training && !batch;
+    options.batch = options.keep_fixed_batch ? "batch" : orNull(batch);
     return options;
   }
 
@@ -137,6 +135,7 @@ private:
   OptionalText mcpu, dims, dumpStages, training, batch, target, cudaArch,
       preprocess;
   int64_t memoryBudget = 0;
+  bool tf32 = false;
 };
 
 /// Tensors in the memory of others.
@@ -559,14 +558,14 @@ NB_MODULE(_weft, m) {
   nb::class_<Source>(m, "Source")
       .def(nb::init<nb::object, OptionalText, OptionalText, OptionalText,
                     OptionalText, OptionalText, OptionalText, OptionalText,
-                    int64_t, OptionalText>(),
+                    int64_t, OptionalText, bool>(),
            nb::arg("model"), nb::arg("mcpu").none(), nb::arg("dims").none(),
            nb::arg("dump_stages").none(), nb::arg("training").none(),
            nb::arg("batch").none() = nb::none(),
            nb::arg("target").none() = nb::none(),
            nb::arg("cuda_arch").none() = nb::none(),
            nb::arg("memory_budget") = 0,
-           nb::arg("preprocess").none() = nb::none())
+           nb::arg("preprocess").none() = nb::none(), nb::arg("tf32") = false)
       .def("save", &Source::save);
   nb::class_<Program>(m, "Program")
       .def_static("compile", &Program::compile, nb::rv_policy::take_ownership)

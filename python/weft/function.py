@@ -192,6 +192,7 @@ def compile(
     target: str = "cpu",
     mcpu: str | None = None,
     cuda_arch: str | None = None,
+    tf32: bool = False,
     dims: Mapping[str, tuple[int, int]] | None = None,
     batch_dim: str | None = None,
     preprocess: Any = None,
@@ -206,6 +207,8 @@ def compile(
     target: what kernels run on, "cpu" or "cuda".
     mcpu: the processor, as LLVM calls it; this machine's if None.
     cuda_arch: the oldest GPU to run on; "sm_80" if None.
+    tf32: whether products of f32 on a GPU may round their operands to 11 bits of
+        precision, which tensor cores take.
     dims: limits of symbolic sizes, as {"N": (1, 64)}.
     batch_dim: a name for the first dimension of all inputs, which then takes any
         size, in a model that was exported for one.
@@ -232,7 +235,7 @@ def compile(
     dump = os.fspath(dump_stages) if dump_stages is not None else None
     source = _weft.Source(
         model, mcpu, limits, dump, None, batch_dim, target, cuda_arch, _bytes(memory_budget),
-        front,
+        front, tf32,
     )
     try:
         return Function(_weft.Program.compile(source, threads, profile), source)

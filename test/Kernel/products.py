@@ -144,16 +144,35 @@ def blocks():
         f.ret(f.matmul(f.arg([72, 48], element), f.arg([48, 136], element)))
     # So many columns that the largest tiles are the best.
     for element in ("f32", "f16", "f64"):
-        f, k = Function(f"blocks_large_{element}", sizes=[{"M": 20}]), 16 if element == "f16" else 9
+        f, k = Function(f"blocks_large_{element}", sizes=[{"M": 9}]), 16 if element == "f16" else 9
         f.ret(f.contract(f.arg(["M", k], element), f.arg([k, 2048], element), contract=([1], [0]),
                          element="f32" if element == "f16" else element))
+    for ta in (False, True):
+        for tb in (False, True):
+            f = Function(f"blocks_large_bf16_ta{ta:d}_tb{tb:d}", sizes=[{"M": 11}])
+            a = f.arg([40, "M"] if ta else ["M", 40], "bf16")
+            b = f.arg([1024, 40] if tb else [40, 1024], "bf16")
+            f.ret(f.contract(a, b, contract=([1 - ta], [0 + tb]), element="f32"))
+    f = Function("blocks_large_f16_conv", sizes=[{"N": 2}])
+    f.ret(f.conv(f.arg(["N", 8, 10, 12], "f16"), f.arg([128, 8, 2, 1], "f16"), element="f32"))
+    # So deep that blocks share the sums.
+    for element in ("f32", "f16", "i32"):
+        f = Function(f"blocks_split_{element}")
+        a, b, c = f.arg([10, 1100], element), f.arg([1100, 12], element), f.arg([10, 12], "i32" if element == "i32" else "f32")
+        f.ret(f.binary("add", f.contract(a, b, contract=([1], [0]), element=c.element), c))
+    # A function each: those of one program are all run as often as that with the most sizes.
+    for k in (0, 70, 1100):
+        f = Function(f"blocks_split_dynamic_{k}", sizes=[{"K": k}])
+        f.ret(f.matmul(f.arg(["K", 18]), f.arg(["K", 12]), True))
+    f = Function("blocks_split_filter")
+    f.ret(f.conv_filter(f.arg([9, 2, 12, 12]), f.arg([9, 4, 12, 12]), [4, 2, 3, 3], low=[1, 1], high=[1, 1]))
     f = Function("blocks_batch")
     f.ret(f.matmul(f.arg([3, 36, 20]), f.arg([3, 20, 40])))
     f = Function("blocks_init")
     f.ret(f.contract(f.arg([70, 50]), f.arg([50, 74]), contract=([1], [0]), init=f.arg([70, 74])))
-    f = Function("blocks_dynamic", sizes=[{"M": m, "K": k, "N": n} for m, k, n in
-                                          ((70, 13, 60), (1, 40, 64), (69, 1, 65), (64, 0, 64))])
-    f.ret(f.matmul(f.arg(["M", "K"]), f.arg(["K", "N"])))
+    for m, k, n in ((70, 13, 60), (1, 40, 64), (69, 1, 65), (64, 0, 64)):
+        f = Function("blocks_dynamic" if m == 70 else f"blocks_dynamic_{m}x{k}x{n}", sizes=[{"M": m, "K": k, "N": n}])
+        f.ret(f.matmul(f.arg(["M", "K"]), f.arg(["K", "N"])))
     f = Function("blocks_after")
     x, w, b, r = f.arg([80, 24]), f.arg([24, 44]), f.arg([44]), f.arg([80, 44])
     y = f.binary("add", f.matmul(x, w), f.broadcast(b, [1], [80, 44]))

@@ -51,6 +51,11 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     ptxFolder("ptx", cl::desc("Folder for the kernels' PTX, in files named "
                               "after a program's first case; nothing is run"));
+static cl::opt<bool> cudaTF32("cuda-tf32",
+                              cl::desc("Round operands of products to tf32"));
+static cl::opt<double>
+    leastBound("bound", cl::init(0),
+               cl::desc("Least bound of results that are floats"));
 static cl::opt<std::string> dumpStages("dump-stages",
                                        cl::desc("Folder for the IR"));
 
@@ -115,6 +120,8 @@ void Batch::check(int64_t run, ArrayRef<HostTensor> results) {
       const HostTensor &result = results.front();
       results = results.drop_front();
       double bound = getOwnBound(test, result.getElementType());
+      if (bound > 0)
+        bound = std::max(bound, leastBound.getValue());
       double magnitude = getMagnitude(test);
       std::string message = compare(result, reference.own[i], bound, magnitude);
       if (message.empty() && !reference.wide.empty() && bound > 0) {
@@ -160,7 +167,7 @@ Outcome Batch::run() {
   options.inProcess = true;
   options.target.cpu = mcpu;
   if (!cudaArch.empty())
-    options.device.emplace().arch = cudaArch;
+    options.device = DeviceOptions{.arch = cudaArch, .tf32 = cudaTF32};
   options.dumpStages = dumpStages;
   if (!ptxFolder.empty())
     return writePTX(options);

@@ -17,6 +17,7 @@ namespace weft::tool {
 struct CompileFlags {
   std::string mcpu, target, cudaArch, dims, batch, dumpStages, startAt;
   bool keepFixedBatch = false; ///< no flag
+  bool cudaTF32 = false;
   int optLevel = 3;
   int64_t memoryBudget = 0; ///< in bytes, 0: none
   /// Settings of a training step; none: a program for inference. No flag.

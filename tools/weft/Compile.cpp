@@ -15,6 +15,9 @@ void CompileFlags::add(CLI::App &app) {
   app.add_option("--target", target, "What kernels run on: cpu or cuda [cpu]");
   app.add_option("--cuda-arch", cudaArch,
                  "Oldest GPU to compile for, with --target cuda [sm_80]");
+  app.add_flag("--cuda-tf32", cudaTF32,
+               "Let products of f32, with --target cuda, round their operands "
+               "to 11 bits of precision (tf32), which tensor cores take");
   app.add_option("--dim", dims,
                  "Limits of symbolic sizes: N=1:64,M=8 [none]. Made-up inputs "
                  "take the least");
@@ -69,6 +72,7 @@ weft_compile_options CompileFlags::get(const std::string &path) const {
   options.mcpu = orNull(mcpu);
   options.target = orNull(target);
   options.cuda_arch = orNull(cudaArch);
+  options.cuda_tf32 = cudaTF32;
   options.dims = orNull(dims);
   options.batch = orNull(batch);
   options.keep_fixed_batch = keepFixedBatch;

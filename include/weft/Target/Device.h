@@ -13,6 +13,7 @@ namespace weft {
 struct DeviceOptions {
   std::string arch = "sm_80"; ///< "sm_" and a number, perhaps with "a"
   std::string toolkit;        ///< folder; empty: the usual ones are tried
+  bool tf32 = false;          ///< products of f32 may round operands to tf32
 };
 
 /// PTX of a module in the LLVM and NVVM dialects. Functions of libdevice are

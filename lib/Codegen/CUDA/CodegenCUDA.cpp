@@ -18,6 +18,8 @@ using namespace weft::cuda;
 namespace {
 struct GenerateCUDAKernels
     : weft::impl::GenerateCUDAKernelsPassBase<GenerateCUDAKernels> {
+  using GenerateCUDAKernelsPassBase::GenerateCUDAKernelsPassBase;
+
   void runOnOperation() override {
     KernelCounts counts = generateKernels(
         getOperation(), [&](dispatch::RegionOp region, StringRef name) {
@@ -28,7 +30,7 @@ struct GenerateCUDAKernels
               emitScanKernel(builder) || emitTopKKernel(builder) ||
               emitNonZeroKernel(builder) || emitAttentionKernel(builder) ||
               emitAttentionGradientKernel(builder) || emitLoopKernel(builder) ||
-              emitProductKernel(builder) || emitRowKernel(builder);
+              emitProductKernel(builder, tf32, arch) || emitRowKernel(builder);
           if (!isMade)
             emitElementKernel(builder);
           return builder.finish();

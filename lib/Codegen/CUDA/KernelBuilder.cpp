@@ -191,8 +191,15 @@ void KernelBuilder::addThreads(CountFn count, BodyFn body) {
   addTask(kThreads, kThreads, count, body);
 }
 
-void KernelBuilder::addBlocks(int32_t threads, CountFn count, BodyFn body) {
+void KernelBuilder::addBlocks(int32_t threads, CountFn count, BodyFn body,
+                              bool isAlone) {
   addTask(threads, 1, count, body);
+  if (!isAlone)
+    return;
+  auto task = module.lookupSymbol<func::FuncOp>(
+      cast<FlatSymbolRefAttr>(tasks.back()).getAttr());
+  task->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                moduleBuilder.getI32IntegerAttr(1));
 }
 
 int64_t KernelBuilder::reserveScratch(int64_t bytes) {
@@ -211,12 +218,12 @@ Value KernelBuilder::scratchAddress(RegionEmitter &emitter, int64_t offset) {
 }
 
 Value KernelBuilder::sharedMemory(RegionEmitter &emitter, Type type,
-                                  int64_t count) {
+                                  int64_t count, unsigned alignment) {
   auto global = LLVM::GlobalOp::create(
       moduleBuilder, region.getLoc(), LLVM::LLVMArrayType::get(type, count),
       /*isConstant=*/false, LLVM::Linkage::Internal,
-      name + "_shared_" + std::to_string(numShared++), Attribute(),
-      /*alignment=*/16, static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
+      name + "_shared_" + std::to_string(numShared++), Attribute(), alignment,
+      static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
   return LLVM::AddressOfOp::create(emitter.builder(), global);
 }
 

@@ -23,13 +23,15 @@ public:
   void addThreads(CountFn count, BodyFn body);
 
   /// Adds a task whose iterations are blocks of `threads` threads, all of which
-  /// run `body`.
-  void addBlocks(int32_t threads, CountFn count, BodyFn body);
+  /// run `body`. With `isAlone`, each thread may have as many registers as
+  /// there are if a multiprocessor has but one block.
+  void addBlocks(int32_t threads, CountFn count, BodyFn body,
+                 bool isAlone = false);
 
   /// Static shared memory for `count` elements, which nothing else uses; its
   /// address in the function that is being emitted.
   mlir::Value sharedMemory(RegionEmitter &emitter, mlir::Type type,
-                           int64_t count);
+                           int64_t count, unsigned alignment = 16);
 
   /// Reserves `bytes` of device memory that the tasks of a launch share, and
   /// returns their offset. All is reserved before the first task is added.

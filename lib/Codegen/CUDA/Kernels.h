@@ -27,8 +27,10 @@ bool emitAttentionKernel(KernelBuilder &kernel);
 bool emitAttentionGradientKernel(KernelBuilder &kernel);
 /// An op with loops of its own: longer sorts, other cumulative sums.
 bool emitLoopKernel(KernelBuilder &kernel);
-/// A contraction or convolution with what follows it element by element.
-bool emitProductKernel(KernelBuilder &kernel);
+/// A contraction or convolution with what follows it element by element. With
+/// `tf32`, matrix instructions multiply operands of f32; `arch` tells which
+/// there are.
+bool emitProductKernel(KernelBuilder &kernel, bool tf32, llvm::StringRef arch);
 /// Reductions, softmax and normalisations over the same axes, with what goes
 /// before and follows element by element.
 bool emitRowKernel(KernelBuilder &kernel);

@@ -38,6 +38,20 @@ struct ThreadTile {
   }
 };
 
+/// Emits whether a task has something to do (i1); null: it has.
+using ConditionFn = llvm::function_ref<mlir::Value(RegionEmitter &)>;
+
+/// A product, the kernel that computes it, and what follows it there.
+struct Product {
+  KernelBuilder &kernel;
+  Contraction &problem;
+  Epilogue &epilogue;
+  ConditionFn isWanted;
+
+  /// `count`, or zero if the task has nothing to do.
+  mlir::Value countIfWanted(RegionEmitter &e, mlir::Value count) const;
+};
+
 /// The block's place in C, in the function that is being emitted.
 struct ProductBlock {
   llvm::SmallVector<mlir::Value> batch;
@@ -146,12 +160,14 @@ private:
 /// product is emitted once and reads and writes neighbours.
 class TileEmitter {
 public:
-  TileEmitter(KernelBuilder &kernel, Contraction &problem, Epilogue &epilogue,
-              const TileShape &shape)
-      : kernel(kernel), problem(problem), epilogue(epilogue), shape(shape) {}
+  /// The depth is cut into `splits` parts, of which each has blocks of its own,
+  /// whose sums another task adds up. Then the other sizes must be known.
+  TileEmitter(const Product &product, const TileShape &shape, int64_t splits)
+      : product(product), problem(product.problem), shape(shape),
+        splits(splits) {}
   virtual ~TileEmitter() = default;
 
-  void addTask();
+  void addTasks();
 
 protected:
   using Values = llvm::SmallVector<mlir::Value>;
@@ -168,17 +184,24 @@ protected:
   virtual int64_t sumStride() = 0;
   /// Of shared memory for parts of the operands.
   virtual int64_t operandBytes() = 0;
-  /// Adds the products along the depth to `sums`, run by run. Shared memory is
-  /// free, and must be so again afterwards.
-  virtual Values multiply(RegionEmitter &e, Values sums) = 0;
+  virtual unsigned alignment() { return 16; }
+  /// Whether a thread may need more registers than leave room for a second
+  /// block.
+  virtual bool isLarge() { return false; }
+  /// Of a part that is in shared memory at a time.
+  virtual int64_t partDepth() = 0;
+  /// Adds the products along parts [begin, end) of the depth to `sums`, run by
+  /// run. Shared memory is free, and must be so again afterwards.
+  virtual Values multiply(RegionEmitter &e, mlir::Value begin, mlir::Value end,
+                          Values sums) = 0;
 
   mlir::Type type() const { return problem.accumulatorType; }
   llvm::SmallVector<mlir::Value> gridSizes(RegionEmitter &e);
 
-  KernelBuilder &kernel;
+  Product product;
   Contraction &problem;
-  Epilogue &epilogue;
   TileShape shape;
+  int64_t splits;
 
   // In the function that is being emitted.
   ProductBlock block;
@@ -194,21 +217,37 @@ private:
       llvm::function_ref<void(mlir::Value m, mlir::Value n, mlir::Value place)>
           body);
   void finish(RegionEmitter &e, mlir::ValueRange sums);
+  void storeSum(RegionEmitter &e, mlir::Value m, mlir::Value n,
+                mlir::Value sum);
+  void emitTotal(RegionEmitter &e, mlir::Value number);
+  MemoryView totals(RegionEmitter &e);
+  /// Of one of the splits: batch, rows and columns.
+  int64_t numTotals() const {
+    return problem.staticBatch * problem.staticM * problem.staticN;
+  }
+
+  int64_t scratch = 0; ///< where the sums of splits lie
+  mlir::Value split;   ///< of the block
 };
 
-/// Adds a task in which threads multiply by themselves.
-void addThreadProduct(KernelBuilder &kernel, Contraction &problem,
-                      Epilogue &epilogue, const ThreadTile &tile);
+/// Adds tasks in which threads multiply by themselves.
+void addThreadProduct(const Product &product, const ThreadTile &tile,
+                      int64_t splits);
 
-/// Adds a task in which warps multiply by instructions for matrices, of
-/// operands of f16 or bf16.
-void addMatrixProduct(KernelBuilder &kernel, Contraction &problem,
-                      Epilogue &epilogue, const TileShape &shape);
+/// Adds tasks in which warps multiply by instructions for matrices, of operands
+/// of f16, bf16, or f32 as tf32.
+void addMatrixProduct(const Product &product, const TileShape &shape,
+                      int64_t splits);
+
+/// Adds tasks for operands of f16 or bf16 in which four warps at a time, which
+/// are below each other and have 16 rows each, multiply by the instructions of
+/// sm_90a.
+void addWarpgroupProduct(const Product &product, const TileShape &shape,
+                         int64_t splits);
 
 /// Adds a task for a product with a single row or column, in which threads
 /// share the sum of each result.
-void addVectorProduct(KernelBuilder &kernel, Contraction &problem,
-                      Epilogue &epilogue);
+void addVectorProduct(const Product &product);
 
 // Code that is emitted often.
 

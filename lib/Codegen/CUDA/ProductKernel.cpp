@@ -8,10 +8,12 @@
 
 #include "Kernels.h"
 #include "Product.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "weft/Codegen/Common/ConvolutionProblem.h"
 #include "weft/Codegen/Common/FilterProblem.h"
 #include "weft/Dialect/Weft/IR/ModuleAttrs.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace weft;
@@ -67,32 +69,61 @@ static int64_t likely(int64_t size, int64_t otherwise) {
   return std::max<int64_t>(ShapedType::isStatic(size) ? size : otherwise, 1);
 }
 
-/// The number of the tile with which the product takes the least time, if a
-/// multiprocessor gets through the elements of a tile at a speed of its own.
+namespace {
+/// A tile, and the speed at which a multiprocessor gets through its products.
 struct TileSpeed {
   TileShape shape;
   double speed;
 };
-static size_t chooseTile(const Contraction &problem,
-                         ArrayRef<TileSpeed> candidates) {
-  int64_t m = likely(problem.staticM, 512), n = likely(problem.staticN, 1024);
-  int64_t batch = likely(problem.staticBatch, 8);
-  auto timeOf = [&](const TileSpeed &candidate) {
-    int64_t rows = candidate.shape.rows(), columns = candidate.shape.columns();
-    int64_t blocks =
-        batch * llvm::divideCeil(m, rows) * llvm::divideCeil(n, columns);
-    return double(llvm::divideCeil(blocks, kProcessors)) *
-           double(rows * columns) / candidate.speed;
-  };
-  return llvm::min_element(candidates,
-                           [&](const TileSpeed &one, const TileSpeed &two) {
-                             return timeOf(one) < timeOf(two);
-                           }) -
-         candidates.begin();
+/// The number of a tile, and into how many parts the depth is cut.
+struct Choice {
+  size_t tile;
+  int64_t splits;
+};
+} // namespace
+
+/// Whether the sums of parts of the depth can be added up by a task of their
+/// own. Where they begin at elements of a tensor, they are taken in order.
+static bool canSplit(Contraction &problem) {
+  constexpr int64_t kMostTotals = 1 << 19;
+  int64_t sizes[] = {problem.staticBatch, problem.staticM, problem.staticN};
+  return problem.beginsAtZero() && !ShapedType::isDynamicShape(sizes) &&
+         llvm::product_of(sizes) <= kMostTotals;
 }
 
-/// Threads that multiply by themselves are the faster the more each has.
-static ThreadTile chooseThreadTile(const Contraction &problem) {
+/// The choice with which the product takes the least time. Times are counted in
+/// products of a multiprocessor of speed 1, of which it makes `rate` while a
+/// thread makes one.
+static Choice chooseTile(Contraction &problem, ArrayRef<TileSpeed> candidates,
+                         double rate) {
+  // Of another task, and of an element's way to memory and back.
+  const double launch = 4000 * rate, sum = 0.8 * rate;
+  double m = likely(problem.staticM, 512), n = likely(problem.staticN, 1024);
+  double k = likely(problem.staticK, 1024);
+  double batch = likely(problem.staticBatch, 8);
+  int64_t most = canSplit(problem) ? 32 : 1;
+  Choice best{0, 1};
+  double least = std::numeric_limits<double>::infinity();
+  for (auto [number, candidate] : llvm::enumerate(candidates)) {
+    double rows = candidate.shape.rows(), columns = candidate.shape.columns();
+    double tiles = batch * std::ceil(m / rows) * std::ceil(n / columns);
+    for (int64_t splits = 1; splits <= most; splits *= 2) {
+      double time = std::ceil(tiles * splits / kProcessors) * rows * columns *
+                    std::ceil(k / splits) / candidate.speed;
+      if (splits > 1)
+        time += launch + sum * splits * batch * m * n / kProcessors;
+      if (time < least) {
+        least = time;
+        best = {number, splits};
+      }
+    }
+  }
+  return best;
+}
+
+/// Adds tasks in which threads multiply: the faster the more each has.
+static void addThreadTasks(const Product &product) {
+  Contraction &problem = product.problem;
   int64_t vector = 16 / (problem.accumulatorType.getIntOrFloatBitWidth() / 8);
   // Rows of warps, lanes, and squares; then the depth.
   SmallVector<std::pair<ThreadTile, double>> tiles{
@@ -108,17 +139,27 @@ static ThreadTile chooseThreadTile(const Contraction &problem) {
   SmallVector<TileSpeed> candidates;
   for (const auto &[tile, speed] : tiles)
     candidates.push_back({tile.shape(), speed});
-  return tiles[chooseTile(problem, candidates)].first;
+  Choice choice = chooseTile(problem, candidates, /*rate=*/64);
+  addThreadProduct(product, tiles[choice.tile].first, choice.splits);
 }
 
-/// So do warps with matrix instructions, which wait for shared memory where
-/// they have few rows or columns.
-static TileShape chooseMatrixTile(const Contraction &problem) {
-  static constexpr TileSpeed candidates[] = {
+/// Adds tasks with matrix instructions, which wait for shared memory where a
+/// warp has few rows or columns.
+static void addMatrixTasks(const Product &product, bool hasWarpgroups) {
+  SmallVector<TileSpeed> candidates{
       {{2, 4, 64, 32}, 1},   {{2, 2, 64, 32}, 0.9}, {{2, 2, 32, 32}, 0.6},
       {{2, 2, 16, 16}, 0.3}, {{1, 4, 32, 32}, 0.6}, {{4, 1, 32, 32}, 0.6},
   };
-  return candidates[chooseTile(problem, candidates)].shape;
+  // Groups of four warps share what they read.
+  size_t firstOfGroups = candidates.size();
+  if (hasWarpgroups)
+    candidates.append({{{8, 1, 16, 128}, 1.6},
+                       {{4, 1, 16, 128}, 1.3},
+                       {{8, 1, 16, 64}, 1.3},
+                       {{4, 1, 16, 64}, 1}});
+  Choice choice = chooseTile(product.problem, candidates, /*rate=*/1024);
+  (choice.tile < firstOfGroups ? addMatrixProduct : addWarpgroupProduct)(
+      product, candidates[choice.tile].shape, choice.splits);
 }
 
 /// Whether there is so little to a result, or to what results share, that each
@@ -134,7 +175,15 @@ static bool isSmall(const Contraction &problem) {
          problem.staticK <= kLittleDepth;
 }
 
-bool weft::cuda::emitProductKernel(KernelBuilder &kernel) {
+/// Whether the number of rows is one (eq), or is not (ne).
+static Value hasRows(RegionEmitter &e, Contraction &problem,
+                     arith::CmpIPredicate predicate) {
+  return arith::CmpIOp::create(e.builder(), predicate, problem.rows(e),
+                               e.index(1));
+}
+
+bool weft::cuda::emitProductKernel(KernelBuilder &kernel, bool tf32,
+                                   StringRef arch) {
   std::unique_ptr<Contraction> problem = findProblem(kernel);
   if (!problem || isSmall(*problem))
     return false;
@@ -142,12 +191,33 @@ bool weft::cuda::emitProductKernel(KernelBuilder &kernel) {
       Epilogue::create(kernel, problem->op, problem->columnDims);
   if (!epilogue)
     return false;
-  bool isVector = problem->staticM == 1 || problem->staticN == 1;
-  if (isVector && problem->beginsAtZero())
-    addVectorProduct(kernel, *problem, *epilogue);
-  else if (problem->operandType != problem->accumulatorType)
-    addMatrixProduct(kernel, *problem, *epilogue, chooseMatrixTile(*problem));
-  else
-    addThreadProduct(kernel, *problem, *epilogue, chooseThreadTile(*problem));
+  auto add = [&](ConditionFn isWanted) {
+    Product product{kernel, *problem, *epilogue, isWanted};
+    bool isVector = problem->staticM == 1 || problem->staticN == 1;
+    if (isVector && problem->beginsAtZero())
+      addVectorProduct(product);
+    else if (problem->operandType != problem->accumulatorType ||
+             (tf32 && problem->operandType.isF32()))
+      addMatrixTasks(product,
+                     arch == "sm_90a" && !problem->operandType.isF32());
+    else
+      addThreadTasks(product);
+  };
+  auto module = kernel.getRegion()->getParentOfType<ModuleOp>();
+  bool mayBeRow = ShapedType::isDynamic(problem->staticM) &&
+                  problem->staticN != 1 && problem->beginsAtZero();
+  if (!mayBeRow || module->hasAttr(kOrderedAttr)) {
+    add(nullptr);
+    return true;
+  }
+  // A single row is computed in another way than many; the run chooses.
+  problem->staticM = 1;
+  add([&](RegionEmitter &e) {
+    return hasRows(e, *problem, arith::CmpIPredicate::eq);
+  });
+  problem->staticM = ShapedType::kDynamic;
+  add([&](RegionEmitter &e) {
+    return hasRows(e, *problem, arith::CmpIPredicate::ne);
+  });
   return true;
 }

@@ -1,15 +1,17 @@
 //===- ProductMatrix.cpp - Products by matrix instructions ----------------===//
 //
-// For operands of 16 bits. Parts of A and B go to shared memory in turns of
-// several: asynchronously, 16 bytes at a time, where they lie in memory like
-// that, else through registers. They stay as they lie, rows along the depth or
-// along the other index, with the 16 bytes of a row exchanged so that eight
-// rows at one place share no bank, and `ldmatrix` turns them where need be.
-// Products are `mma.sync` of 16 x 8 x 16 with sums in f32.
+// For operands of 16 bits, or of f32, of which the leading 19 bits are taken
+// (tf32). Parts of A and B go to shared memory in turns of several:
+// asynchronously, 16 bytes at a time, where they lie in memory like that, else
+// through registers. Rows in shared memory are along the depth or along the
+// other index, as they are in memory; those of f32 are along the depth, since
+// `ldmatrix` turns elements of 16 bits only. Chunks of 16 bytes are exchanged
+// within a row so that eight rows at one place share no bank. Products are
+// `mma.sync` of 16 x 8 x 16, or 16 x 8 x 8, with sums in f32.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Product.h"
+#include "ProductMatrix.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -18,70 +20,25 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cuda;
 
-/// Elements of 16 bytes, and the depth of a part.
-static constexpr int64_t kChunk = 8, kDepth = 32;
-/// Rows, columns and depth of an instruction.
-static constexpr int64_t kRows = 16, kColumns = 8, kStep = 16;
-
 //===----------------------------------------------------------------------===//
 // Operands in shared memory
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// A part of an operand, `outer` x kDepth elements.
-class MatrixCopy {
-public:
-  MatrixCopy(ProductOperand operand, int64_t outer, int64_t threads)
-      : operand(operand), outer(outer), threads(threads) {
-    bool alongOuter = operand.hasVectorsAlongOuter(kChunk);
-    bool alongDepth = !alongOuter && operand.hasVectorsAlongDepth(kChunk);
-    isAsync = alongOuter || alongDepth;
-    isDeep = isAsync ? alongDepth : operand.isDeep();
-  }
-
-  /// Whether parts are copied by copy(); else by load() and store().
-  bool isAsynchronous() const { return isAsync; }
-  int64_t bytes() const { return outer * kDepth * 2; }
-
-  void copy(RegionEmitter &e, const ProductBlock &block, Value k0, Value base);
-  SmallVector<Value> load(RegionEmitter &e, const ProductBlock &block,
-                          Value k0);
-  void store(RegionEmitter &e, const ProductBlock &block, Value base,
-             ValueRange values);
-  SmallVector<Type> types() const {
-    return SmallVector<Type>(isAsync ? 0 : share(), operand.type());
-  }
-
-  /// The registers of 16 x kStep elements from `first` on, at depth `k` of the
-  /// part at `base`: for A, those of one instruction; for B, of two.
-  SmallVector<Value> fragment(RegionEmitter &e, Value base, Value lane,
-                              Value first, int64_t k);
-
-private:
-  struct Place {
-    Value outer, k;
-  };
-  int64_t rowElements() const { return isDeep ? kDepth : outer; }
-  int64_t units() const { return outer * kDepth / (isAsync ? kChunk : 1); }
-  int64_t share() const { return llvm::divideCeil(units(), threads); }
-  Place place(RegionEmitter &e, const ProductBlock &block, int64_t number);
-  /// The address of the element at `place`.
-  Value address(RegionEmitter &e, Value base, const Place &place);
-  /// The index of the operand's element, within its outer size.
-  Value indexOf(RegionEmitter &e, const ProductBlock &block, Value place,
-                int64_t count);
-
-  ProductOperand operand;
-  int64_t outer, threads;
-  bool isAsync;
-  bool isDeep; ///< rows in shared memory are along the depth
-};
-} // namespace
-
 MatrixCopy::Place MatrixCopy::place(RegionEmitter &e, const ProductBlock &block,
                                     int64_t number) {
-  int64_t along = isAsync ? kChunk : 1, inRow = rowElements() / along;
   Value unit = e.add(block.thread, e.index(number * threads));
+  if (isDeep && !isDeepInMemory) {
+    // Patches of eight rows of a chunk, so that both memories are used well.
+    Value patch = e.div(unit, e.index(8 * chunk()));
+    Value inner = e.rem(unit, e.index(8 * chunk()));
+    Value outerPatch = e.rem(patch, e.index(outer / 8));
+    Value depthPatch = e.div(patch, e.index(outer / 8));
+    return {
+        e.add(e.mul(outerPatch, e.index(8)), e.rem(inner, e.index(8))),
+        e.add(e.mul(depthPatch, e.index(chunk())), e.div(inner, e.index(8)))};
+  }
+  int64_t along = isAsync ? chunk() : 1;
+  int64_t inRow = (isDeep ? depth() : outer) / along;
   Value row = e.div(unit, e.index(inRow));
   Value column = e.mul(e.rem(unit, e.index(inRow)), e.index(along));
   return isDeep ? Place{row, column} : Place{column, row};
@@ -91,15 +48,20 @@ Value MatrixCopy::address(RegionEmitter &e, Value base, const Place &place) {
   ImplicitLocOpBuilder &b = e.builder();
   Value row = isDeep ? place.outer : place.k;
   Value column = isDeep ? place.k : place.outer;
-  Value chunk = e.div(column, e.index(kChunk));
-  // Eight rows of 128 bytes or more, or four pairs of rows of 64.
-  Value turn = rowElements() * 2 >= 128
+  // Panels, as wide as a row, lie one behind the other.
+  int64_t rows = isDeep ? outer : depth();
+  Value panel = e.div(column, e.index(rowElements()));
+  column = e.rem(column, e.index(rowElements()));
+  row = e.add(e.mul(panel, e.index(rows)), row);
+  Value exchanged = e.div(column, e.index(chunk()));
+  // Eight rows of 128 bytes, or four pairs of rows of 64.
+  Value turn = rowElements() * bytesEach == 128
                    ? e.rem(row, e.index(8))
                    : e.rem(e.div(row, e.index(2)), e.index(4));
-  chunk = arith::XOrIOp::create(b, chunk, turn);
-  Value at = e.add(
-      e.mul(row, e.index(rowElements())),
-      e.add(e.mul(chunk, e.index(kChunk)), e.rem(column, e.index(kChunk))));
+  exchanged = arith::XOrIOp::create(b, exchanged, turn);
+  Value at = e.add(e.mul(row, e.index(rowElements())),
+                   e.add(e.mul(exchanged, e.index(chunk())),
+                         e.rem(column, e.index(chunk()))));
   return elementAt(e, base, operand.type(), at);
 }
 
@@ -116,8 +78,9 @@ void MatrixCopy::copy(RegionEmitter &e, const ProductBlock &block, Value k0,
   ImplicitLocOpBuilder &b = e.builder();
   auto global = LLVM::LLVMPointerType::get(
       b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global));
-  int64_t alongOuter = isDeep ? 1 : kChunk, alongDepth = isDeep ? kChunk : 1;
-  bool isWhole = ProductOperand::isMultiple(operand.problem.staticK, kDepth);
+  int64_t alongOuter = isDeep ? 1 : chunk();
+  int64_t alongDepth = isDeep ? chunk() : 1;
+  bool isWhole = ProductOperand::isMultiple(operand.problem.staticK, depth());
   for (int64_t number : llvm::seq(share())) {
     Place at = place(e, block, number);
     auto emitCopy = [&] {
@@ -151,7 +114,7 @@ SmallVector<Value> MatrixCopy::load(RegionEmitter &e, const ProductBlock &block,
                                     Value k0) {
   ImplicitLocOpBuilder &b = e.builder();
   SmallVector<Value> values;
-  bool isWhole = ProductOperand::isMultiple(operand.problem.staticK, kDepth);
+  bool isWhole = ProductOperand::isMultiple(operand.problem.staticK, depth());
   for (int64_t number : llvm::seq(isAsync ? 0 : share())) {
     Place at = place(e, block, number);
     Value index = indexOf(e, block, at.outer, 1);
@@ -181,7 +144,7 @@ SmallVector<Value> MatrixCopy::fragment(RegionEmitter &e, Value base,
                                         Value lane, Value first, int64_t k) {
   ImplicitLocOpBuilder &b = e.builder();
   // Lanes 8 i to 8 i + 7 point to the rows of the i-th of four squares of
-  // eight by eight. Those of A go down the rows first, those of B along the
+  // eight chunks. Those of A go down the rows first, those of B along the
   // depth.
   Value low = e.rem(lane, e.index(8));
   Value second = e.rem(e.div(lane, e.index(8)), e.index(2));
@@ -189,7 +152,7 @@ SmallVector<Value> MatrixCopy::fragment(RegionEmitter &e, Value base,
   Value outerSquare = operand.isA ? second : fourth;
   Value depthSquare = operand.isA ? fourth : second;
   Value outerAt = e.add(first, e.mul(outerSquare, e.index(8)));
-  Value depthAt = e.add(e.index(k), e.mul(depthSquare, e.index(8)));
+  Value depthAt = e.add(e.index(k), e.mul(depthSquare, e.index(chunk())));
   Place at = isDeep ? Place{e.add(outerAt, low), depthAt}
                     : Place{outerAt, e.add(depthAt, low)};
   Type i32 = b.getI32Type();
@@ -201,50 +164,20 @@ SmallVector<Value> MatrixCopy::fragment(RegionEmitter &e, Value base,
       NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
       NVVM::LdStMatrixEltType::B16);
   SmallVector<Value> words;
-  for (int64_t i : llvm::seq(4))
-    words.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
+  for (int64_t i : llvm::seq(4)) {
+    Value word = LLVM::ExtractValueOp::create(b, loaded, i);
+    if (bytesEach == 4)
+      word = NVVM::ConvertFloatToTF32Op::create(
+          b, i32, LLVM::BitcastOp::create(b, b.getF32Type(), word),
+          NVVM::FPRoundingMode::RNA, NVVM::SaturationMode::NONE);
+    words.push_back(word);
+  }
   return words;
 }
 
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
-
-namespace {
-class MatrixEmitter : public TileEmitter {
-public:
-  MatrixEmitter(KernelBuilder &kernel, Contraction &problem, Epilogue &epilogue,
-                const TileShape &shape)
-      : TileEmitter(kernel, problem, epilogue, shape),
-        copyA({problem, true}, shape.rows(), shape.threads()),
-        copyB({problem, false}, shape.columns(), shape.threads()) {
-    // As many as fit, up to four, if any part is on its way by itself.
-    bool isAnyAsync = copyA.isAsynchronous() || copyB.isAsynchronous();
-    stages = isAnyAsync ? std::min<int64_t>(4, 48 * 1024 / partBytes()) : 2;
-  }
-
-protected:
-  int64_t runLength() override { return 2; }
-  SmallVector<Run> runs(RegionEmitter &e) override;
-  int64_t sumStride() override { return shape.columns() + 8; }
-  int64_t operandBytes() override { return stages * partBytes(); }
-  Values multiply(RegionEmitter &e, Values sums) override;
-
-private:
-  int64_t partBytes() const { return copyA.bytes() + copyB.bytes(); }
-  Value stage(RegionEmitter &e, Value part);
-  void copyPart(RegionEmitter &e, Value part);
-  Values loadPart(RegionEmitter &e, Value part);
-  void storePart(RegionEmitter &e, Value part, ValueRange values);
-  Values multiplyPart(RegionEmitter &e, Value part, Values sums);
-  void multiplyFragments(RegionEmitter &e, ValueRange a, ValueRange b,
-                         MutableArrayRef<Value> sums);
-  Value isPart(RegionEmitter &e, Value part);
-
-  MatrixCopy copyA, copyB;
-  int64_t stages;
-};
-} // namespace
 
 /// The sums of an instruction: rows lane / 4 and eight more, columns from twice
 /// lane % 4 on.
@@ -266,10 +199,10 @@ Value MatrixEmitter::stage(RegionEmitter &e, Value part) {
   return elementAt(e, shared, e.builder().getI8Type(), at);
 }
 
-/// Whether there is such a part of the depth.
+/// Whether the block has such a part.
 Value MatrixEmitter::isPart(RegionEmitter &e, Value part) {
-  return arith::CmpIOp::create(e.builder(), arith::CmpIPredicate::slt,
-                               e.mul(part, e.index(kDepth)), problem.depth(e));
+  return arith::CmpIOp::create(e.builder(), arith::CmpIPredicate::slt, part,
+                               end);
 }
 
 /// Begins to copy a part of those operands that are copied by themselves. Ends
@@ -278,7 +211,7 @@ void MatrixEmitter::copyPart(RegionEmitter &e, Value part) {
   if (!copyA.isAsynchronous() && !copyB.isAsynchronous())
     return;
   emitIf(e, isPart(e, part), {}, [&] {
-    Value base = stage(e, part), k0 = e.mul(part, e.index(kDepth));
+    Value base = stage(e, part), k0 = e.mul(part, e.index(partDepth()));
     if (copyA.isAsynchronous())
       copyA.copy(e, block, k0, base);
     base = elementAt(e, base, e.builder().getI8Type(), e.index(copyA.bytes()));
@@ -295,7 +228,7 @@ SmallVector<Value> MatrixEmitter::loadPart(RegionEmitter &e, Value part) {
   if (types.empty())
     return {};
   return emitIf(e, isPart(e, part), types, [&] {
-    Value k0 = e.mul(part, e.index(kDepth));
+    Value k0 = e.mul(part, e.index(partDepth()));
     Values values = copyA.load(e, block, k0);
     llvm::append_range(values, copyB.load(e, block, k0));
     return values;
@@ -318,10 +251,11 @@ void MatrixEmitter::multiplyFragments(RegionEmitter &e, ValueRange a,
                                       ValueRange b,
                                       MutableArrayRef<Value> sums) {
   ImplicitLocOpBuilder &builder = e.builder();
-  bool isHalf = problem.operandType.isF16();
+  Type operandType = problem.operandType;
+  bool isHalf = operandType.isF16();
   Type f32 = builder.getF32Type();
   auto pair = VectorType::get(2, builder.getF16Type());
-  // Operands of f16 are pairs, those of bf16 words.
+  // Operands of f16 are pairs, others words.
   auto typed = [&](ValueRange words) {
     Values values;
     for (Value word : words)
@@ -332,13 +266,16 @@ void MatrixEmitter::multiplyFragments(RegionEmitter &e, ValueRange a,
   };
   auto result = LLVM::LLVMStructType::getLiteral(builder.getContext(),
                                                  {f32, f32, f32, f32});
-  auto kind = isHalf ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+  auto kind = isHalf                 ? NVVM::MMATypes::f16
+              : operandType.isBF16() ? NVVM::MMATypes::bf16
+                                     : NVVM::MMATypes::tf32;
+  int64_t step = kStepBytes / (operandType.getIntOrFloatBitWidth() / 8);
   for (int64_t half : llvm::seq(2)) {
     MutableArrayRef<Value> own = sums.slice(4 * half, 4);
     Value product = NVVM::MmaOp::create(
         builder, result, typed(a), typed(b.slice(2 * half, 2)),
         ValueRange(ArrayRef<Value>(own)),
-        ArrayRef<int64_t>{kRows, kColumns, kStep}, std::nullopt, std::nullopt,
+        ArrayRef<int64_t>{kRows, kColumns, step}, std::nullopt, std::nullopt,
         std::array<NVVM::MMATypes, 2>{kind, kind},
         std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
                                        NVVM::MMALayout::col});
@@ -354,7 +291,8 @@ SmallVector<Value> MatrixEmitter::multiplyPart(RegionEmitter &e, Value part,
       elementAt(e, baseA, e.builder().getI8Type(), e.index(copyA.bytes()));
   Value row = e.mul(warpM, e.index(shape.warpRows));
   Value column = e.mul(warpN, e.index(shape.warpColumns));
-  for (int64_t k = 0; k < kDepth; k += kStep) {
+  int64_t step = partDepth() * kStepBytes / kDepthBytes;
+  for (int64_t k = 0; k < partDepth(); k += step) {
     SmallVector<Values> bs;
     for (int64_t n = 0; n < shape.warpColumns; n += 2 * kColumns)
       bs.push_back(
@@ -371,17 +309,19 @@ SmallVector<Value> MatrixEmitter::multiplyPart(RegionEmitter &e, Value part,
   return sums;
 }
 
-SmallVector<Value> MatrixEmitter::multiply(RegionEmitter &e, Values sums) {
+SmallVector<Value> MatrixEmitter::multiply(RegionEmitter &e, Value begin,
+                                           Value end, Values sums) {
   ImplicitLocOpBuilder &b = e.builder();
+  this->end = end;
   for (int64_t part : llvm::seq(stages - 1))
-    copyPart(e, e.index(part));
-  storePart(e, e.index(0), loadPart(e, e.index(0)));
-  Value parts = e.ceilDiv(problem.depth(e), e.index(kDepth));
-  sums = e.loop(e.index(0), parts, sums, [&](Value part, ValueRange carried) {
+    copyPart(e, e.add(begin, e.index(part)));
+  storePart(e, begin, loadPart(e, begin));
+  sums = e.loop(begin, end, sums, [&](Value part, ValueRange carried) {
     // The part has come, and all are through with the one before it, whose
     // place is free for the one that is farthest ahead.
     if (copyA.isAsynchronous() || copyB.isAsynchronous())
       NVVM::CpAsyncWaitGroupOp::create(b, stages - 2);
+    publishPart(e);
     barrier(e);
     copyPart(e, e.add(part, e.index(stages - 1)));
     Value next = e.add(part, e.index(1));
@@ -396,7 +336,7 @@ SmallVector<Value> MatrixEmitter::multiply(RegionEmitter &e, Values sums) {
   return sums;
 }
 
-void weft::cuda::addMatrixProduct(KernelBuilder &kernel, Contraction &problem,
-                                  Epilogue &epilogue, const TileShape &shape) {
-  MatrixEmitter(kernel, problem, epilogue, shape).addTask();
+void weft::cuda::addMatrixProduct(const Product &product,
+                                  const TileShape &shape, int64_t splits) {
+  MatrixEmitter(product, shape, splits).addTasks();
 }

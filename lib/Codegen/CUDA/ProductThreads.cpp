@@ -15,9 +15,8 @@ using namespace weft::cuda;
 namespace {
 class ThreadEmitter : public TileEmitter {
 public:
-  ThreadEmitter(KernelBuilder &kernel, Contraction &problem, Epilogue &epilogue,
-                const ThreadTile &tile)
-      : TileEmitter(kernel, problem, epilogue, tile.shape()), tile(tile),
+  ThreadEmitter(const Product &product, const ThreadTile &tile, int64_t splits)
+      : TileEmitter(product, tile.shape(), splits), tile(tile),
         copyA({problem, true}, shape.rows(), tile.depth, tile.vector,
               shape.threads()),
         copyB({problem, false}, shape.columns(), tile.depth, tile.vector,
@@ -30,7 +29,10 @@ protected:
   int64_t operandBytes() override {
     return 2 * partElements() * type().getIntOrFloatBitWidth() / 8;
   }
-  Values multiply(RegionEmitter &e, Values sums) override;
+  bool isLarge() override { return tile.groupsM * tile.groupsN == 4; }
+  int64_t partDepth() override { return tile.depth; }
+  Values multiply(RegionEmitter &e, Value begin, Value end,
+                  Values sums) override;
 
 private:
   /// The elements of a part of both operands.
@@ -115,32 +117,34 @@ SmallVector<Value> ThreadEmitter::multiplyPart(RegionEmitter &e, Value offset,
   return sums;
 }
 
-SmallVector<Value> ThreadEmitter::multiply(RegionEmitter &e, Values sums) {
+SmallVector<Value> ThreadEmitter::multiply(RegionEmitter &e, Value begin,
+                                           Value end, Values sums) {
   ImplicitLocOpBuilder &b = e.builder();
-  Value depth = problem.depth(e), step = e.index(tile.depth);
   SmallVector<Type> types = copyA.types();
   llvm::append_range(types, copyB.types());
-  auto loadIfAny = [&](Value k0) {
+  auto loadIfAny = [&](Value part) {
     Value isAny =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, k0, depth);
-    return emitIf(e, isAny, types, [&] { return loadPart(e, k0); });
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, part, end);
+    return emitIf(e, isAny, types, [&] {
+      return loadPart(e, e.mul(part, e.index(tile.depth)));
+    });
   };
-  storePart(e, e.index(0), loadIfAny(e.index(0)));
+  auto turn = [&](Value part) {
+    return e.mul(e.rem(part, e.index(2)), e.index(partElements()));
+  };
+  storePart(e, turn(begin), loadIfAny(begin));
   barrier(e);
-  return e.loop(e.index(0), e.ceilDiv(depth, step), sums,
-                [&](Value part, ValueRange carried) {
-                  Value next = e.add(part, e.index(1));
-                  Values values = loadIfAny(e.mul(next, step));
-                  Value size = e.index(partElements());
-                  Values result = multiplyPart(
-                      e, e.mul(e.rem(part, e.index(2)), size), Values(carried));
-                  storePart(e, e.mul(e.rem(next, e.index(2)), size), values);
-                  barrier(e);
-                  return result;
-                });
+  return e.loop(begin, end, sums, [&](Value part, ValueRange carried) {
+    Value next = e.add(part, e.index(1));
+    Values values = loadIfAny(next);
+    Values result = multiplyPart(e, turn(part), Values(carried));
+    storePart(e, turn(next), values);
+    barrier(e);
+    return result;
+  });
 }
 
-void weft::cuda::addThreadProduct(KernelBuilder &kernel, Contraction &problem,
-                                  Epilogue &epilogue, const ThreadTile &tile) {
-  ThreadEmitter(kernel, problem, epilogue, tile).addTask();
+void weft::cuda::addThreadProduct(const Product &product,
+                                  const ThreadTile &tile, int64_t splits) {
+  ThreadEmitter(product, tile, splits).addTasks();
 }

@@ -8,8 +8,15 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cuda;
 
+Value Product::countIfWanted(RegionEmitter &e, Value count) const {
+  return isWanted ? arith::SelectOp::create(e.builder(), isWanted(e), count,
+                                            e.index(0))
+                  : count;
+}
+
 SmallVector<Value> TileEmitter::gridSizes(RegionEmitter &e) {
-  SmallVector<Value> sizes = problem.batchSizes(e);
+  SmallVector<Value> sizes{e.index(splits)};
+  llvm::append_range(sizes, problem.batchSizes(e));
   sizes.push_back(e.ceilDiv(problem.columns(e), e.index(shape.columns())));
   sizes.push_back(e.ceilDiv(problem.rows(e), e.index(shape.rows())));
   return sizes;
@@ -109,8 +116,7 @@ void TileEmitter::finish(RegionEmitter &e, ValueRange sums) {
       emitIf(e, inside, {}, [&] {
         Value sum = LLVM::LoadOp::create(b, type(),
                                          elementAt(e, shared, type(), place));
-        epilogue.store(e, kernel, problem.resultIndices(e, block.batch, m, n),
-                       sum);
+        storeSum(e, m, n, sum);
         return Values();
       });
     });
@@ -119,10 +125,30 @@ void TileEmitter::finish(RegionEmitter &e, ValueRange sums) {
   });
 }
 
+MemoryView TileEmitter::totals(RegionEmitter &e) {
+  return {product.kernel.scratchAddress(e, scratch), type(), {}, {}};
+}
+
+/// Ends a sum, or leaves it to the task that adds up those of the splits.
+void TileEmitter::storeSum(RegionEmitter &e, Value m, Value n, Value sum) {
+  if (splits == 1)
+    return product.epilogue.store(
+        e, product.kernel, problem.resultIndices(e, block.batch, m, n), sum);
+  Value position = split;
+  for (auto [index, size] : llvm::zip_equal(block.batch, problem.batchSizes(e)))
+    position = e.add(e.mul(position, size), index);
+  position = e.add(e.mul(position, problem.rows(e)), m);
+  position = e.add(e.mul(position, problem.columns(e)), n);
+  MemoryView view = totals(e);
+  LLVM::StoreOp::create(e.builder(), sum, e.address(view, position));
+}
+
 void TileEmitter::emit(RegionEmitter &e, Value number) {
-  epilogue.begin(e, kernel);
+  if (splits == 1)
+    product.epilogue.begin(e, product.kernel);
   SmallVector<Value> grid = e.delinearize(number, gridSizes(e));
-  block.batch.assign(grid.begin(), grid.end() - 2);
+  split = grid.front();
+  block.batch.assign(grid.begin() + 1, grid.end() - 2);
   block.n0 = e.mul(grid[grid.size() - 2], e.index(shape.columns()));
   block.m0 = e.mul(grid.back(), e.index(shape.rows()));
   block.thread = threadNumber(e);
@@ -132,14 +158,55 @@ void TileEmitter::emit(RegionEmitter &e, Value number) {
   warpN = e.rem(warp, e.index(shape.warpsN));
   int64_t sumBytes =
       shape.warpRows * sumStride() * type().getIntOrFloatBitWidth() / 8;
-  shared = kernel.sharedMemory(e, e.builder().getI8Type(),
-                               std::max(operandBytes(), sumBytes));
-  finish(e, multiply(e, beginSums(e)));
+  shared = product.kernel.sharedMemory(e, e.builder().getI8Type(),
+                                       std::max(operandBytes(), sumBytes),
+                                       alignment());
+  Value begin = e.index(0);
+  Value end = e.ceilDiv(problem.depth(e), e.index(partDepth()));
+  if (splits > 1) {
+    Value share = e.ceilDiv(end, e.index(splits));
+    begin = e.min(e.mul(split, share), end);
+    end = e.min(e.add(begin, share), end);
+  }
+  finish(e, multiply(e, begin, end, beginSums(e)));
 }
 
-void TileEmitter::addTask() {
-  kernel.addBlocks(
+/// Adds the sums of the splits, the first to the last, for one element of C.
+void TileEmitter::emitTotal(RegionEmitter &e, Value number) {
+  ImplicitLocOpBuilder &b = e.builder();
+  product.epilogue.begin(e, product.kernel);
+  MemoryView view = totals(e);
+  auto load = [&](Value split) -> Value {
+    Value position = e.add(e.mul(split, e.index(numTotals())), number);
+    return LLVM::LoadOp::create(b, type(), e.address(view, position));
+  };
+  Value total = load(e.index(0));
+  for (int64_t i : llvm::seq<int64_t>(1, splits)) {
+    Value next = load(e.index(i));
+    total = isa<FloatType>(type())
+                ? Value(arith::AddFOp::create(b, total, next))
+                : arith::AddIOp::create(b, total, next);
+  }
+  SmallVector<Value> sizes = problem.batchSizes(e);
+  sizes.append({problem.rows(e), problem.columns(e)});
+  SmallVector<Value> indices = e.delinearize(number, sizes);
+  Value n = indices.pop_back_val(), m = indices.pop_back_val();
+  product.epilogue.store(e, product.kernel,
+                         problem.resultIndices(e, indices, m, n), total);
+}
+
+void TileEmitter::addTasks() {
+  if (splits > 1)
+    scratch = product.kernel.reserveScratch(splits * numTotals() *
+                                            type().getIntOrFloatBitWidth() / 8);
+  product.kernel.addBlocks(
       shape.threads(),
-      [&](RegionEmitter &e) { return e.product(gridSizes(e)); },
-      [&](RegionEmitter &e, Value number) { emit(e, number); });
+      [&](RegionEmitter &e) {
+        return product.countIfWanted(e, e.product(gridSizes(e)));
+      },
+      [&](RegionEmitter &e, Value number) { emit(e, number); }, isLarge());
+  if (splits > 1)
+    product.kernel.addThreads(
+        [&](RegionEmitter &e) { return e.index(numTotals()); },
+        [&](RegionEmitter &e, Value number) { emitTotal(e, number); });
 }

@@ -25,8 +25,8 @@ namespace {
 /// Emits one task.
 class VectorEmitter {
 public:
-  VectorEmitter(KernelBuilder &kernel, Contraction &problem, Epilogue &epilogue)
-      : kernel(kernel), problem(problem), epilogue(epilogue),
+  explicit VectorEmitter(const Product &product)
+      : product(product), problem(product.problem),
         matrix(problem, problem.staticN == 1) {
     isDeep = matrix.isDeep();
     // Enough to have a few terms each.
@@ -50,7 +50,8 @@ public:
     return e.product(sizes);
   }
   Value countBlocks(RegionEmitter &e) {
-    return e.ceilDiv(countResults(e), e.index(results));
+    return product.countIfWanted(e,
+                                 e.ceilDiv(countResults(e), e.index(results)));
   }
   void emit(RegionEmitter &e, Value number);
 
@@ -62,9 +63,8 @@ private:
   Value combineLanes(RegionEmitter &e, Value sum);
   Value combineWarps(RegionEmitter &e, Value sum, Value place, Value sharer);
 
-  KernelBuilder &kernel;
+  Product product;
   Contraction &problem;
-  Epilogue &epilogue;
   ProductOperand matrix;
   bool isDeep;
   int64_t sharers; ///< threads of a result
@@ -163,7 +163,7 @@ Value VectorEmitter::combineWarps(RegionEmitter &e, Value sum, Value place,
   if (sharers == 1)
     return sum;
   ImplicitLocOpBuilder &b = e.builder();
-  Value shared = kernel.sharedMemory(e, type(), kThreads);
+  Value shared = product.kernel.sharedMemory(e, type(), kThreads);
   auto at = [&](Value warp) {
     return elementAt(e, shared, type(),
                      e.add(e.mul(warp, e.index(kWarp)), place));
@@ -179,7 +179,7 @@ Value VectorEmitter::combineWarps(RegionEmitter &e, Value sum, Value place,
 
 void VectorEmitter::emit(RegionEmitter &e, Value number) {
   ImplicitLocOpBuilder &b = e.builder();
-  epilogue.begin(e, kernel);
+  product.epilogue.begin(e, product.kernel);
   Value thread = threadNumber(e);
   int64_t inner = isDeep ? sharers : results;
   Value high = e.div(thread, e.index(inner)),
@@ -203,15 +203,15 @@ void VectorEmitter::emit(RegionEmitter &e, Value number) {
     Value zero = e.index(0);
     Value m = matrix.isA ? grid.back() : zero;
     Value n = matrix.isA ? zero : grid.back();
-    epilogue.store(e, kernel, problem.resultIndices(e, batch, m, n), sum);
+    product.epilogue.store(e, product.kernel,
+                           problem.resultIndices(e, batch, m, n), sum);
     return SmallVector<Value>();
   });
 }
 
-void weft::cuda::addVectorProduct(KernelBuilder &kernel, Contraction &problem,
-                                  Epilogue &epilogue) {
-  VectorEmitter emitter(kernel, problem, epilogue);
-  kernel.addBlocks(
+void weft::cuda::addVectorProduct(const Product &product) {
+  VectorEmitter emitter(product);
+  product.kernel.addBlocks(
       emitter.threads(),
       [&](RegionEmitter &e) { return emitter.countBlocks(e); },
       [&](RegionEmitter &e, Value number) { emitter.emit(e, number); });

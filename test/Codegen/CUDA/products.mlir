@@ -1,4 +1,6 @@
 // RUN: weft-opt %s -codegen-cuda -split-input-file | FileCheck %s
+// RUN: weft-opt %s -codegen-cuda='arch=sm_90a' -split-input-file | FileCheck %s --check-prefix SM90
+// RUN: weft-opt %s -codegen-cuda='tf32=true' -split-input-file | FileCheck %s --check-prefix TF32
 
 // Threads multiply. Operands come by vectors where they lie in memory like that,
 // and the next part of the depth is loaded while one is multiplied.
@@ -13,6 +15,8 @@
 //       CHECK:     nvvm.barrier0
 //       CHECK:     scf.yield
 //       CHECK: dispatch.kernel @contract_0
+//        TF32: nvvm.convert.float.to.tf32 %{{.+}} {rnd = #nvvm.fp_rnd_mode<rna>}
+//        TF32: nvvm.mma.sync {{.+}} shape = #nvvm.shape<m = 16, n = 8, k = 8>
 func.func @main(%x: tensor<128x64xf32>, %y: tensor<64x256xf32>) -> tensor<128x256xf32> {
   %0 = dispatch.region ins(%x, %y : tensor<128x64xf32>, tensor<64x256xf32>) -> tensor<128x256xf32> {
   ^bb0(%a: tensor<128x64xf32>, %b: tensor<64x256xf32>):
@@ -55,6 +59,7 @@ func.func @main(%x: tensor<70x67xf16>, %y: tensor<67x64xf16>) -> tensor<70x64xf3
 //       CHECK:   llvm.store {{.+}} : f32, !llvm.ptr<3>
 //       CHECK:   nvvm.barrier0
 //   CHECK-NOT:   nvvm.shfl
+//       CHECK: dispatch.kernel @contract_0
 func.func @main(%x: tensor<1x300xf32>, %y: tensor<300x70xf32>) -> tensor<1x70xf32> {
   %0 = dispatch.region ins(%x, %y : tensor<1x300xf32>, tensor<300x70xf32>) -> tensor<1x70xf32> {
   ^bb0(%a: tensor<1x300xf32>, %b: tensor<300x70xf32>):
@@ -72,6 +77,7 @@ func.func @main(%x: tensor<1x300xf32>, %y: tensor<300x70xf32>) -> tensor<1x70xf3
 //       CHECK:     llvm.load {{.+}} : !llvm.ptr -> vector<4xf32>
 //       CHECK:   nvvm.shfl.sync  bfly
 //   CHECK-NOT:   nvvm.barrier0
+//       CHECK: dispatch.kernel @contract_0
 func.func @main(%x: tensor<70x300xf32>, %y: tensor<300x1xf32>) -> tensor<70x1xf32> {
   %0 = dispatch.region ins(%x, %y : tensor<70x300xf32>, tensor<300x1xf32>) -> tensor<70x1xf32> {
   ^bb0(%a: tensor<70x300xf32>, %b: tensor<300x1xf32>):
@@ -79,4 +85,41 @@ func.func @main(%x: tensor<70x300xf32>, %y: tensor<300x1xf32>) -> tensor<70x1xf3
     dispatch.yield %n : tensor<70x1xf32>
   }
   return %0 : tensor<70x1xf32>
+}
+
+// -----
+
+// On sm_90a, four warps multiply together where there is enough to do.
+// SM90-LABEL: func.func private @contract_0_task(
+//       SM90:   nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+//  SM90-NEXT:   nvvm.barrier0
+//       SM90:   nvvm.wgmma.fence.aligned
+//       SM90:   nvvm.wgmma.mma_async {{.+}} <m = 64, n = 128, k = 16>
+//       SM90:   nvvm.wgmma.commit.group.sync.aligned
+//       SM90:   nvvm.wgmma.wait.group.sync.aligned 0
+func.func @main(%x: tensor<2048x256xbf16>, %y: tensor<256x2048xbf16>) -> tensor<2048x2048xf32> {
+  %0 = dispatch.region ins(%x, %y : tensor<2048x256xbf16>, tensor<256x2048xbf16>) -> tensor<2048x2048xf32> {
+  ^bb0(%a: tensor<2048x256xbf16>, %b: tensor<256x2048xbf16>):
+    %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<2048x256xbf16>, tensor<256x2048xbf16> -> tensor<2048x2048xf32>
+    dispatch.yield %n : tensor<2048x2048xf32>
+  }
+  return %0 : tensor<2048x2048xf32>
+}
+
+// -----
+
+// Few tiles and a long depth: blocks share sums, which lie in scratch, and
+// another task adds them up.
+// CHECK-LABEL: func.func @split(
+// CHECK-LABEL: func.func private @contract_0_task(
+// CHECK-LABEL: func.func private @contract_0_task_2(
+//       CHECK:   arith.addf
+//       CHECK:   dispatch.kernel @contract_0 tasks [@contract_0_task, @contract_0_task_2]{{.*}} scratch {{[1-9][0-9]+}}
+func.func @split(%x: tensor<64x8192xf32>, %y: tensor<8192x64xf32>) -> tensor<64x64xf32> {
+  %0 = dispatch.region ins(%x, %y : tensor<64x8192xf32>, tensor<8192x64xf32>) -> tensor<64x64xf32> {
+  ^bb0(%a: tensor<64x8192xf32>, %b: tensor<8192x64xf32>):
+    %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<64x8192xf32>, tensor<8192x64xf32> -> tensor<64x64xf32>
+    dispatch.yield %n : tensor<64x64xf32>
+  }
+  return %0 : tensor<64x64xf32>
 }

@@ -52,6 +52,13 @@ def GenerateCUDAKernelsPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect",
                            "::weft::dispatch::DispatchDialect"];
+  let options = [
+    Option<"arch", "arch", "std::string", /*default=*/"\"sm_80\"",
+           "Oldest GPU to run on; sm_90a has matrix instructions of its own">,
+    Option<"tf32", "tf32", "bool", /*default=*/"false",
+           "Multiply f32 by matrix instructions, which take the leading 19 bits "
+           "of each operand">
+  ];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Number of kernels generated">,
     Statistic<"numShared", "num-shared", "Number of regions that share one">

@@ -1,0 +1,129 @@
+//===- ProductMatrix.h - Products by matrix instructions ------------------===//
+
+#ifndef WEFT_LIB_CODEGEN_CUDA_PRODUCTMATRIX_H
+#define WEFT_LIB_CODEGEN_CUDA_PRODUCTMATRIX_H
+
+#include "Product.h"
+
+namespace weft::cuda {
+
+/// Bytes that are copied at a time; of a part's depth, and of an instruction's.
+inline constexpr int64_t kChunkBytes = 16, kDepthBytes = 64, kStepBytes = 32;
+/// Rows and columns of an instruction.
+inline constexpr int64_t kRows = 16, kColumns = 8;
+
+/// A part of an operand, `outer` x `depth` elements.
+class MatrixCopy {
+public:
+  MatrixCopy(ProductOperand operand, int64_t outer, int64_t threads)
+      : operand(operand), outer(outer), threads(threads),
+        bytesEach(operand.type().getIntOrFloatBitWidth() / 8) {
+    bool alongOuter = bytesEach == 2 && operand.hasVectorsAlongOuter(chunk());
+    bool alongDepth = !alongOuter && operand.hasVectorsAlongDepth(chunk());
+    isAsync = alongOuter || alongDepth;
+    isDeepInMemory = isAsync ? alongDepth : operand.isDeep();
+    isDeep = isDeepInMemory || bytesEach == 4;
+  }
+
+  /// Whether parts are copied by copy(); else by load() and store().
+  bool isAsynchronous() const { return isAsync; }
+  int64_t bytes() const { return outer * kDepthBytes; }
+  int64_t depth() const { return kDepthBytes / bytesEach; }
+
+  void copy(RegionEmitter &e, const ProductBlock &block, mlir::Value k0,
+            mlir::Value base);
+  llvm::SmallVector<mlir::Value>
+  load(RegionEmitter &e, const ProductBlock &block, mlir::Value k0);
+  void store(RegionEmitter &e, const ProductBlock &block, mlir::Value base,
+             mlir::ValueRange values);
+  llvm::SmallVector<mlir::Type> types() const {
+    return llvm::SmallVector<mlir::Type>(isAsync ? 0 : share(), operand.type());
+  }
+
+  /// The registers of 16 rows or columns from `first` on, an instruction's step
+  /// deep, at depth `k` of the part at `base`: for A, those of one instruction;
+  /// for B, of two.
+  llvm::SmallVector<mlir::Value> fragment(RegionEmitter &e, mlir::Value base,
+                                          mlir::Value lane, mlir::Value first,
+                                          int64_t k);
+
+  /// What an instruction for four warps is told of where 64 rows, or all
+  /// columns, lie, from `first` on, at depth `k` of the part at `base`, which
+  /// has 16 bits per element and is aligned to kAlignment.
+  mlir::Value descriptor(RegionEmitter &e, mlir::Value base, mlir::Value first,
+                         int64_t k);
+  bool isAlongDepth() const { return isDeep; }
+  static constexpr unsigned kAlignment = 1024;
+
+private:
+  struct Place {
+    mlir::Value outer, k;
+  };
+  int64_t chunk() const { return kChunkBytes / bytesEach; }
+  /// Of a row in shared memory: at most 128 bytes.
+  int64_t rowElements() const {
+    return isDeep ? depth() : std::min(outer, 8 * chunk());
+  }
+  int64_t units() const { return outer * depth() / (isAsync ? chunk() : 1); }
+  int64_t share() const { return llvm::divideCeil(units(), threads); }
+  Place place(RegionEmitter &e, const ProductBlock &block, int64_t number);
+  /// The address of the element at `place`.
+  mlir::Value address(RegionEmitter &e, mlir::Value base, const Place &place);
+  /// The index of the operand's element, within its outer size.
+  mlir::Value indexOf(RegionEmitter &e, const ProductBlock &block,
+                      mlir::Value place, int64_t count);
+
+  ProductOperand operand;
+  int64_t outer, threads, bytesEach;
+  bool isAsync;
+  bool isDeepInMemory; ///< neighbours are rather along the depth
+  bool isDeep;         ///< rows in shared memory are along the depth
+};
+
+class MatrixEmitter : public TileEmitter {
+public:
+  MatrixEmitter(const Product &product, const TileShape &shape, int64_t splits)
+      : TileEmitter(product, shape, splits),
+        copyA({problem, true}, shape.rows(), shape.threads()),
+        copyB({problem, false}, shape.columns(), shape.threads()) {
+    // As many as fit, up to four, if any part is on its way by itself.
+    bool isAnyAsync = copyA.isAsynchronous() || copyB.isAsynchronous();
+    stages = isAnyAsync ? std::min<int64_t>(4, 48 * 1024 / partBytes()) : 2;
+  }
+
+protected:
+  /// Makes what threads have written to shared memory known to instructions
+  /// that read it by themselves.
+  virtual void publishPart(RegionEmitter &e) {}
+  /// Adds the products of a part that is in shared memory.
+  virtual Values multiplyPart(RegionEmitter &e, mlir::Value part, Values sums);
+  /// Where a part of A lies; that of B is behind it.
+  mlir::Value stage(RegionEmitter &e, mlir::Value part);
+
+  int64_t runLength() override { return 2; }
+  llvm::SmallVector<Run> runs(RegionEmitter &e) override;
+  int64_t sumStride() override { return shape.columns() + 8; }
+  int64_t operandBytes() override { return stages * partBytes(); }
+  int64_t partDepth() override { return copyA.depth(); }
+  Values multiply(RegionEmitter &e, mlir::Value begin, mlir::Value end,
+                  Values sums) override;
+
+  MatrixCopy copyA, copyB;
+
+private:
+  int64_t partBytes() const { return copyA.bytes() + copyB.bytes(); }
+  void copyPart(RegionEmitter &e, mlir::Value part);
+  Values loadPart(RegionEmitter &e, mlir::Value part);
+  void storePart(RegionEmitter &e, mlir::Value part, mlir::ValueRange values);
+  void multiplyFragments(RegionEmitter &e, mlir::ValueRange a,
+                         mlir::ValueRange b,
+                         llvm::MutableArrayRef<mlir::Value> sums);
+  mlir::Value isPart(RegionEmitter &e, mlir::Value part);
+
+  int64_t stages;
+  mlir::Value end; ///< of the parts, in the function that is being emitted
+};
+
+} // namespace weft::cuda
+
+#endif // WEFT_LIB_CODEGEN_CUDA_PRODUCTMATRIX_H
