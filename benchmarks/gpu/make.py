@@ -158,9 +158,9 @@ class Maker:
         for part in (*there.PARTS, "lib"):
             (self.out / part).mkdir(parents=True)
         self.scratch = tempfile.TemporaryDirectory()
-        flags = ["--precision", "tf32"]
+        flags = ["--cuda-tf32"]
         help_text = subprocess.run([self.weft, "compile", "--help"], capture_output=True, text=True)
-        self.tf32 = flags if "tf32" in help_text.stdout else None
+        self.tf32 = flags if flags[0] in help_text.stdout else None
         self.types = ["f32", *(["tf32"] if self.tf32 else []), "f16", "bf16"]
 
     def compile(self, model: pathlib.Path, output: pathlib.Path, *flags: str) -> None:
