@@ -116,6 +116,10 @@ def masks():
     f = Function("attend_bias_bf16", bound=1e-5)
     q, k, v = arguments(f, [2, 3], 5, 41, 8, 24, "bf16")
     f.ret(*attention(f, q, k, v, f.unary("neg", f.arg([2, 3, 5, 41], "f16")), element="f32"))
+    # Beside scores that are large and equal, the logarithm of their number is lost.
+    f = Function("attend_special")
+    q, k, v = arguments(f, [1], 9, 17, 4, 4)
+    f.ret(*attention(f, q, k, v, f.arg([1, 9, 17], special=True)))
 
 
 def heads():

@@ -204,18 +204,26 @@ static FailureOr<HostScores> readScores(OpTy op, ArrayRef<HostTensor> operands,
                     shapes->width};
 }
 
-/// The logarithm of the sum of the exponentials of a row's scores.
-static double evaluateLogarithm(ArrayRef<double> scores, bool zeroEmpty) {
-  double most = -std::numeric_limits<double>::infinity(), sum = 0;
+namespace {
+/// What the softmax of a row's scores divides by: `sum`, of the exponentials of
+/// their differences to `most`.
+struct RowSum {
+  double most, sum;
+};
+} // namespace
+
+static RowSum sumRow(ArrayRef<double> scores) {
+  RowSum row{-std::numeric_limits<double>::infinity(), 0};
   for (double score : scores)
-    most = std::max(most, score);
-  if (std::isinf(most) && most < 0 &&
-      llvm::none_of(scores, [](double score) { return std::isnan(score); }))
-    return zeroEmpty ? -most : most;
+    row.most = std::max(row.most, score);
+  bool isNan =
+      llvm::any_of(scores, [](double score) { return std::isnan(score); });
+  if (!isNan && std::isinf(row.most) && row.most < 0)
+    return row;
   // NaN need not win above: the sum takes it up.
   for (double score : scores)
-    sum += std::exp(score - most);
-  return most + std::log(sum);
+    row.sum += std::exp(score - row.most);
+  return row;
 }
 
 Results AttentionOp::evaluate(ArrayRef<HostTensor> operands) {
@@ -234,13 +242,18 @@ Results AttentionOp::evaluate(ArrayRef<HostTensor> operands) {
     for (int64_t i : llvm::seq(scores->rows)) {
       for (int64_t j : llvm::seq(scores->keys))
         row[j] = (*scores)(matrix, i, j);
-      double logarithm = evaluateLogarithm(row, getZeroEmpty());
+      RowSum divisor = sumRow(row);
+      bool isEmpty = divisor.sum == 0;
       int64_t place = matrix * scores->rows + i;
-      results[1].setFloat(place, logarithm);
+      results[1].setFloat(place, isEmpty && getZeroEmpty()
+                                     ? -divisor.most
+                                     : divisor.most + std::log(divisor.sum));
       for (int64_t c : llvm::seq(scores->width)) {
+        // Not by way of the logarithm, which may be lost beside large scores.
         double sum = 0;
-        for (int64_t j : llvm::seq(scores->keys))
-          sum += std::exp(row[j] - logarithm) *
+        for (int64_t j :
+             llvm::seq(isEmpty && getZeroEmpty() ? 0 : scores->keys))
+          sum += std::exp(row[j] - divisor.most) / divisor.sum *
                  scores->value.getFloat(
                      (matrix * scores->keys + j) * scores->width + c);
         results[0].setFloat(place * scores->width + c, sum);

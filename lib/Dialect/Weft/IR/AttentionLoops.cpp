@@ -120,14 +120,25 @@ void AttentionOp::emitLoops(LoopEmitter &emitter) {
   emitter.parallel(scores.withBatch({rows, width}), [&](ArrayRef<Value> at) {
     ArrayRef<Value> batch = at.drop_back(2);
     Value row = at.drop_back().back();
+    ImplicitLocOpBuilder &b = emitter.builder();
     Value logarithm = emitter.load(1, at.drop_back());
-    Value output = scores.sum(keys, [&](Value column) -> Value {
-      Value p = scores.exp(scores.score(batch, row, column), logarithm);
-      return arith::MulFOp::create(
-          emitter.builder(), p,
-          scores.wide(getValue(), batch, {column, at.back()}));
-    });
-    scores.store(0, at, output);
+    Value zero = emitter.constant(scores.getType(), 0);
+    // The sum of what values are weighted by is one, but for what the logarithm
+    // has lost beside large scores.
+    SmallVector<Value> sums = emitter.loop(
+        emitter.index(0), keys, {zero, zero},
+        [&](Value column, ValueRange carried) -> Carried {
+          Value p = scores.exp(scores.score(batch, row, column), logarithm);
+          Value part = arith::MulFOp::create(
+              b, p, scores.wide(getValue(), batch, {column, at.back()}));
+          return {arith::AddFOp::create(b, carried[0], part),
+                  arith::AddFOp::create(b, carried[1], p)};
+        });
+    Value mean = arith::DivFOp::create(b, sums[0], sums[1]);
+    // An empty row that is to be zero, or no keys.
+    Value isEmpty =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sums[1], zero);
+    scores.store(0, at, arith::SelectOp::create(b, isEmpty, zero, mean));
   });
 }
 

@@ -22,7 +22,9 @@ def Weft_AttentionOp : Weft_LoopOp<"attention",
 
     A row of nothing but -inf gives NaN, as `weft.softmax` does, and -inf as its
     logarithm; with `zero_empty` it gives zeros, and +inf. Without keys (n = 0)
-    the output is zero.
+    the output is zero. The weights of values add up to one however large the
+    scores are; the gradient takes them from `l`, of which numbers like 1e9 leave
+    few digits.
 
     Saved for the gradient: query, key, value, bias, the output and the
     logarithms. The probabilities are computed again. The bias's gradient, if it
