@@ -18,7 +18,7 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cuda;
 
-using Values = TileEmitter::Values;
+using Values = AttentionEmitter::Values;
 
 namespace {
 /// One side of the scores: the query's rows, with the output's gradient, or the
@@ -34,7 +34,7 @@ struct Side {
 /// its rows, and goes through those of the other, its columns.
 class Backward {
 public:
-  Backward(KernelBuilder &kernel, AttentionGradientOp op, TileEmitter &t,
+  Backward(KernelBuilder &kernel, AttentionGradientOp op, AttentionEmitter &t,
            bool byKeys, Value block);
 
   void emit();
@@ -64,7 +64,7 @@ private:
 
   KernelBuilder &kernel;
   AttentionGradientOp op;
-  TileEmitter &t;
+  AttentionEmitter &t;
   RegionEmitter &e;
   ImplicitLocOpBuilder &b;
   bool byKeys;
@@ -77,7 +77,7 @@ private:
 } // namespace
 
 Backward::Backward(KernelBuilder &kernel, AttentionGradientOp op,
-                   TileEmitter &t, bool byKeys, Value block)
+                   AttentionEmitter &t, bool byKeys, Value block)
     : kernel(kernel), op(op), t(t), e(t.e), b(t.b), byKeys(byKeys) {
   int64_t rank = op.getQuery().getType().getRank();
   own = {op.getQuery(), op.getGrad(), e.size(op.getQuery(), rank - 2), {}, {}};

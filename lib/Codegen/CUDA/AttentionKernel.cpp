@@ -19,7 +19,7 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cuda;
 
-using Values = TileEmitter::Values;
+using Values = AttentionEmitter::Values;
 
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -27,7 +27,8 @@ namespace {
 /// Emits the work of one block.
 class Forward {
 public:
-  Forward(KernelBuilder &kernel, AttentionOp op, TileEmitter &t, Value block)
+  Forward(KernelBuilder &kernel, AttentionOp op, AttentionEmitter &t,
+          Value block)
       : kernel(kernel), op(op), t(t), e(t.e), b(t.b) {
     int64_t rank = op.getQuery().getType().getRank();
     rows = e.size(op.getQuery(), rank - 2);
@@ -72,7 +73,7 @@ private:
 
   KernelBuilder &kernel;
   AttentionOp op;
-  TileEmitter &t;
+  AttentionEmitter &t;
   RegionEmitter &e;
   ImplicitLocOpBuilder &b;
   Value rows, keys, first;

@@ -18,11 +18,11 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cuda;
 
-static constexpr int64_t kWarp = 32, kQuad = 4;
+static constexpr int64_t kQuad = 4;
 static constexpr int64_t kRows = 16, kColumns = 8, kDepth = 16; // of mma.sync
 
 namespace {
-class MatrixTiles : public TileEmitter {
+class MatrixTiles : public AttentionEmitter {
 public:
   MatrixTiles(KernelBuilder &kernel, RegionEmitter &emitter,
               const AttentionTiling &tiling, Type elementType);
@@ -42,7 +42,7 @@ public:
   Value combineLanes(Value value,
                      llvm::function_ref<Value(Value, Value)> step) override {
     for (int32_t mask = kQuad / 2; mask >= 1; mask /= 2)
-      value = step(value, exchange(value, mask));
+      value = step(value, emitExchange(e, value, mask));
     return value;
   }
   Value isFirstLane() override {
@@ -73,7 +73,7 @@ private:
 
 MatrixTiles::MatrixTiles(KernelBuilder &kernel, RegionEmitter &emitter,
                          const AttentionTiling &tiling, Type elementType)
-    : TileEmitter(kernel, emitter, tiling), elementType(elementType) {
+    : AttentionEmitter(kernel, emitter, tiling), elementType(elementType) {
   lane = e.rem(thread, e.index(kWarp));
   warpRow = e.mul(e.div(thread, e.index(kWarp)), e.index(kRows));
   ownRows = kRows / kColumns;
@@ -181,8 +181,8 @@ MatrixTiles::Quad MatrixTiles::multiply(const Quad &lhs, Value low, Value high,
   return parts;
 }
 
-TileEmitter::Values MatrixTiles::dot(const SharedTile &lhs,
-                                     const SharedTile &rhs, int64_t width) {
+AttentionEmitter::Values
+MatrixTiles::dot(const SharedTile &lhs, const SharedTile &rhs, int64_t width) {
   // By pairs of matrices of eight columns: four sums each, two of each row.
   int64_t matrices = tiling.columns / kColumns;
   auto loop =
@@ -218,8 +218,8 @@ TileEmitter::Values MatrixTiles::dot(const SharedTile &lhs,
   return scores;
 }
 
-TileEmitter::Values MatrixTiles::weigh(ValueRange sums, ValueRange scores,
-                                       const SharedTile &vectors) {
+AttentionEmitter::Values MatrixTiles::weigh(ValueRange sums, ValueRange scores,
+                                            const SharedTile &vectors) {
   Values next = llvm::to_vector_of<Value>(sums);
   auto pair = [&](int64_t i, int64_t j) {
     return pack(scores[i * ownColumns + j], scores[i * ownColumns + j + 1]);
@@ -245,7 +245,7 @@ TileEmitter::Values MatrixTiles::weigh(ValueRange sums, ValueRange scores,
   return next;
 }
 
-std::unique_ptr<TileEmitter>
+std::unique_ptr<AttentionEmitter>
 weft::cuda::makeMatrixTiles(KernelBuilder &kernel, RegionEmitter &emitter,
                             const AttentionTiling &tiling, Type elementType) {
   return std::make_unique<MatrixTiles>(kernel, emitter, tiling, elementType);

@@ -89,7 +89,7 @@ const MemoryView &weft::cuda::getResultView(KernelBuilder &kernel,
   return kernel.resultView(std::distance(kernel.getYields().begin(), it));
 }
 
-std::unique_ptr<TileEmitter>
+std::unique_ptr<AttentionEmitter>
 weft::cuda::makeTiles(KernelBuilder &kernel, RegionEmitter &emitter,
                       const AttentionTiling &tiling, Type elementType) {
   return tiling.usesMatrices
@@ -101,64 +101,54 @@ weft::cuda::makeTiles(KernelBuilder &kernel, RegionEmitter &emitter,
 // Threads
 //===----------------------------------------------------------------------===//
 
-TileEmitter::TileEmitter(KernelBuilder &kernel, RegionEmitter &emitter,
-                         const AttentionTiling &tiling)
+AttentionEmitter::AttentionEmitter(KernelBuilder &kernel,
+                                   RegionEmitter &emitter,
+                                   const AttentionTiling &tiling)
     : e(emitter), b(emitter.builder()), tiling(tiling), kernel(kernel) {
-  thread = arith::IndexCastUIOp::create(
-      b, b.getIndexType(), NVVM::ThreadIdXOp::create(b, b.getI32Type()));
+  thread = emitThread(e);
 }
 
-void TileEmitter::blockBarrier() { NVVM::Barrier0Op::create(b); }
+void AttentionEmitter::blockBarrier() { NVVM::Barrier0Op::create(b); }
 
-void TileEmitter::warpBarrier() {
+void AttentionEmitter::warpBarrier() {
   NVVM::SyncWarpOp::create(
       b, arith::ConstantOp::create(b, b.getI32IntegerAttr(-1)));
-}
-
-Value TileEmitter::exchange(Value value, int32_t mask) {
-  Type i32 = b.getI32Type();
-  auto constant = [&](int32_t number) -> Value {
-    return arith::ConstantOp::create(b, b.getI32IntegerAttr(number));
-  };
-  Value word = arith::BitcastOp::create(b, i32, value);
-  Value other =
-      NVVM::ShflOp::create(b, i32, constant(-1), word, constant(mask),
-                           constant(31), NVVM::ShflKind::bfly, UnitAttr());
-  return arith::BitcastOp::create(b, value.getType(), other);
 }
 
 //===----------------------------------------------------------------------===//
 // Numbers
 //===----------------------------------------------------------------------===//
 
-Value TileEmitter::number(double value) {
+Value AttentionEmitter::number(double value) {
   return e.constant(b.getF32Type(), value);
 }
-Value TileEmitter::add(Value lhs, Value rhs) {
+Value AttentionEmitter::add(Value lhs, Value rhs) {
   return arith::AddFOp::create(b, lhs, rhs);
 }
-Value TileEmitter::sub(Value lhs, Value rhs) {
+Value AttentionEmitter::sub(Value lhs, Value rhs) {
   return arith::SubFOp::create(b, lhs, rhs);
 }
-Value TileEmitter::mul(Value lhs, Value rhs) {
+Value AttentionEmitter::mul(Value lhs, Value rhs) {
   return arith::MulFOp::create(b, lhs, rhs);
 }
-Value TileEmitter::exp(Value value) { return math::ExpOp::create(b, value); }
-Value TileEmitter::select(Value condition, Value yes, Value no) {
+Value AttentionEmitter::exp(Value value) {
+  return math::ExpOp::create(b, value);
+}
+Value AttentionEmitter::select(Value condition, Value yes, Value no) {
   return arith::SelectOp::create(b, condition, yes, no);
 }
-Value TileEmitter::isBelow(Value lhs, Value rhs) {
+Value AttentionEmitter::isBelow(Value lhs, Value rhs) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lhs, rhs);
 }
 
-void TileEmitter::when(Value condition, llvm::function_ref<void()> body) {
+void AttentionEmitter::when(Value condition, llvm::function_ref<void()> body) {
   auto ifOp = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(ifOp.thenBlock());
   body();
 }
 
-Value TileEmitter::convert(Value element, Type type) {
+Value AttentionEmitter::convert(Value element, Type type) {
   unsigned from = element.getType().getIntOrFloatBitWidth();
   unsigned to = type.getIntOrFloatBitWidth();
   if (from == to)
@@ -167,12 +157,12 @@ Value TileEmitter::convert(Value element, Type type) {
                    : arith::TruncFOp::create(b, type, element).getResult();
 }
 
-Value TileEmitter::element(Value tensor, ArrayRef<Value> indices) {
+Value AttentionEmitter::element(Value tensor, ArrayRef<Value> indices) {
   return convert(e.element(tensor, indices), b.getF32Type());
 }
 
-void TileEmitter::store(const MemoryView &view, ArrayRef<Value> indices,
-                        Value element) {
+void AttentionEmitter::store(const MemoryView &view, ArrayRef<Value> indices,
+                             Value element) {
   e.store(view, indices, convert(element, view.elementType));
 }
 
@@ -180,8 +170,8 @@ void TileEmitter::store(const MemoryView &view, ArrayRef<Value> indices,
 // Shared memory
 //===----------------------------------------------------------------------===//
 
-Value TileEmitter::address(const SharedTile &tile, Type type, Value row,
-                           Value column) {
+Value AttentionEmitter::address(const SharedTile &tile, Type type, Value row,
+                                Value column) {
   Value position = e.add(e.mul(row, e.index(tile.stride)), column);
   return LLVM::GEPOp::create(
       b, tile.base.getType(), type, tile.base,
@@ -189,7 +179,7 @@ Value TileEmitter::address(const SharedTile &tile, Type type, Value row,
       LLVM::GEPNoWrapFlags::inbounds);
 }
 
-void TileEmitter::forEachPlace(
+void AttentionEmitter::forEachPlace(
     const SharedTile &tile, Value first, Value rows, int64_t each,
     llvm::function_ref<void(Value, Value, Value, Value)> body) {
   int64_t places = tiling.width / each;

@@ -4,6 +4,7 @@
 #define WEFT_LIB_CODEGEN_CUDA_ATTENTIONTILES_H
 
 #include "KernelBuilder.h"
+#include "Shuffle.h"
 #include <memory>
 #include <optional>
 
@@ -31,13 +32,13 @@ struct SharedTile {
 /// some rows of a tile of scores, and some of their columns; of the sums of
 /// vectors, which there are as many of as rows, it has elements of the same
 /// rows. Rows are never shared between warps.
-class TileEmitter {
+class AttentionEmitter {
 public:
   using ElementFn =
       llvm::function_ref<mlir::Value(mlir::Value row, mlir::Value column)>;
   using Values = llvm::SmallVector<mlir::Value>;
 
-  virtual ~TileEmitter() = default;
+  virtual ~AttentionEmitter() = default;
 
   RegionEmitter &e;
   mlir::ImplicitLocOpBuilder &b;
@@ -90,16 +91,14 @@ public:
              mlir::Value element);
 
 protected:
-  TileEmitter(KernelBuilder &kernel, RegionEmitter &emitter,
-              const AttentionTiling &tiling);
+  AttentionEmitter(KernelBuilder &kernel, RegionEmitter &emitter,
+                   const AttentionTiling &tiling);
 
   /// A float of another width.
   mlir::Value convert(mlir::Value element, mlir::Type type);
   /// The address of an element of `type`.
   mlir::Value address(const SharedTile &tile, mlir::Type type, mlir::Value row,
                       mlir::Value column);
-  /// The value of the lane whose number differs from this one's by `mask`.
-  mlir::Value exchange(mlir::Value value, int32_t mask);
   /// Emits `body` for the places of a tile that are this thread's, `each`
   /// neighbours at a time: `row` and `column` in the tile, `source` and `from`
   /// where the first of them is to be read, which `isInside` says it may count.
@@ -115,17 +114,17 @@ protected:
 };
 
 /// The emitter for a tiling: by multiply-adds of f32, or by matrices.
-std::unique_ptr<TileEmitter> makeVectorTiles(KernelBuilder &kernel,
-                                             RegionEmitter &emitter,
-                                             const AttentionTiling &tiling);
-std::unique_ptr<TileEmitter> makeMatrixTiles(KernelBuilder &kernel,
-                                             RegionEmitter &emitter,
-                                             const AttentionTiling &tiling,
-                                             mlir::Type elementType);
-std::unique_ptr<TileEmitter> makeTiles(KernelBuilder &kernel,
-                                       RegionEmitter &emitter,
-                                       const AttentionTiling &tiling,
-                                       mlir::Type elementType);
+std::unique_ptr<AttentionEmitter>
+makeVectorTiles(KernelBuilder &kernel, RegionEmitter &emitter,
+                const AttentionTiling &tiling);
+std::unique_ptr<AttentionEmitter> makeMatrixTiles(KernelBuilder &kernel,
+                                                  RegionEmitter &emitter,
+                                                  const AttentionTiling &tiling,
+                                                  mlir::Type elementType);
+std::unique_ptr<AttentionEmitter> makeTiles(KernelBuilder &kernel,
+                                            RegionEmitter &emitter,
+                                            const AttentionTiling &tiling,
+                                            mlir::Type elementType);
 
 /// The tiling of the forward and of the backward kernels; none where vectors
 /// are of symbolic length or too long, or of f64.

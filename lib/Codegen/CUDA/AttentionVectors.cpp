@@ -22,7 +22,7 @@ using namespace weft::cuda;
 static constexpr int64_t kLanes = 8, kGroup = 4, kBanks = 32;
 
 namespace {
-class VectorTiles : public TileEmitter {
+class VectorTiles : public AttentionEmitter {
 public:
   VectorTiles(KernelBuilder &kernel, RegionEmitter &emitter,
               const AttentionTiling &tiling);
@@ -41,7 +41,7 @@ public:
   Value combineLanes(Value value,
                      llvm::function_ref<Value(Value, Value)> step) override {
     for (int32_t mask = kLanes / 2; mask >= 1; mask /= 2)
-      value = step(value, exchange(value, mask));
+      value = step(value, emitExchange(e, value, mask));
     return value;
   }
   Value isFirstLane() override {
@@ -63,7 +63,7 @@ private:
 
 VectorTiles::VectorTiles(KernelBuilder &kernel, RegionEmitter &emitter,
                          const AttentionTiling &tiling)
-    : TileEmitter(kernel, emitter, tiling) {
+    : AttentionEmitter(kernel, emitter, tiling) {
   lane = e.rem(thread, e.index(kLanes));
   threadRow = e.div(thread, e.index(kLanes));
   ownRows = tiling.rows * kLanes / tiling.threads;
@@ -96,8 +96,8 @@ void VectorTiles::fill(const SharedTile &tile, Value first, Value rows,
       });
 }
 
-TileEmitter::Values VectorTiles::loadGroup(const SharedTile &tile, Value row,
-                                           Value column) {
+AttentionEmitter::Values VectorTiles::loadGroup(const SharedTile &tile,
+                                                Value row, Value column) {
   auto type = VectorType::get(kGroup, b.getF32Type());
   Value group = LLVM::LoadOp::create(
       b, type, address(tile, b.getF32Type(), row, column), /*alignment=*/16);
@@ -107,8 +107,8 @@ TileEmitter::Values VectorTiles::loadGroup(const SharedTile &tile, Value row,
   return elements;
 }
 
-TileEmitter::Values VectorTiles::dot(const SharedTile &lhs,
-                                     const SharedTile &rhs, int64_t width) {
+AttentionEmitter::Values
+VectorTiles::dot(const SharedTile &lhs, const SharedTile &rhs, int64_t width) {
   Values zeros(ownRows * ownColumns, number(0));
   auto loop =
       scf::ForOp::create(b, e.index(0), e.index(width), e.index(kGroup), zeros);
@@ -131,8 +131,8 @@ TileEmitter::Values VectorTiles::dot(const SharedTile &lhs,
   return llvm::to_vector_of<Value>(loop.getResults());
 }
 
-TileEmitter::Values VectorTiles::weigh(ValueRange sums, ValueRange scores,
-                                       const SharedTile &vectors) {
+AttentionEmitter::Values VectorTiles::weigh(ValueRange sums, ValueRange scores,
+                                            const SharedTile &vectors) {
   warpBarrier();
   for (auto [place, score] : llvm::enumerate(scores))
     LLVM::StoreOp::create(b, score,
@@ -163,7 +163,7 @@ TileEmitter::Values VectorTiles::weigh(ValueRange sums, ValueRange scores,
   return llvm::to_vector_of<Value>(loop.getResults());
 }
 
-std::unique_ptr<TileEmitter>
+std::unique_ptr<AttentionEmitter>
 weft::cuda::makeVectorTiles(KernelBuilder &kernel, RegionEmitter &emitter,
                             const AttentionTiling &tiling) {
   return std::make_unique<VectorTiles>(kernel, emitter, tiling);

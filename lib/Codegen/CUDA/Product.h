@@ -4,12 +4,11 @@
 #define WEFT_LIB_CODEGEN_CUDA_PRODUCT_H
 
 #include "KernelBuilder.h"
+#include "Shuffle.h"
 #include "weft/Codegen/Common/Contraction.h"
 #include "weft/Codegen/Common/Epilogue.h"
 
 namespace weft::cuda {
-
-inline constexpr int64_t kWarp = 32;
 
 /// Which part of C a block computes, and what its warps take of it. Fixed when
 /// the kernel is made.
@@ -158,14 +157,14 @@ private:
 /// Emits a task whose blocks compute tiles of C. The sums, which the threads of
 /// a block hold, go back through shared memory, so that what follows the
 /// product is emitted once and reads and writes neighbours.
-class TileEmitter {
+class ProductEmitter {
 public:
   /// The depth is cut into `splits` parts, of which each has blocks of its own,
   /// whose sums another task adds up. Then the other sizes must be known.
-  TileEmitter(const Product &product, const TileShape &shape, int64_t splits)
+  ProductEmitter(const Product &product, const TileShape &shape, int64_t splits)
       : product(product), problem(product.problem), shape(shape),
         splits(splits) {}
-  virtual ~TileEmitter() = default;
+  virtual ~ProductEmitter() = default;
 
   void addTasks();
 
@@ -251,8 +250,6 @@ void addVectorProduct(const Product &product);
 
 // Code that is emitted often.
 
-/// The number of this thread in its block.
-mlir::Value threadNumber(RegionEmitter &e);
 /// A vector of zeros, or a zero.
 mlir::Value zeroOf(RegionEmitter &e, mlir::Type type);
 /// sum + a * b.

@@ -181,7 +181,7 @@ SmallVector<Value> MatrixCopy::fragment(RegionEmitter &e, Value base,
 
 /// The sums of an instruction: rows lane / 4 and eight more, columns from twice
 /// lane % 4 on.
-SmallVector<TileEmitter::Run> MatrixEmitter::runs(RegionEmitter &e) {
+SmallVector<ProductEmitter::Run> MatrixEmitter::runs(RegionEmitter &e) {
   SmallVector<Run> runs;
   Value low = e.div(lane, e.index(4));
   Value column = e.add(e.mul(warpN, e.index(shape.warpColumns)),

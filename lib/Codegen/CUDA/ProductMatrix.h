@@ -80,10 +80,10 @@ private:
   bool isDeep;         ///< rows in shared memory are along the depth
 };
 
-class MatrixEmitter : public TileEmitter {
+class MatrixEmitter : public ProductEmitter {
 public:
   MatrixEmitter(const Product &product, const TileShape &shape, int64_t splits)
-      : TileEmitter(product, shape, splits),
+      : ProductEmitter(product, shape, splits),
         copyA({problem, true}, shape.rows(), shape.threads()),
         copyB({problem, false}, shape.columns(), shape.threads()) {
     // As many as fit, up to four, if any part is on its way by itself.

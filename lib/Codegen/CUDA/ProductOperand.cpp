@@ -26,12 +26,6 @@ static constexpr int64_t kPatch = 8;
 // Code that is emitted often
 //===----------------------------------------------------------------------===//
 
-Value weft::cuda::threadNumber(RegionEmitter &e) {
-  ImplicitLocOpBuilder &b = e.builder();
-  return arith::IndexCastUIOp::create(
-      b, b.getIndexType(), NVVM::ThreadIdXOp::create(b, b.getI32Type()));
-}
-
 Value weft::cuda::zeroOf(RegionEmitter &e, Type type) {
   if (!isa<VectorType>(type))
     return e.constant(type, 0);

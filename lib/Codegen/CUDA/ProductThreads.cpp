@@ -13,10 +13,10 @@ using namespace weft;
 using namespace weft::cuda;
 
 namespace {
-class ThreadEmitter : public TileEmitter {
+class ThreadEmitter : public ProductEmitter {
 public:
   ThreadEmitter(const Product &product, const ThreadTile &tile, int64_t splits)
-      : TileEmitter(product, tile.shape(), splits), tile(tile),
+      : ProductEmitter(product, tile.shape(), splits), tile(tile),
         copyA({problem, true}, shape.rows(), tile.depth, tile.vector,
               shape.threads()),
         copyB({problem, false}, shape.columns(), tile.depth, tile.vector,
@@ -63,7 +63,7 @@ Value ThreadEmitter::firstColumn(RegionEmitter &e, int64_t group) {
       e.mul(e.add(laneN, e.index(group * tile.lanesN)), e.index(tile.vector)));
 }
 
-SmallVector<TileEmitter::Run> ThreadEmitter::runs(RegionEmitter &e) {
+SmallVector<ProductEmitter::Run> ThreadEmitter::runs(RegionEmitter &e) {
   SmallVector<Run> runs;
   for (int64_t groupM : llvm::seq(tile.groupsM))
     for (int64_t i : llvm::seq(tile.vector))

@@ -14,7 +14,7 @@ Value Product::countIfWanted(RegionEmitter &e, Value count) const {
                   : count;
 }
 
-SmallVector<Value> TileEmitter::gridSizes(RegionEmitter &e) {
+SmallVector<Value> ProductEmitter::gridSizes(RegionEmitter &e) {
   SmallVector<Value> sizes{e.index(splits)};
   llvm::append_range(sizes, problem.batchSizes(e));
   sizes.push_back(e.ceilDiv(problem.columns(e), e.index(shape.columns())));
@@ -24,7 +24,7 @@ SmallVector<Value> TileEmitter::gridSizes(RegionEmitter &e) {
 
 /// Emits `body` for this thread's share of the elements that a row of warps has
 /// sums of: where they are in C, and where they lie in shared memory.
-void TileEmitter::forEachSum(
+void ProductEmitter::forEachSum(
     RegionEmitter &e, Value warpRow,
     llvm::function_ref<void(Value, Value, Value)> body) {
   Value firstRow = e.add(block.m0, e.mul(warpRow, e.index(shape.warpRows)));
@@ -40,7 +40,7 @@ void TileEmitter::forEachSum(
 }
 
 /// The thread's sums from shared memory.
-SmallVector<Value> TileEmitter::takeSums(RegionEmitter &e) {
+SmallVector<Value> ProductEmitter::takeSums(RegionEmitter &e) {
   Values sums;
   for (const Run &run : runs(e)) {
     Value position = e.add(e.mul(run.row, e.index(sumStride())), run.column);
@@ -52,7 +52,7 @@ SmallVector<Value> TileEmitter::takeSums(RegionEmitter &e) {
 }
 
 /// The thread's sums into shared memory.
-void TileEmitter::giveSums(RegionEmitter &e, ValueRange sums) {
+void ProductEmitter::giveSums(RegionEmitter &e, ValueRange sums) {
   for (const Run &run : runs(e)) {
     Value position = e.add(e.mul(run.row, e.index(sumStride())), run.column);
     storeVector(e, shared, sums.take_front(runLength()), position);
@@ -60,7 +60,7 @@ void TileEmitter::giveSums(RegionEmitter &e, ValueRange sums) {
   }
 }
 
-SmallVector<Value> TileEmitter::beginSums(RegionEmitter &e) {
+SmallVector<Value> ProductEmitter::beginSums(RegionEmitter &e) {
   int64_t count = shape.warpRows * shape.warpColumns / kWarp;
   Values sums(count, e.constant(type(), 0));
   if (problem.beginsAtZero())
@@ -91,7 +91,7 @@ SmallVector<Value> TileEmitter::beginSums(RegionEmitter &e) {
       });
 }
 
-void TileEmitter::finish(RegionEmitter &e, ValueRange sums) {
+void ProductEmitter::finish(RegionEmitter &e, ValueRange sums) {
   ImplicitLocOpBuilder &b = e.builder();
   Value rows = problem.rows(e), columns = problem.columns(e);
   auto isBelow = [&](Value index, Value size, int64_t staticSize, int64_t part,
@@ -125,12 +125,12 @@ void TileEmitter::finish(RegionEmitter &e, ValueRange sums) {
   });
 }
 
-MemoryView TileEmitter::totals(RegionEmitter &e) {
+MemoryView ProductEmitter::totals(RegionEmitter &e) {
   return {product.kernel.scratchAddress(e, scratch), type(), {}, {}};
 }
 
 /// Ends a sum, or leaves it to the task that adds up those of the splits.
-void TileEmitter::storeSum(RegionEmitter &e, Value m, Value n, Value sum) {
+void ProductEmitter::storeSum(RegionEmitter &e, Value m, Value n, Value sum) {
   if (splits == 1)
     return product.epilogue.store(
         e, product.kernel, problem.resultIndices(e, block.batch, m, n), sum);
@@ -143,7 +143,7 @@ void TileEmitter::storeSum(RegionEmitter &e, Value m, Value n, Value sum) {
   LLVM::StoreOp::create(e.builder(), sum, e.address(view, position));
 }
 
-void TileEmitter::emit(RegionEmitter &e, Value number) {
+void ProductEmitter::emit(RegionEmitter &e, Value number) {
   if (splits == 1)
     product.epilogue.begin(e, product.kernel);
   SmallVector<Value> grid = e.delinearize(number, gridSizes(e));
@@ -151,7 +151,7 @@ void TileEmitter::emit(RegionEmitter &e, Value number) {
   block.batch.assign(grid.begin() + 1, grid.end() - 2);
   block.n0 = e.mul(grid[grid.size() - 2], e.index(shape.columns()));
   block.m0 = e.mul(grid.back(), e.index(shape.rows()));
-  block.thread = threadNumber(e);
+  block.thread = emitThread(e);
   Value warp = e.div(block.thread, e.index(kWarp));
   lane = e.rem(block.thread, e.index(kWarp));
   warpM = e.div(warp, e.index(shape.warpsN));
@@ -172,7 +172,7 @@ void TileEmitter::emit(RegionEmitter &e, Value number) {
 }
 
 /// Adds the sums of the splits, the first to the last, for one element of C.
-void TileEmitter::emitTotal(RegionEmitter &e, Value number) {
+void ProductEmitter::emitTotal(RegionEmitter &e, Value number) {
   ImplicitLocOpBuilder &b = e.builder();
   product.epilogue.begin(e, product.kernel);
   MemoryView view = totals(e);
@@ -195,7 +195,7 @@ void TileEmitter::emitTotal(RegionEmitter &e, Value number) {
                          problem.resultIndices(e, indices, m, n), total);
 }
 
-void TileEmitter::addTasks() {
+void ProductEmitter::addTasks() {
   if (splits > 1)
     scratch = product.kernel.reserveScratch(splits * numTotals() *
                                             type().getIntOrFloatBitWidth() / 8);

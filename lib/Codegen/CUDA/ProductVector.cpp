@@ -137,23 +137,8 @@ Value VectorEmitter::sumUp(RegionEmitter &e, ArrayRef<Value> batch, Value outer,
 
 /// Adds the sums of the lanes that share a result, by shuffles.
 Value VectorEmitter::combineLanes(RegionEmitter &e, Value sum) {
-  ImplicitLocOpBuilder &b = e.builder();
-  Type i32 = b.getI32Type();
-  auto constant = [&](int32_t value) -> Value {
-    return arith::ConstantOp::create(b, b.getI32IntegerAttr(value));
-  };
-  int64_t words = type().getIntOrFloatBitWidth() / 32;
-  auto wordsType = VectorType::get(words, i32);
-  for (int64_t mask = sharers / 2; mask >= 1; mask /= 2) {
-    Value bits = LLVM::BitcastOp::create(b, wordsType, sum), other = bits;
-    for (int64_t word : llvm::seq(words)) {
-      Value moved = NVVM::ShflOp::create(
-          b, i32, constant(-1), extract(e, bits, word), constant(mask),
-          constant(kWarp - 1), NVVM::ShflKind::bfly, UnitAttr());
-      other = LLVM::InsertElementOp::create(b, other, moved, constant(word));
-    }
-    sum = add(e, sum, LLVM::BitcastOp::create(b, type(), other));
-  }
+  for (int64_t mask = sharers / 2; mask >= 1; mask /= 2)
+    sum = add(e, sum, emitExchange(e, sum, mask));
   return sum;
 }
 
@@ -180,7 +165,7 @@ Value VectorEmitter::combineWarps(RegionEmitter &e, Value sum, Value place,
 void VectorEmitter::emit(RegionEmitter &e, Value number) {
   ImplicitLocOpBuilder &b = e.builder();
   product.epilogue.begin(e, product.kernel);
-  Value thread = threadNumber(e);
+  Value thread = emitThread(e);
   int64_t inner = isDeep ? sharers : results;
   Value high = e.div(thread, e.index(inner)),
         low = e.rem(thread, e.index(inner));

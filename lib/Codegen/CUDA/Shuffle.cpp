@@ -56,6 +56,10 @@ static Value allLanes(RegionEmitter &e) {
   return e.constant(e.builder().getI32Type(), -1);
 }
 
+Value weft::cuda::emitExchange(RegionEmitter &e, Value value, int32_t mask) {
+  return shuffle(e, value, NVVM::ShflKind::bfly, mask, kWarp - 1, allLanes(e));
+}
+
 Value weft::cuda::emitFromBefore(RegionEmitter &e, Value value,
                                  int32_t distance) {
   return shuffle(e, value, NVVM::ShflKind::up, distance, 0, allLanes(e));

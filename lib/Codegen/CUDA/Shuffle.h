@@ -20,6 +20,9 @@ llvm::SmallVector<mlir::Value> emitExchange(RegionEmitter &e,
                                             mlir::ValueRange values,
                                             int32_t mask, mlir::Value members);
 
+/// The same for one value and all lanes of the warp.
+mlir::Value emitExchange(RegionEmitter &e, mlir::Value value, int32_t mask);
+
 /// `value`, of any scalar type, of the lane `distance` before this one, or this
 /// one's if there is none. All lanes of the warp get here together.
 mlir::Value emitFromBefore(RegionEmitter &e, mlir::Value value,

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Kernels.h"
+#include "Shuffle.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -19,7 +20,7 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cuda;
 
-static constexpr int32_t kWarp = 32, kThreads = 256;
+static constexpr int32_t kThreads = 256;
 /// Elements of a tile, and the most tensors that tiles are kept of.
 static constexpr int64_t kTileSize = 1024, kMostTiles = 4;
 
@@ -235,8 +236,7 @@ void TileEmitter::forEach(
     bool alongColumns,
     llvm::function_ref<void(Value, Value, ArrayRef<Value>)> body) {
   ImplicitLocOpBuilder &b = e.builder();
-  Value thread = arith::IndexCastUIOp::create(
-      b, b.getIndexType(), NVVM::ThreadIdXOp::create(b, b.getI32Type()));
+  Value thread = emitThread(e);
   int64_t size = columns * rows;
   Value turns = e.index(llvm::divideCeilSigned(size, kThreads));
   e.loop(e.index(0), turns, {}, [&](Value turn, ValueRange) {
