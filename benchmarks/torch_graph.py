@@ -25,6 +25,15 @@ def _average_pool(attributes, x):
     return functional.avg_pool2d(x, attributes["kernel_shape"], attributes["strides"])
 
 
+def _gather(attributes, x, i):
+    axis = attributes.get("axis", 0)
+    if i.dim() and axis == 0 and x.dim() == 2:  # words: none counts from the end
+        return functional.embedding(i, x)
+    i = i % x.shape[axis]  # torch counts from the front alone
+    picked = x.index_select(axis, i.reshape(-1))
+    return picked.reshape(x.shape[:axis] + i.shape + x.shape[axis + 1 :])
+
+
 def _gemm(attributes, x, w, b):
     return functional.linear(x, w, b) if attributes.get("transB") else x @ w + b
 
@@ -56,9 +65,7 @@ OPERATORS: dict[str, Callable] = {
     "Div": lambda a, x, y: x / y,
     "Erf": lambda a, x: torch.erf(x),
     "Flatten": lambda a, x: x.flatten(1),
-    "Gather": lambda a, x, i: functional.embedding(i, x)
-    if i.dim()
-    else x.select(a.get("axis", 0), -1),
+    "Gather": _gather,
     "Gemm": _gemm,
     "GlobalAveragePool": lambda a, x: x.mean((2, 3), keepdim=True),
     "LSTM": _lstm,
