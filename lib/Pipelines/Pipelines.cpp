@@ -47,7 +47,9 @@ static void addPassesToDifferentiate(OpPassManager &pm,
                                      const PipelineOptions &options) {
   // What a GPU computes without its scores is differentiated as such.
   if (options.device) {
-    pm.addNestedPass<func::FuncOp>(createFormAttentionPass());
+    FormAttentionPassOptions attention;
+    attention.gradients = options.training.has_value();
+    pm.addNestedPass<func::FuncOp>(createFormAttentionPass(attention));
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
   }

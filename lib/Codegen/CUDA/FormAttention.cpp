@@ -1,7 +1,7 @@
 //===- FormAttention.cpp - Products around a softmax, as one op -----------===//
 
+#include "AttentionBias.h"
 #include "AttentionTiles.h"
-#include "mlir/IR/Matchers.h"
 #include "weft/Codegen/CUDA/Passes.h"
 #include "weft/Dialect/Weft/IR/Terms.h"
 
@@ -20,25 +20,6 @@ using namespace weft::cuda;
 
 static RankedTensorType getType(Value value) {
   return cast<RankedTensorType>(value.getType());
-}
-
-/// The number that all elements of `value` are, if that is known.
-static std::optional<double> getSplat(Value value) {
-  if (auto broadcast = value.getDefiningOp<BroadcastOp>())
-    value = broadcast.getInput();
-  DenseFPElementsAttr elements;
-  if (!matchPattern(value, m_Constant(&elements)) || !elements.isSplat())
-    return std::nullopt;
-  bool losesInfo;
-  APFloat number = elements.getSplatValue<APFloat>();
-  number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
-                 &losesInfo);
-  return number.convertToDouble();
-}
-
-static bool isMinusInf(Value value) {
-  std::optional<double> number = getSplat(value);
-  return number && std::isinf(*number) && *number < 0;
 }
 
 namespace {
@@ -64,6 +45,8 @@ struct Chain {
 
   /// Finds out whether the ops around `softmax` are such a chain.
   bool match(SoftmaxOp op);
+  /// Whether the op's gradients are as good as those of the chain.
+  bool checkGradients();
 
 private:
   bool fail(StringRef why) {
@@ -303,6 +286,14 @@ bool Chain::match(SoftmaxOp op) {
   if (rowCondition && clearsEmptyAlone())
     rowCondition = Value();
   return checkSharedKeys();
+}
+
+bool Chain::checkGradients() {
+  return llvm::all_of(masks,
+                      [](const Mask &mask) {
+                        return !mask.bias || isSmallOrMinusInf(mask.bias);
+                      }) ||
+         fail("elements of a bias may be too large for the gradients");
 }
 
 //===----------------------------------------------------------------------===//
@@ -557,7 +548,8 @@ struct FormAttention : weft::impl::FormAttentionPassBase<FormAttention> {
     getOperation()->walk([&](SoftmaxOp op) { softmaxes.push_back(op); });
     for (SoftmaxOp op : softmaxes) {
       Chain chain;
-      bool isFormed = chain.match(op) && form(chain);
+      bool isFormed = chain.match(op) &&
+                      (!gradients || chain.checkGradients()) && form(chain);
       numFormed += isFormed;
       if (explain)
         op.emitRemark(isFormed ? "one op with its products"

@@ -1,5 +1,6 @@
 // RUN: weft-opt %s -cuda-form-attention -canonicalize -split-input-file | FileCheck %s
 // RUN: weft-opt %s -cuda-form-attention=explain=true -split-input-file -verify-diagnostics -o /dev/null
+// RUN: weft-opt %s -cuda-form-attention=gradients=true -canonicalize -split-input-file | FileCheck %s --check-prefix=GRADIENTS
 
 // Keys that were transposed for the product are taken as they were.
 // CHECK-LABEL: func.func @plain(
@@ -176,4 +177,43 @@ func.func @left(%q: tensor<4x8xf32>, %long: tensor<4x300xf32>, %s: tensor<4x4xf3
   %11 = weft.contract %10, %d batch [] x [] contract [1] x [0] : tensor<4x4xf64>, tensor<4x8xf64> -> tensor<4x8xf64>
   %12 = weft.tanh %3 : tensor<4x4xf32>
   return %2, %0, %12, %5, %8, %11 : tensor<4x8xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x8xf32>, tensor<4x300xf32>, tensor<4x8xf64>
+}
+
+// -----
+
+// In programs for training, a bias must be known to be small or -inf.
+// GRADIENTS-LABEL: func.func @biases(
+//       GRADIENTS:   weft.softmax
+//       GRADIENTS:   weft.softmax
+//       GRADIENTS:   weft.attention
+//   GRADIENTS-NOT:   weft.softmax
+// CHECK-LABEL: func.func @biases(
+// CHECK-COUNT-3: weft.attention
+func.func @biases(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x6xf32>,
+    %any: tensor<2x8x9xf32>, %seen: tensor<2x8x9xi1>)
+    -> (tensor<2x8x6xf32>, tensor<2x8x6xf32>, tensor<2x8x6xf32>) {
+  %zero = weft.constant dense<0.0> : tensor<f32>
+  %low = weft.constant dense<-1.0e9> : tensor<f32>
+  %inf = weft.constant dense<0xFF800000> : tensor<f32>
+  %zeros = weft.broadcast %zero dims [] : tensor<f32> to tensor<2x8x9xf32>
+  %lows = weft.broadcast %low dims [] : tensor<f32> to tensor<2x8x9xf32>
+  %infs = weft.broadcast %inf dims [] : tensor<f32> to tensor<2x8x9xf32>
+  %large = weft.select %seen, %zeros, %lows : tensor<2x8x9xi1>, tensor<2x8x9xf32>
+  %small = weft.select %seen, %zeros, %infs : tensor<2x8x9xi1>, tensor<2x8x9xf32>
+  %0 = weft.contract %q, %k batch [0] x [0] contract [2] x [2] : tensor<2x8x4xf32>, tensor<2x9x4xf32> -> tensor<2x8x9xf32>
+  %1 = weft.add %0, %any : tensor<2x8x9xf32>
+  // expected-remark @below {{one op with its products}}
+  %2 = weft.softmax %1 axis 2 : tensor<2x8x9xf32>
+  %3 = weft.contract %2, %v batch [0] x [0] contract [2] x [1] : tensor<2x8x9xf32>, tensor<2x9x6xf32> -> tensor<2x8x6xf32>
+  %4 = weft.contract %q, %k batch [0] x [0] contract [2] x [2] : tensor<2x8x4xf32>, tensor<2x9x4xf32> -> tensor<2x8x9xf32>
+  %5 = weft.add %4, %large : tensor<2x8x9xf32>
+  // expected-remark @below {{one op with its products}}
+  %6 = weft.softmax %5 axis 2 : tensor<2x8x9xf32>
+  %7 = weft.contract %6, %v batch [0] x [0] contract [2] x [1] : tensor<2x8x9xf32>, tensor<2x9x6xf32> -> tensor<2x8x6xf32>
+  %8 = weft.contract %q, %k batch [0] x [0] contract [2] x [2] : tensor<2x8x4xf32>, tensor<2x9x4xf32> -> tensor<2x8x9xf32>
+  %9 = weft.add %8, %small : tensor<2x8x9xf32>
+  // expected-remark @below {{one op with its products}}
+  %10 = weft.softmax %9 axis 2 : tensor<2x8x9xf32>
+  %11 = weft.contract %10, %v batch [0] x [0] contract [2] x [1] : tensor<2x8x9xf32>, tensor<2x9x6xf32> -> tensor<2x8x6xf32>
+  return %3, %7, %11 : tensor<2x8x6xf32>, tensor<2x8x6xf32>, tensor<2x8x6xf32>
 }

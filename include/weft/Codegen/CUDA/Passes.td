@@ -25,7 +25,11 @@ def FormAttentionPass : Pass<"cuda-form-attention", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::weft::WeftDialect"];
   let options = [
     Option<"explain", "explain", "bool", "false",
-           "Remark at each softmax what it became, or why it was left">
+           "Remark at each softmax what it became, or why it was left">,
+    Option<"gradients", "gradients", "bool", "false",
+           "Leave what has to be differentiated unless the biases are known to "
+           "be small, or -inf: gradients are taken from logarithms, which "
+           "have no digits for weights beside numbers like -1e9">
   ];
   let statistics = [
     Statistic<"numFormed", "num-formed", "Number of ops formed">
