@@ -82,8 +82,8 @@ func.func @main() {
 
 // Buffers of different products of symbols lie upon each other where they are
 // alive at the same time, whatever the symbol is: "c" upon both others.
-// CHECK-DAG: name = "a", upon = []
-// CHECK-DAG: name = "b", upon = []
+// CHECK-DAG: name = "a", times = ["N"], upon = []
+// CHECK-DAG: name = "b", times = [], upon = []
 // CHECK-DAG: name = "c", upon = [0, 2]
 // CHECK-LABEL: func.func private @arena_bytes() -> index
 //       CHECK:   %[[A:.+]] = host.size tensor<?x1024xf32>

@@ -414,14 +414,14 @@ static ArrayAttr describePlan(Builder &builder, const Plan &plan,
           llvm::to_vector_of<int64_t>(plan.stack->below[number]);
       llvm::sort(below);
       entry.append("upon", builder.getI64ArrayAttr(below));
-      entries.push_back(entry.getDictionary(builder.getContext()));
-      continue;
+    } else {
+      entry.append(buffer.pooled ? "pool" : "slot",
+                   builder.getI64IntegerAttr(buffer.place));
+      if (buffer.pooled)
+        entry.append("offset", builder.getI64IntegerAttr(buffer.offset));
     }
-    entry.append(buffer.pooled ? "pool" : "slot",
-                 builder.getI64IntegerAttr(buffer.place));
     if (buffer.pooled) {
       entry.append("bytes", builder.getI64IntegerAttr(buffer.bytes));
-      entry.append("offset", builder.getI64IntegerAttr(buffer.offset));
       entry.append("times", builder.getArrayAttr(
                                 llvm::map_to_vector(buffer.dims, nameDim)));
     }
