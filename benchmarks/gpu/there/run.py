@@ -2,11 +2,13 @@
 
     python3 run.py [--parts corpus,products,models,training] [--seconds S]
                    [--minutes M] [--json FILE] [--only REGEX]
+                   [--peers torch,torch.compile,onnxruntime] [--profile]
 
 Needs NVIDIA's driver and numpy; torch and onnxruntime-gpu are compared with if they are
 installed. Times are of the GPU alone unless it says "step": medians, in milliseconds.
 A ratio is the peer's time over Weft's: above 1 Weft is faster. Parts whose time is over
-are skipped, which is said. Ends with 1 if a result is wrong.
+are skipped, which is said. With --profile, models and steps are run for the times of
+their kernels alone, and no peer is asked. Ends with 1 if a result is wrong.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import pathlib
 import platform
 import re
 import sys
+import tempfile
 import time
 from typing import Any, Callable
 
@@ -28,6 +31,8 @@ import weftrt
 
 HERE = pathlib.Path(__file__).resolve().parent
 PARTS = ["corpus", "products", "models", "training"]
+TORCH = {"torch": False, "torch.compile": True}  # whether the model is compiled
+PEERS = [*TORCH, "onnxruntime"]
 
 # How far a result may be from the one that was computed for it: the root of the mean
 # square of the differences over that of the result. f32 differs by the order of sums;
@@ -90,6 +95,7 @@ class Bench:
         name = self.gpu.name.decode()
         self.report = Report(emulated="emulator" in name)
         self.absent = peers.absent()
+        self.peers = args.peers.split(",")
         print(f"{name}, sm_{self.gpu.major}{self.gpu.minor}; programs for {self.manifest['arch']}")
         for peer, why in self.absent.items():
             self.report.skip(f"{peer}: {why}")
@@ -114,6 +120,32 @@ class Bench:
             if self.report.emulated:
                 return None
         return float(np.median(times)) or None
+
+    def profile(self, name: str, program: weftrt.Program, run: Callable, most: int = 12) -> None:
+        """Prints the kernels of a run that take longest: medians of some runs."""
+        for _ in range(5):
+            run()
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "trace.json"
+            program.write_trace(path)
+            events = [e for e in json.loads(path.read_text())["traceEvents"] if e["ph"] == "X"]
+        program.close()
+        kernels: dict[str, dict[int, float]] = {}
+        nodes = {}
+        for event in events:
+            runs = kernels.setdefault(event["name"], {})
+            number = event["args"]["run"]
+            runs[number] = runs.get(number, 0) + event["dur"]
+            nodes[event["name"]] = event["args"]["nodes"]
+        medians = {kernel: float(np.median([*runs.values()])) for kernel, runs in kernels.items()}
+        print(f"  {name}: {len(medians)} kernels, {sum(medians.values()):.1f} us")
+        for kernel in sorted(medians, key=medians.get, reverse=True)[:most]:
+            what = " ".join(str(nodes[kernel]).split())
+            print(f"    {medians[kernel]:9.1f} us  {kernel}: {what[:100]}")
+
+    def asked(self, peer: str) -> bool:
+        """Whether the machine has a peer and the user wants it; torch.compile comes with torch."""
+        return peer in self.peers and peer.split(".")[0] not in self.absent
 
     def try_peer(self, what: str, measure: Callable[[], float]) -> float | None:
         if self.late(what):
@@ -169,9 +201,15 @@ def run_corpus(bench: Bench) -> None:
             return array
 
         for run in json.loads((HERE / "corpus" / f"{name}.json").read_text()):
-            made = program.bind([take(entry) for entry in run["inputs"]])()
-            for tensor, entry in zip(made, run["results"]):
-                wanted, got = take(entry), weftrt.to_array(tensor)
+            inputs = [take(entry) for entry in run["inputs"]]
+            results = [(entry, take(entry)) for entry in run["results"]]
+            try:
+                made = program.bind(inputs)()
+            except weftrt.Error as error:
+                bench.report.check(f"corpus {run['results'][0]['case']}", False, str(error))
+                continue
+            for tensor, (entry, wanted) in zip(made, results):
+                got = weftrt.to_array(tensor)
                 seen.add(entry["case"])
                 total += 1
                 equal += got.tobytes() == wanted.tobytes()
@@ -203,7 +241,7 @@ def run_products(bench: Bench) -> None:
         error = distance(got[rows], wanted)
         bench.report.check(f"product {sizes} {dtype}", error <= BOUNDS[dtype], f"off by {error:.2e}")
         times = {"weft": bench.time_weft(program, run)}
-        if "torch" not in bench.absent:
+        if bench.asked("torch"):
 
             def measure():
                 peers.set_tf32(dtype == "tf32")
@@ -244,7 +282,8 @@ def run_models(bench: Bench) -> None:
             continue
         graph = json.loads((HERE / "models" / f"{entry['graph']}.json").read_text())
         inputs = make_inputs(graph)
-        program = weftrt.Program(bench.runtime, HERE / "models" / f"{name}.so", time_runs=1)
+        program = weftrt.Program(bench.runtime, HERE / "models" / f"{name}.so", time_runs=1,
+                                 profile=bench.args.profile)  # fmt: skip
         given = [
             narrow(array, port.dtype) if array.dtype == np.float32 else array
             for array, port in zip(inputs.values(), program.inputs)
@@ -255,17 +294,18 @@ def run_models(bench: Bench) -> None:
         wanted = np.load(HERE / "models" / f"{entry['graph']}.npy").astype(np.float64)
         error = distance(got, wanted)
         bench.report.check(f"model {name}", error <= BOUNDS[dtype], f"off by {error:.2e}")
+        if bench.args.profile:
+            bench.profile(name, program, run)
+            continue
         times = {"weft": bench.time_weft(program, run)}
-        if "torch" not in bench.absent:
-            model = peers.TorchModel(graph, inputs, dtype)
-            for peer, compiled in (("torch", False), ("torch.compile", True)):
-                times[peer] = bench.try_peer(
-                    f"{peer} {name}",
-                    lambda compiled=compiled: peers.device_seconds(
-                        model.runner(compiled), bench.args.seconds
-                    ),
-                )
-        if "onnxruntime" not in bench.absent and dtype != "bf16":
+        for peer in filter(bench.asked, TORCH):
+
+            def measure(peer=peer):
+                model = peers.TorchModel(graph, inputs, dtype)
+                return peers.device_seconds(model.runner(TORCH[peer]), bench.args.seconds)
+
+            times[peer] = bench.try_peer(f"{peer} {name}", measure)
+        if bench.asked("onnxruntime") and dtype != "bf16":
             path = HERE / "models" / f"{entry['onnx']}.onnx"
             typed = {
                 n: a.astype(np.float16) if dtype == "f16" and a.dtype == np.float32 else a
@@ -302,22 +342,26 @@ def run_training(bench: Bench) -> None:
         inputs = make_inputs(graph)
         rows, classes = graph["scores"]
         labels = np.random.Generator(np.random.PCG64(4)).integers(0, classes, rows, np.int64)
-        trainer = weftrt.Trainer(bench.runtime, HERE / "training" / f"{name}.so")
+        trainer = weftrt.Trainer(
+            bench.runtime, HERE / "training" / f"{name}.so", profile=bench.args.profile
+        )
         step = trainer.bind_step([*inputs.values(), labels], entry["rate"])
         losses = [step() for _ in range(len(entry["losses"]))]
         error = max(abs(a / b - 1) for a, b in zip(losses, entry["losses"]))
         bench.report.check(f"training {name}", error <= BOUNDS[dtype], f"losses off by {error:.2e}")
+        if bench.args.profile:
+            bench.profile(name, trainer, step)
+            continue
         times = {"weft": None if bench.report.emulated else wall_seconds(step, bench.args.seconds)}
-        if "torch" not in bench.absent:
-            for peer, compiled in (("torch", False), ("torch.compile", True)):
+        for peer in filter(bench.asked, TORCH):
 
-                def measure(compiled=compiled):
-                    other = peers.TorchStep(
-                        graph, inputs, labels, dtype, entry["optimizer"], entry["rate"], compiled
-                    )
-                    return wall_seconds(other, bench.args.seconds)
+            def measure(peer=peer):
+                other = peers.TorchStep(
+                    graph, inputs, labels, dtype, entry["optimizer"], entry["rate"], TORCH[peer]
+                )
+                return wall_seconds(other, bench.args.seconds)
 
-                times[peer] = bench.try_peer(f"{peer} step of {name}", measure)
+            times[peer] = bench.try_peer(f"{peer} step of {name}", measure)
         bench.report.row("training", f"{entry['graph']} step", entry["sizes"], dtype, times, error=error)
         trainer.close()
 
@@ -328,6 +372,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement [0.5]")
     parser.add_argument("--minutes", type=float, default=9.0, help="for everything [9]")
     parser.add_argument("--only", default="", help="cases whose names match")
+    parser.add_argument("--peers", default=",".join(PEERS), help="those to compare with")
+    parser.add_argument("--profile", action="store_true", help="kernels' times, and no peers")
     parser.add_argument("--json", help="a file for the results")
     args = parser.parse_args()
     began = time.monotonic()

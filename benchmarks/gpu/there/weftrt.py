@@ -87,6 +87,7 @@ class Runtime:
             ("weft_session_create", c_void_p, POINTER(Options), POINTER(c_void_p)),
             ("weft_session_release", c_void_p),
             ("weft_session_device_time", c_void_p),
+            ("weft_session_write_trace", c_void_p, c_char_p),
             ("weft_session_run", c_void_p, c_int32, c_void_p, c_int32, c_void_p),
             ("weft_trainer_create", c_void_p, POINTER(Options), POINTER(c_void_p)),
             ("weft_trainer_release", c_void_p),
@@ -162,7 +163,7 @@ class Program:
     def bind(self, arrays: Sequence[np.ndarray]):
         """A function that runs the program on these arrays; its results are valid until
         the next run."""
-        arrays = [np.ascontiguousarray(array) for array in arrays]
+        arrays = [np.asarray(array, order="C") for array in arrays]
         given = describe(arrays, self.inputs)
         made = (Tensor * len(self.outputs))()
 
@@ -182,6 +183,12 @@ class Program:
         """Of the last run."""
         return self.runtime.library.weft_session_device_time(self.session) / 1e9
 
+    def write_trace(self, path: str) -> None:
+        """The launches so far, if the session profiles, in the Chrome trace format."""
+        self.runtime.check(
+            self.runtime.library.weft_session_write_trace(self.session, str(path).encode())
+        )
+
 
 class Trainer(Program):
     """A program that is a training step."""
@@ -192,6 +199,7 @@ class Trainer(Program):
         self.runtime.check(
             library.weft_trainer_create(self.model, byref(self.options), byref(self.trainer))
         )
+        self.session = c_void_p(library.weft_trainer_session(self.trainer))
 
     def close(self) -> None:
         self.runtime.library.weft_trainer_release(self.trainer)
@@ -199,7 +207,7 @@ class Trainer(Program):
 
     def bind_step(self, arrays: Sequence[np.ndarray], rate: float):
         """A function that makes a step on these arrays and returns its loss."""
-        arrays = [np.ascontiguousarray(array) for array in arrays]
+        arrays = [np.asarray(array, order="C") for array in arrays]
         data = [port for port in self.inputs if port.role == 0]
         given = describe(arrays, data)
         others = [port for port in self.outputs if port.twin < 0]
