@@ -13,6 +13,8 @@ import test_models
 import weft
 
 BUILD = pathlib.Path(os.environ.get("WEFT_BUILD", "build/dev")).resolve()
+# On a machine with a GPU, its driver may be named instead of the emulator.
+LIBCUDA = os.environ.get("WEFT_LIBCUDA", str(BUILD / "fake-cuda/libcuda.so.1"))
 # CPU and GPU add up the same products in orders of their own: of n terms, up to
 # a few thousand here, about sqrt(n) * 2^-24 of the largest output, layer after
 # layer, of which these models have up to 121.
@@ -21,7 +23,7 @@ BOUND = 1e-5
 
 @pytest.fixture(autouse=True)
 def driver(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("WEFT_LIBCUDA", str(BUILD / "fake-cuda/libcuda.so.1"))
+    monkeypatch.setenv("WEFT_LIBCUDA", LIBCUDA)
 
 
 @pytest.mark.parametrize("name", shrink.NAMES)

@@ -16,6 +16,8 @@ from onnx import numpy_helper
 
 WEFT = os.environ.get("WEFT_TOOL", "weft")
 BUILD = pathlib.Path(os.environ.get("WEFT_BUILD", "build/dev")).resolve()
+# On a machine with a GPU, its driver may be named instead of the emulator.
+LIBCUDA = os.environ.get("WEFT_LIBCUDA", str(BUILD / "fake-cuda/libcuda.so.1"))
 PEERS = pathlib.Path(__file__).parent / "Peers"
 
 # Both compute in f32, in orders of their own: sums of a few hundred terms differ
@@ -34,7 +36,7 @@ def train(folder, model, target, name, *flags):
         ],
         check=True,
         timeout=300,
-        env=dict(os.environ, WEFT_LIBCUDA=str(BUILD / "fake-cuda/libcuda.so.1")),
+        env=dict(os.environ, WEFT_LIBCUDA=LIBCUDA),
     )  # fmt: skip
     return (folder / f"{name}.onnx").read_bytes(), log.read_text()
 
@@ -114,7 +116,7 @@ def test_state_stays_on_the_gpu(tmp_path, monkeypatch):
 
 @pytest.fixture
 def trainer(monkeypatch):
-    monkeypatch.setenv("WEFT_LIBCUDA", str(BUILD / "fake-cuda/libcuda.so.1"))
+    monkeypatch.setenv("WEFT_LIBCUDA", LIBCUDA)
 
     def make(target="cuda"):
         return weft.Trainer(PEERS / "mlp.onnx", optimizer=weft.Adam(1e-3), target=target, threads=1)

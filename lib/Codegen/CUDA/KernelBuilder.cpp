@@ -227,6 +227,25 @@ Value KernelBuilder::sharedMemory(RegionEmitter &emitter, Type type,
   return LLVM::AddressOfOp::create(emitter.builder(), global);
 }
 
+Value KernelBuilder::constantWords(RegionEmitter &emitter,
+                                   ArrayRef<int32_t> words) {
+  LLVM::GlobalOp &global = constants[words.vec()];
+  if (!global) {
+    Type type = LLVM::LLVMArrayType::get(moduleBuilder.getI32Type(),
+                                         static_cast<int64_t>(words.size()));
+    global = LLVM::GlobalOp::create(
+        moduleBuilder, region.getLoc(), type, /*isConstant=*/true,
+        LLVM::Linkage::Internal,
+        name + "_words_" + std::to_string(constants.size()),
+        moduleBuilder.getI32TensorAttr(words), /*alignment=*/16,
+        static_cast<unsigned>(NVVM::NVVMMemorySpace::Global));
+  }
+  ImplicitLocOpBuilder &b = emitter.builder();
+  return LLVM::AddrSpaceCastOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext()),
+      LLVM::AddressOfOp::create(b, global));
+}
+
 dispatch::KernelOp KernelBuilder::finish() {
   return dispatch::KernelOp::create(
       moduleBuilder, region.getLoc(), name, moduleBuilder.getArrayAttr(tasks),

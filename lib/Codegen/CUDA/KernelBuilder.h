@@ -3,7 +3,9 @@
 #ifndef WEFT_LIB_CODEGEN_CUDA_KERNELBUILDER_H
 #define WEFT_LIB_CODEGEN_CUDA_KERNELBUILDER_H
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "weft/Codegen/Common/RegionKernel.h"
+#include <map>
 
 namespace weft::cuda {
 
@@ -33,6 +35,9 @@ public:
   mlir::Value sharedMemory(RegionEmitter &emitter, mlir::Type type,
                            int64_t count, unsigned alignment = 16);
 
+  /// The address of constant words in device memory.
+  mlir::Value constantWords(RegionEmitter &emitter,
+                            llvm::ArrayRef<int32_t> words);
   /// Reserves `bytes` of device memory that the tasks of a launch share, and
   /// returns their offset. All is reserved before the first task is added.
   int64_t reserveScratch(int64_t bytes);
@@ -51,6 +56,7 @@ private:
 
   llvm::SmallVector<mlir::Attribute> tasks, counts, device;
   unsigned numShared = 0;
+  std::map<std::vector<int32_t>, mlir::LLVM::GlobalOp> constants;
   int64_t scratchBytes = 0;
   mlir::Value scratch; ///< of the task that is being emitted
   bool canFault = false, taskCanFault = false;

@@ -31,10 +31,10 @@ struct OutlineDevice : weft::impl::OutlineDevicePassBase<OutlineDevice> {
         func->setAttr(kThreadsAttr, b.getI32IntegerAttr(launch.getThreads()));
       }
     }
-    auto shared = static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared);
+    // Those of the host are in no numbered address space.
     for (auto global :
          llvm::make_early_inc_range(module.getOps<LLVM::GlobalOp>()))
-      if (global.getAddrSpace() == shared)
+      if (global.getAddrSpace() != 0)
         global->moveBefore(device.getBody(), device.getBody()->begin());
     if (device.getBody()->empty())
       device.erase();

@@ -38,6 +38,11 @@ static Type getMatrixType(Operation *op) {
 /// The product that a region computes, with operands in their own type if
 /// matrix instructions take it.
 static std::unique_ptr<Contraction> findProblem(KernelBuilder &kernel) {
+  auto words = [&kernel](RegionEmitter &e, ArrayRef<int32_t> words) {
+    return kernel.constantWords(e, words);
+  };
+  // As wide as any element.
+  auto zeros = [words](RegionEmitter &e) { return words(e, {0, 0, 0, 0}); };
   std::unique_ptr<Contraction> problem;
   for (Operation &op : kernel.getRegion().getBody().front()) {
     if (!isa<ContractOp, ConvOp, ConvFilterOp>(op))
@@ -51,12 +56,18 @@ static std::unique_ptr<Contraction> findProblem(KernelBuilder &kernel) {
             .Case([&](ContractOp op) { return createMatrixProblem(op, type); })
             .Case([&](ConvOp op) -> Problem {
               auto problem = ConvolutionProblem::create(op, type);
-              if (problem)
-                problem->joinImages();
+              if (!problem)
+                return nullptr;
+              problem->joinImages();
+              problem->input.zeros = zeros;
+              problem->lookUpDepth(words);
               return problem;
             })
             .Case([&](ConvFilterOp op) -> Problem {
-              return FilterProblem::create(op, type);
+              auto problem = FilterProblem::create(op, type);
+              if (problem)
+                problem->input.zeros = zeros;
+              return problem;
             });
     if (!problem)
       return nullptr;
@@ -82,13 +93,25 @@ struct Choice {
 };
 } // namespace
 
-/// Whether the sums of parts of the depth can be added up by a task of their
-/// own. Where they begin at elements of a tensor, they are taken in order.
-static bool canSplit(Contraction &problem) {
-  constexpr int64_t kMostTotals = 1 << 19;
+/// Into how many parts the depth may be cut, whose sums are added up by a task
+/// of their own. Where sums begin at elements of a tensor, they are taken in
+/// order.
+static int64_t getMostSplits(Contraction &problem) {
+  constexpr int64_t kMostSplits = 32, kMostTotals = 1 << 22;
   int64_t sizes[] = {problem.staticBatch, problem.staticM, problem.staticN};
-  return problem.beginsAtZero() && !ShapedType::isDynamicShape(sizes) &&
-         llvm::product_of(sizes) <= kMostTotals;
+  if (!problem.beginsAtZero() || ShapedType::isDynamicShape(sizes))
+    return 1;
+  return std::clamp<int64_t>(kMostTotals /
+                                 std::max<int64_t>(llvm::product_of(sizes), 1),
+                             1, kMostSplits);
+}
+
+/// Whether an operand goes to shared memory element by element, and not 16
+/// bytes at a time.
+static bool isByElements(ProductOperand operand) {
+  int64_t count = 128 / operand.type().getIntOrFloatBitWidth();
+  return !operand.hasVectorsAlongOuter(count) &&
+         !operand.hasVectorsAlongDepth(count);
 }
 
 /// The choice with which the product takes the least time. Times are counted in
@@ -101,15 +124,22 @@ static Choice chooseTile(Contraction &problem, ArrayRef<TileSpeed> candidates,
   double m = likely(problem.staticM, 512), n = likely(problem.staticN, 1024);
   double k = likely(problem.staticK, 1024);
   double batch = likely(problem.staticBatch, 8);
-  int64_t most = canSplit(problem) ? 32 : 1;
+  int64_t most = getMostSplits(problem);
+  // What an element costs on its way to shared memory: about ten instructions,
+  // of which a multiprocessor makes 128 at a time.
+  double element = 0.08 * rate;
+  double elementA = isByElements({problem, true}) ? element : 0;
+  double elementB = isByElements({problem, false}) ? element : 0;
   Choice best{0, 1};
   double least = std::numeric_limits<double>::infinity();
   for (auto [number, candidate] : llvm::enumerate(candidates)) {
     double rows = candidate.shape.rows(), columns = candidate.shape.columns();
     double tiles = batch * std::ceil(m / rows) * std::ceil(n / columns);
     for (int64_t splits = 1; splits <= most; splits *= 2) {
-      double time = std::ceil(tiles * splits / kProcessors) * rows * columns *
-                    std::ceil(k / splits) / candidate.speed;
+      double step = rows * columns / candidate.speed + rows * elementA +
+                    columns * elementB;
+      double time = std::ceil(tiles * splits / kProcessors) * step *
+                    std::ceil(k / splits);
       if (splits > 1)
         time += launch + sum * splits * batch * m * n / kProcessors;
       if (time < least) {
@@ -155,6 +185,7 @@ static void addMatrixTasks(const Product &product, bool hasWarpgroups) {
   if (hasWarpgroups)
     candidates.append({{{8, 1, 16, 128}, 1.6},
                        {{4, 1, 16, 128}, 1.3},
+                       {{16, 1, 16, 64}, 1.4},
                        {{8, 1, 16, 64}, 1.3},
                        {{4, 1, 16, 64}, 1}});
   Choice choice = chooseTile(product.problem, candidates, /*rate=*/1024);

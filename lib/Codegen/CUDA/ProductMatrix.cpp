@@ -222,17 +222,12 @@ void MatrixEmitter::copyPart(RegionEmitter &e, Value part) {
   NVVM::CpAsyncCommitGroupOp::create(e.builder());
 }
 
+/// Loads this thread's share of a part of those operands that are not.
 SmallVector<Value> MatrixEmitter::loadPart(RegionEmitter &e, Value part) {
-  SmallVector<Type> types = copyA.types();
-  llvm::append_range(types, copyB.types());
-  if (types.empty())
-    return {};
-  return emitIf(e, isPart(e, part), types, [&] {
-    Value k0 = e.mul(part, e.index(partDepth()));
-    Values values = copyA.load(e, block, k0);
-    llvm::append_range(values, copyB.load(e, block, k0));
-    return values;
-  });
+  Value k0 = e.mul(part, e.index(partDepth()));
+  Values values = copyA.load(e, block, k0);
+  llvm::append_range(values, copyB.load(e, block, k0));
+  return values;
 }
 
 void MatrixEmitter::storePart(RegionEmitter &e, Value part, ValueRange values) {
@@ -315,7 +310,20 @@ SmallVector<Value> MatrixEmitter::multiply(RegionEmitter &e, Value begin,
   this->end = end;
   for (int64_t part : llvm::seq(stages - 1))
     copyPart(e, e.add(begin, e.index(part)));
-  storePart(e, begin, loadPart(e, begin));
+  // Shares are loaded two parts ahead, so that nothing waits for them; there is
+  // no branch around that in the loop, which would: at the end, the last part
+  // is loaded again.
+  SmallVector<Type> types = copyA.types();
+  llvm::append_range(types, copyB.types());
+  Value last = e.sub(end, e.index(1));
+  auto loadFirst = [&](Value part) -> Values {
+    return types.empty() ? Values() : emitIf(e, isPart(e, begin), types, [&] {
+      return loadPart(e, e.min(part, last));
+    });
+  };
+  storePart(e, begin, loadFirst(begin));
+  size_t numSums = sums.size();
+  llvm::append_range(sums, loadFirst(e.add(begin, e.index(1))));
   sums = e.loop(begin, end, sums, [&](Value part, ValueRange carried) {
     // The part has come, and all are through with the one before it, whose
     // place is free for the one that is farthest ahead.
@@ -324,12 +332,13 @@ SmallVector<Value> MatrixEmitter::multiply(RegionEmitter &e, Value begin,
     publishPart(e);
     barrier(e);
     copyPart(e, e.add(part, e.index(stages - 1)));
-    Value next = e.add(part, e.index(1));
-    Values values = loadPart(e, next);
-    Values result = multiplyPart(e, part, Values(carried));
-    storePart(e, next, values);
+    storePart(e, e.add(part, e.index(1)), carried.drop_front(numSums));
+    Values values = loadPart(e, e.min(e.add(part, e.index(2)), last));
+    Values result = multiplyPart(e, part, carried.take_front(numSums));
+    llvm::append_range(result, values);
     return result;
   });
+  sums.truncate(numSums);
   if (copyA.isAsynchronous() || copyB.isAsynchronous())
     NVVM::CpAsyncWaitGroupOp::create(b, 0);
   barrier(e);

@@ -122,21 +122,20 @@ SmallVector<Value> ThreadEmitter::multiply(RegionEmitter &e, Value begin,
   ImplicitLocOpBuilder &b = e.builder();
   SmallVector<Type> types = copyA.types();
   llvm::append_range(types, copyB.types());
-  auto loadIfAny = [&](Value part) {
-    Value isAny =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, part, end);
-    return emitIf(e, isAny, types, [&] {
-      return loadPart(e, e.mul(part, e.index(tile.depth)));
-    });
-  };
   auto turn = [&](Value part) {
     return e.mul(e.rem(part, e.index(2)), e.index(partElements()));
   };
-  storePart(e, turn(begin), loadIfAny(begin));
+  Value isAny = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, begin, end);
+  storePart(e, turn(begin), emitIf(e, isAny, types, [&] {
+              return loadPart(e, e.mul(begin, e.index(tile.depth)));
+            }));
   barrier(e);
+  // At the end, the last part is loaded again: a branch would have to wait for
+  // what is loaded behind it.
+  Value last = e.sub(end, e.index(1));
   return e.loop(begin, end, sums, [&](Value part, ValueRange carried) {
     Value next = e.add(part, e.index(1));
-    Values values = loadIfAny(next);
+    Values values = loadPart(e, e.mul(e.min(next, last), e.index(tile.depth)));
     Values result = multiplyPart(e, turn(part), Values(carried));
     storePart(e, turn(next), values);
     barrier(e);

@@ -2,6 +2,8 @@
 
 #include "weft/Codegen/Common/ConvolutionProblem.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace weft;
@@ -160,10 +162,93 @@ Value ConvolutionProblem::patchElement(RegionEmitter &e, ArrayRef<Value> batch,
         e.add(starts[dim],
               e.mul(parts[dim + 1], e.index(conv.getFilterDilation()[dim]))),
         inside));
-  auto load = [&] { return input.element(e, indices); };
-  return inside ? e.choose(inside, load,
-                           [&] { return e.constant(operandType, 0); })
-                : load();
+  return input.element(e, indices, inside);
+}
+
+void ConvolutionProblem::lookUpDepth(TableFn fn) {
+  constexpr int64_t kMostDepth = 1 << 13, kMostTaps = 32;
+  auto isOne = [](int64_t step) { return step == 1; };
+  ArrayRef<int64_t> sizes = conv.getInput().getType().getShape().drop_front();
+  if (ShapedType::isDynamicShape(sizes) || llvm::is_contained(sizes, 0) ||
+      staticK > kMostDepth || llvm::product_of(taps) > kMostTaps ||
+      !llvm::all_of(conv.getInputDilation(), isOne))
+    return;
+  table = std::move(fn);
+}
+
+/// An element of a patch that begins at `starts`: a table has for each depth
+/// how far it lies from the patch's first element, and the number of its tap; a
+/// mask of the column's has the taps that meet the input.
+Value ConvolutionProblem::lookedUpElement(RegionEmitter &e,
+                                          ArrayRef<Value> batch, Value k,
+                                          ArrayRef<Value> starts) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Type i32 = b.getI32Type();
+  const MemoryView &view = *e.getMemory(conv.getInput());
+  ArrayRef<int64_t> sizes = conv.getInput().getType().getShape().drop_front(2);
+  ArrayRef<int64_t> steps = conv.getFilterDilation();
+  int64_t numTaps = llvm::product_of(taps), image = llvm::product_of(sizes);
+  int64_t groupChannels = conv.getFilter().getType().getDimSize(1);
+
+  SmallVector<int32_t> words;
+  for (int64_t depth : llvm::seq(staticK)) {
+    int64_t tap = depth % numTaps, rest = tap, distance = 0, stride = 1;
+    for (int64_t dim = spatialRank; dim-- > 0; rest /= taps[dim]) {
+      distance += rest % taps[dim] * steps[dim] * stride;
+      stride *= sizes[dim];
+    }
+    words.push_back(static_cast<int32_t>(depth / numTaps * image + distance));
+    words.push_back(static_cast<int32_t>(tap));
+  }
+  Value mask;
+  if (llvm::is_contained(input.isPadded, true)) {
+    mask = e.constant(i32, 0);
+    SmallVector<SmallVector<Value>> meets(spatialRank);
+    for (int64_t dim : llvm::seq(spatialRank))
+      for (int64_t tap : llvm::seq(taps[dim])) {
+        Value inside;
+        input.indexAt(e, dim, e.add(starts[dim], e.index(tap * steps[dim])),
+                      inside);
+        meets[dim].push_back(inside);
+      }
+    for (int64_t tap : llvm::seq(numTaps)) {
+      Value inside;
+      int64_t rest = tap;
+      for (int64_t dim = spatialRank; dim-- > 0; rest /= taps[dim])
+        if (Value meet = meets[dim][rest % taps[dim]])
+          inside =
+              inside ? Value(arith::AndIOp::create(b, inside, meet)) : meet;
+      Value bit = arith::ExtUIOp::create(b, i32, inside);
+      bit = arith::ShLIOp::create(b, bit, e.constant(i32, tap));
+      mask = arith::OrIOp::create(b, mask, bit);
+    }
+  }
+  Value position = e.mul(batch[0], view.strides[0]);
+  position = e.add(position, e.mul(batch[1], e.index(groupChannels * image)));
+  for (int64_t dim : llvm::seq(spatialRank))
+    position = e.add(position, e.mul(starts[dim], view.strides[dim + 2]));
+
+  auto pair = VectorType::get(2, i32);
+  Value entry = LLVM::LoadOp::create(b, pair,
+                                     e.address({.pointer = table(e, words),
+                                                .elementType = b.getI64Type(),
+                                                .sizes = {},
+                                                .strides = {}},
+                                               k),
+                                     /*alignment=*/8, /*isVolatile=*/false,
+                                     /*isNonTemporal=*/false,
+                                     /*isInvariant=*/true);
+  auto word = [&](int64_t number) -> Value {
+    return vector::ExtractOp::create(b, entry, number);
+  };
+  position =
+      e.add(position, arith::IndexCastOp::create(b, b.getIndexType(), word(0)));
+  Value inside;
+  if (mask) {
+    Value bit = arith::ShRUIOp::create(b, mask, word(1));
+    inside = arith::TruncIOp::create(b, b.getI1Type(), bit);
+  }
+  return input.elementAt(e, position, inside);
 }
 
 Value ConvolutionProblem::elementB(RegionEmitter &e, ArrayRef<Value> batch,
@@ -172,7 +257,10 @@ Value ConvolutionProblem::elementB(RegionEmitter &e, ArrayRef<Value> batch,
   for (auto [dim, i] : llvm::enumerate(ArrayRef(place).drop_front()))
     starts.push_back(e.sub(e.mul(i, e.index(conv.getStrides()[dim])),
                            e.index(conv.getLow()[dim])));
-  return patchElement(e, {place[0], batch.back()}, k, starts);
+  SmallVector<Value> image{place[0], batch.back()};
+  return table && e.getMemory(conv.getInput())
+             ? lookedUpElement(e, image, k, starts)
+             : patchElement(e, image, k, starts);
 }
 
 Value ConvolutionProblem::columnAddress(RegionEmitter &e, ArrayRef<Value> batch,

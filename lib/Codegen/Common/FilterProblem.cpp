@@ -96,10 +96,7 @@ Value FilterProblem::elementB(RegionEmitter &e, ArrayRef<Value> batch, Value k,
   for (int64_t dim : llvm::seq(spatialRank))
     indices.push_back(input.indexAt(
         e, dim, positionOf(e, dim, place[dim + 1], parts[dim + 1]), inside));
-  auto load = [&] { return input.element(e, indices); };
-  return inside ? e.choose(inside, load,
-                           [&] { return e.constant(operandType, 0); })
-                : load();
+  return input.element(e, indices, inside);
 }
 
 std::unique_ptr<FilterProblem> FilterProblem::create(ConvFilterOp op,

@@ -2,6 +2,7 @@
 
 #include "weft/Codegen/Common/WindowedInput.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "weft/Codegen/Common/Contraction.h"
 
 using namespace mlir;
@@ -29,8 +30,30 @@ Value WindowedInput::indexAt(RegionEmitter &e, int64_t dim, Value position,
   return position;
 }
 
-Value WindowedInput::element(RegionEmitter &e, ArrayRef<Value> indices) const {
-  return widen(e.builder(), e.element(tensor, indices),
-               cast<RankedTensorType>(tensor.getType()).getElementType(),
+Value WindowedInput::element(RegionEmitter &e, ArrayRef<Value> indices,
+                             Value inside) const {
+  const MemoryView *view = e.getMemory(tensor);
+  if (inside && zeros && view)
+    return elementAt(e, e.offset(*view, indices), inside);
+  auto read = [&] {
+    return widen(e.builder(), e.element(tensor, indices),
+                 cast<RankedTensorType>(tensor.getType()).getElementType(),
+                 elementType);
+  };
+  return inside ? e.choose(inside, read,
+                           [&] { return e.constant(elementType, 0); })
+                : read();
+}
+
+Value WindowedInput::elementAt(RegionEmitter &e, Value position,
+                               Value inside) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  const MemoryView &view = *e.getMemory(tensor);
+  Value address = e.address(view, position);
+  if (inside)
+    address = arith::SelectOp::create(b, inside, address, zeros(e));
+  Value stored = LLVM::LoadOp::create(
+      b, RegionEmitter::getStorageType(view.elementType), address);
+  return widen(b, e.fromStorage(stored, view.elementType), view.elementType,
                elementType);
 }

@@ -11,6 +11,7 @@
 
 #include "weft/Codegen/Common/Contraction.h"
 #include "weft/Codegen/Common/WindowedInput.h"
+#include <functional>
 
 namespace weft {
 
@@ -23,6 +24,14 @@ public:
 
   /// Makes columns run over the positions of all images.
   void joinImages();
+
+  /// Emits the address of constant words in memory.
+  using TableFn = std::function<mlir::Value(RegionEmitter &e,
+                                            llvm::ArrayRef<int32_t> words)>;
+  /// Looks up where a depth lies in a patch, if the input's sizes allow it,
+  /// instead of computing channel and taps each time. What of it depends on the
+  /// column alone leaves loops over the depth.
+  void lookUpDepth(TableFn table);
 
   llvm::SmallVector<mlir::Value> batchSizes(RegionEmitter &e) override {
     if (hasJoinedImages)
@@ -83,8 +92,13 @@ public:
   placeOf(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch, mlir::Value n);
 
 private:
+  TableFn table;
+
   ConvolutionProblem(ConvOp op, mlir::Type operandType);
   llvm::SmallVector<mlir::Value> outputSizes(RegionEmitter &e);
+  mlir::Value lookedUpElement(RegionEmitter &e,
+                              llvm::ArrayRef<mlir::Value> batch, mlir::Value k,
+                              llvm::ArrayRef<mlir::Value> starts);
   mlir::Value patchElement(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
                            mlir::Value k, llvm::ArrayRef<mlir::Value> starts);
 };

@@ -16,6 +16,10 @@ struct WindowedInput {
   llvm::SmallVector<int64_t> dilation;
   llvm::SmallVector<bool> isPadded;
   mlir::TypedAttr fill; ///< of elementType
+  /// Emits the address of zeros in memory, which are read where there is no
+  /// element. Then loads follow each other without branches, and nothing waits
+  /// for them. Null: there are branches.
+  std::function<mlir::Value(RegionEmitter &e)> zeros;
 
   int64_t spatialRank() const { return dilation.size(); }
   /// The tensor's index at `position` of spatial dimension `dim`, counted in
@@ -23,9 +27,13 @@ struct WindowedInput {
   /// whether there is an element.
   mlir::Value indexAt(RegionEmitter &e, int64_t dim, mlir::Value position,
                       mlir::Value &inside) const;
-  /// The element at `indices`, in `elementType`.
-  mlir::Value element(RegionEmitter &e,
-                      llvm::ArrayRef<mlir::Value> indices) const;
+  /// The element at `indices`, in `elementType`; or zero, unless it is `inside`
+  /// (null: it is).
+  mlir::Value element(RegionEmitter &e, llvm::ArrayRef<mlir::Value> indices,
+                      mlir::Value inside = {}) const;
+  /// The element at `position` of the memory that the tensor is bound to.
+  mlir::Value elementAt(RegionEmitter &e, mlir::Value position,
+                        mlir::Value inside) const;
 };
 
 } // namespace weft
