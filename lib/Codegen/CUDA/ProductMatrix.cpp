@@ -4,9 +4,8 @@
 // (tf32). Parts of A and B go to shared memory in turns of several:
 // asynchronously, 16 bytes at a time, where they lie in memory like that, else
 // through registers. Rows in shared memory are along the depth or along the
-// other index, as they are in memory; those of f32 are along the depth, since
-// `ldmatrix` turns elements of 16 bits only. Chunks of 16 bytes are exchanged
-// within a row so that eight rows at one place share no bank. Products are
+// other index, as they are in memory. Chunks of 16 bytes are exchanged within a
+// row so that what a warp reads at a time shares no bank. Products are
 // `mma.sync` of 16 x 8 x 16, or 16 x 8 x 8, with sums in f32.
 //
 //===----------------------------------------------------------------------===//
@@ -27,16 +26,6 @@ using namespace weft::cuda;
 MatrixCopy::Place MatrixCopy::place(RegionEmitter &e, const ProductBlock &block,
                                     int64_t number) {
   Value unit = e.add(block.thread, e.index(number * threads));
-  if (isDeep && !isDeepInMemory) {
-    // Patches of eight rows of a chunk, so that both memories are used well.
-    Value patch = e.div(unit, e.index(8 * chunk()));
-    Value inner = e.rem(unit, e.index(8 * chunk()));
-    Value outerPatch = e.rem(patch, e.index(outer / 8));
-    Value depthPatch = e.div(patch, e.index(outer / 8));
-    return {
-        e.add(e.mul(outerPatch, e.index(8)), e.rem(inner, e.index(8))),
-        e.add(e.mul(depthPatch, e.index(chunk())), e.div(inner, e.index(8)))};
-  }
   int64_t along = isAsync ? chunk() : 1;
   int64_t inRow = (isDeep ? depth() : outer) / along;
   Value row = e.div(unit, e.index(inRow));
@@ -54,10 +43,15 @@ Value MatrixCopy::address(RegionEmitter &e, Value base, const Place &place) {
   column = e.rem(column, e.index(rowElements()));
   row = e.add(e.mul(panel, e.index(rows)), row);
   Value exchanged = e.div(column, e.index(chunk()));
-  // Eight rows of 128 bytes, or four pairs of rows of 64.
-  Value turn = rowElements() * bytesEach == 128
-                   ? e.rem(row, e.index(8))
-                   : e.rem(e.div(row, e.index(2)), e.index(4));
+  // Eight rows of 128 bytes, or four pairs of rows of 64; or, for words, four
+  // rows by two chunks.
+  Value turn;
+  if (hasWords())
+    turn = e.mul(e.rem(row, e.index(4)), e.index(2));
+  else if (rowElements() * bytesEach == 128)
+    turn = e.rem(row, e.index(8));
+  else
+    turn = e.rem(e.div(row, e.index(2)), e.index(4));
   exchanged = arith::XOrIOp::create(b, exchanged, turn);
   Value at = e.add(e.mul(row, e.index(rowElements())),
                    e.add(e.mul(exchanged, e.index(chunk())),
@@ -140,8 +134,9 @@ void MatrixCopy::store(RegionEmitter &e, const ProductBlock &block, Value base,
                           address(e, base, place(e, block, number)));
 }
 
-SmallVector<Value> MatrixCopy::fragment(RegionEmitter &e, Value base,
-                                        Value lane, Value first, int64_t k) {
+/// By `ldmatrix`, from rows along the depth, or else of 16 bits.
+SmallVector<Value> MatrixCopy::loadSquares(RegionEmitter &e, Value base,
+                                           Value lane, Value first, int64_t k) {
   ImplicitLocOpBuilder &b = e.builder();
   // Lanes 8 i to 8 i + 7 point to the rows of the i-th of four squares of
   // eight chunks. Those of A go down the rows first, those of B along the
@@ -163,15 +158,54 @@ SmallVector<Value> MatrixCopy::fragment(RegionEmitter &e, Value base,
       isDeep ? NVVM::MMALayout::row : NVVM::MMALayout::col,
       NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
       NVVM::LdStMatrixEltType::B16);
-  SmallVector<Value> words;
-  for (int64_t i : llvm::seq(4)) {
-    Value word = LLVM::ExtractValueOp::create(b, loaded, i);
-    if (bytesEach == 4)
-      word = NVVM::ConvertFloatToTF32Op::create(
-          b, i32, LLVM::BitcastOp::create(b, b.getF32Type(), word),
-          NVVM::FPRoundingMode::RNA, NVVM::SaturationMode::NONE);
-    words.push_back(word);
-  }
+  return llvm::map_to_vector(llvm::seq(4), [&](int64_t i) -> Value {
+    return LLVM::ExtractValueOp::create(b, loaded, i);
+  });
+}
+
+/// The same registers, each from rows of f32 along the other index.
+SmallVector<Value> MatrixCopy::loadWords(RegionEmitter &e, Value base,
+                                         Value lane, Value first, int64_t k) {
+  Value outerAt = e.add(first, e.div(lane, e.index(4)));
+  Value depthAt = e.add(e.index(k), e.rem(lane, e.index(4)));
+  return llvm::map_to_vector(llvm::seq(4), [&](int64_t i) -> Value {
+    int64_t second = i % 2, fourth = i / 2;
+    int64_t outerSquare = operand.isA ? second : fourth;
+    int64_t depthSquare = operand.isA ? fourth : second;
+    Place at{e.add(outerAt, e.index(8 * outerSquare)),
+             e.add(depthAt, e.index(4 * depthSquare))};
+    return LLVM::LoadOp::create(e.builder(), e.builder().getI32Type(),
+                                address(e, base, at));
+  });
+}
+
+/// f32 to the nearest tf32, ties away from zero: half of the last place of tf32
+/// is added, whatever is behind which instructions leave out. What is not
+/// finite stays, for a NaN may have no room for that. `cvt.rna.tf32.f32` takes
+/// twice the instructions.
+static Value roundToTF32(RegionEmitter &e, Value word) {
+  ImplicitLocOpBuilder &b = e.builder();
+  constexpr StringLiteral text = "{.reg .pred p; .reg .f32 a;"
+                                 " mov.b32 a, $1; abs.f32 a, a;"
+                                 " setp.lt.f32 p, a, 0f7F800000;"
+                                 " mov.b32 $0, $1;"
+                                 " @p add.s32 $0, $0, 4096;}";
+  return LLVM::InlineAsmOp::create(
+             b, b.getI32Type(), word, text, "=r,r", /*has_side_effects=*/false,
+             /*is_align_stack=*/false, LLVM::TailCallKind::None,
+             LLVM::AsmDialectAttr::get(b.getContext(),
+                                       LLVM::AsmDialect::AD_ATT),
+             /*operand_attrs=*/ArrayAttr())
+      .getResult(0);
+}
+
+SmallVector<Value> MatrixCopy::fragment(RegionEmitter &e, Value base,
+                                        Value lane, Value first, int64_t k) {
+  SmallVector<Value> words = hasWords() ? loadWords(e, base, lane, first, k)
+                                        : loadSquares(e, base, lane, first, k);
+  if (bytesEach == 4)
+    for (Value &word : words)
+      word = roundToTF32(e, word);
   return words;
 }
 

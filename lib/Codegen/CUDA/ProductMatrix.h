@@ -18,11 +18,10 @@ public:
   MatrixCopy(ProductOperand operand, int64_t outer, int64_t threads)
       : operand(operand), outer(outer), threads(threads),
         bytesEach(operand.type().getIntOrFloatBitWidth() / 8) {
-    bool alongOuter = bytesEach == 2 && operand.hasVectorsAlongOuter(chunk());
+    bool alongOuter = operand.hasVectorsAlongOuter(chunk());
     bool alongDepth = !alongOuter && operand.hasVectorsAlongDepth(chunk());
     isAsync = alongOuter || alongDepth;
-    isDeepInMemory = isAsync ? alongDepth : operand.isDeep();
-    isDeep = isDeepInMemory || bytesEach == 4;
+    isDeep = isAsync ? alongDepth : operand.isDeep();
   }
 
   /// Whether parts are copied by copy(); else by load() and store().
@@ -59,6 +58,15 @@ private:
   struct Place {
     mlir::Value outer, k;
   };
+  /// Whether fragments are read word by word: `ldmatrix` turns elements of 16
+  /// bits only.
+  bool hasWords() const { return bytesEach == 4 && !isDeep; }
+  llvm::SmallVector<mlir::Value> loadSquares(RegionEmitter &e, mlir::Value base,
+                                             mlir::Value lane,
+                                             mlir::Value first, int64_t k);
+  llvm::SmallVector<mlir::Value> loadWords(RegionEmitter &e, mlir::Value base,
+                                           mlir::Value lane, mlir::Value first,
+                                           int64_t k);
   int64_t chunk() const { return kChunkBytes / bytesEach; }
   /// Of a row in shared memory: at most 128 bytes.
   int64_t rowElements() const {
@@ -76,8 +84,7 @@ private:
   ProductOperand operand;
   int64_t outer, threads, bytesEach;
   bool isAsync;
-  bool isDeepInMemory; ///< neighbours are rather along the depth
-  bool isDeep;         ///< rows in shared memory are along the depth
+  bool isDeep; ///< rows are along the depth
 };
 
 class MatrixEmitter : public ProductEmitter {

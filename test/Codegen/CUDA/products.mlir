@@ -15,7 +15,8 @@
 //       CHECK:     nvvm.barrier0
 //       CHECK:     scf.yield
 //       CHECK: dispatch.kernel @contract_0
-//        TF32: nvvm.convert.float.to.tf32 %{{.+}} {rnd = #nvvm.fp_rnd_mode<rna>}
+//        TF32: llvm.load {{.+}} : !llvm.ptr<3> -> i32
+//        TF32: llvm.inline_asm {{.+}}abs.f32{{.+}}add.s32
 //        TF32: nvvm.mma.sync {{.+}} shape = #nvvm.shape<m = 16, n = 8, k = 8>
 func.func @main(%x: tensor<128x64xf32>, %y: tensor<64x256xf32>) -> tensor<128x256xf32> {
   %0 = dispatch.region ins(%x, %y : tensor<128x64xf32>, tensor<64x256xf32>) -> tensor<128x256xf32> {
