@@ -102,6 +102,7 @@ void weft::addDevicePasses(OpPassManager &pm) {
   ExpandMathPassOptions math;
   math.polynomials = false;
   device.addPass(createExpandMathPass(math));
+  device.addPass(createNativeFloatsPass());
   device.addPass(createExpandNarrowFloatsPass());
   device.addPass(createConvertVectorToSCFPass());
   device.addPass(createSCFToControlFlowPass());

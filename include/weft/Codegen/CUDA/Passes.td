@@ -81,6 +81,19 @@ def OutlineDevicePass : Pass<"cuda-outline-device", "::mlir::ModuleOp"> {
   }];
 }
 
+def NativeFloatsPass : Pass<"cuda-native-floats", "::mlir::ModuleOp"> {
+  let summary = "Give floats the instructions that GPUs have for them";
+  let description = [{
+    Runs on `@weft_device`. One instruction rounds f32 to bf16, and one
+    finds the larger or smaller of two f32 or f16, or NaN if either is. Other passes would expand both into arithmetic and comparisons.
+
+    Requires: scalar code.
+    Ensures: none of these is left in the `arith` dialect.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def LowerDevicePass : Pass<"cuda-lower-device", "::mlir::ModuleOp"> {
   let summary = "Lower device code to the LLVM and NVVM dialects";
   let description = [{
