@@ -192,14 +192,14 @@ void KernelBuilder::addThreads(CountFn count, BodyFn body) {
 }
 
 void KernelBuilder::addBlocks(int32_t threads, CountFn count, BodyFn body,
-                              bool isAlone) {
+                              int32_t together) {
   addTask(threads, 1, count, body);
-  if (!isAlone)
+  if (together == 1)
     return;
   auto task = module.lookupSymbol<func::FuncOp>(
       cast<FlatSymbolRefAttr>(tasks.back()).getAttr());
   task->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                moduleBuilder.getI32IntegerAttr(1));
+                moduleBuilder.getI32IntegerAttr(together));
 }
 
 int64_t KernelBuilder::reserveScratch(int64_t bytes) {

@@ -25,13 +25,14 @@ public:
   void addThreads(CountFn count, BodyFn body);
 
   /// Adds a task whose iterations are blocks of `threads` threads, all of which
-  /// run `body`. With `isAlone`, each thread may have as many registers as
-  /// there are if a multiprocessor has but one block.
+  /// run `body`. Threads have as many registers as there are if `together`
+  /// blocks are to fit a multiprocessor.
   void addBlocks(int32_t threads, CountFn count, BodyFn body,
-                 bool isAlone = false);
+                 int32_t together = 1);
 
-  /// Static shared memory for `count` elements, which nothing else uses; its
-  /// address in the function that is being emitted.
+  /// Shared memory for `count` elements, which nothing else uses; its address
+  /// in the function that is being emitted. More than 48 KiB are dynamic, of
+  /// which a task has one piece.
   mlir::Value sharedMemory(RegionEmitter &emitter, mlir::Type type,
                            int64_t count, unsigned alignment = 16);
 

@@ -58,8 +58,9 @@ static void markKernel(LLVM::LLVMFuncOp func) {
   func->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
                 b.getDenseI32ArrayAttr({count, 1, 1}));
   // Else ptxas would rather spill than let fewer blocks run at a time.
-  func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                b.getI32IntegerAttr(1));
+  if (!func->hasAttr(NVVM::NVVMDialect::getMinctasmAttrName()))
+    func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                  b.getI32IntegerAttr(1));
 }
 
 namespace {

@@ -35,13 +35,11 @@ static Type getMovedType(Type element, int64_t count) {
   return VectorType::get(count / 4, IntegerType::get(element.getContext(), 32));
 }
 
-/// Loads `count` neighbours, whose address is a multiple of their size.
-static SmallVector<Value> emitWideLoad(RegionEmitter &e, Value address,
-                                       Type element, int64_t count) {
+/// The elements of what was loaded for `count` neighbours.
+static SmallVector<Value> takeApart(RegionEmitter &e, Value all, Type element,
+                                    int64_t count) {
   ImplicitLocOpBuilder &b = e.builder();
-  Type type = getMovedType(element, count);
-  int64_t bytes = count * element.getIntOrFloatBitWidth() / 8;
-  Value all = LLVM::LoadOp::create(b, type, address, bytes);
+  Type type = all.getType();
   SmallVector<Value> elements;
   for (int64_t number : llvm::seq(count)) {
     if (!element.isInteger(8)) {
@@ -139,17 +137,34 @@ SmallVector<SmallVector<Value>> Neighbours::getIndices(ArrayRef<Value> outer,
   return indices;
 }
 
-void Neighbours::load(ArrayRef<SmallVector<Value>> indices) {
-  if (count == 1)
-    return;
-  for (Value leaf : leaves) {
+SmallVector<Type> Neighbours::types() const {
+  SmallVector<Type> types;
+  for (Value leaf : ArrayRef(leaves).take_front(count == 1 ? 0 : leaves.size()))
+    types.push_back(getMovedType(
+        RegionEmitter::getStorageType(e.getMemory(leaf)->elementType), count));
+  return types;
+}
+
+SmallVector<Value> Neighbours::read(ArrayRef<SmallVector<Value>> indices) {
+  SmallVector<Value> values;
+  for (auto [leaf, type] : llvm::zip(leaves, types())) {
     MemoryView view = *e.getMemory(leaf);
-    Value address = e.address(view, e.offset(view, indices.front()));
-    SmallVector<Value> stored = emitWideLoad(
-        e, address, RegionEmitter::getStorageType(view.elementType), count);
+    // The address is a multiple of the size.
+    values.push_back(LLVM::LoadOp::create(
+        e.builder(), type, e.address(view, e.offset(view, indices.front())),
+        count * getBytes(view)));
+  }
+  return values;
+}
+
+void Neighbours::bind(ArrayRef<SmallVector<Value>> indices, ValueRange values) {
+  for (auto [leaf, value] : llvm::zip(leaves, values)) {
+    MemoryView view = *e.getMemory(leaf);
+    SmallVector<Value> stored = takeApart(
+        e, value, RegionEmitter::getStorageType(view.elementType), count);
     llvm::DenseMap<Value, Value> elements;
-    for (auto [at, value] : llvm::zip_equal(indices, stored))
-      elements[at.back()] = e.fromStorage(value, view.elementType);
+    for (auto [at, element] : llvm::zip_equal(indices, stored))
+      elements[at.back()] = e.fromStorage(element, view.elementType);
     // What is read one by one, too, is not among them.
     e.bind(leaf, [&e = e, view, elements](ArrayRef<Value> at) -> Value {
       Value known = elements.lookup(at.back());

@@ -21,6 +21,8 @@ public:
   int64_t getCount() const { return count; }
   /// Takes fewer, until their number is known to divide `size`.
   void divide(mlir::Value size);
+  /// Takes `most` at most, a power of two.
+  void limit(int64_t most) { count = std::min(count, most); }
   /// Takes fewer, until what is written of them leaves registers for the rest.
   void limitRegisters();
 
@@ -28,7 +30,16 @@ public:
   llvm::SmallVector<llvm::SmallVector<mlir::Value>>
   getIndices(llvm::ArrayRef<mlir::Value> outer, mlir::Value first);
   /// Reads the leaves at `indices`, for element() to find them there.
-  void load(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> indices);
+  void load(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> indices) {
+    bind(indices, read(indices));
+  }
+  /// The same in two steps: a value per leaf, of type types(), is read before
+  /// element() finds them.
+  llvm::SmallVector<mlir::Value>
+  read(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> indices);
+  void bind(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> indices,
+            mlir::ValueRange values);
+  llvm::SmallVector<mlir::Type> types() const;
   /// Writes what `compute` returns for each of `indices`, once all of it is
   /// known: an element for each view.
   void store(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> indices,

@@ -4,6 +4,7 @@
 #define WEFT_LIB_CODEGEN_CUDA_PRODUCT_H
 
 #include "KernelBuilder.h"
+#include "Neighbours.h"
 #include "Shuffle.h"
 #include "weft/Codegen/Common/Contraction.h"
 #include "weft/Codegen/Common/Epilogue.h"
@@ -184,9 +185,8 @@ protected:
   /// Of shared memory for parts of the operands.
   virtual int64_t operandBytes() = 0;
   virtual unsigned alignment() { return 16; }
-  /// Whether a thread may need more registers than leave room for a second
-  /// block.
-  virtual bool isLarge() { return false; }
+  /// How many blocks are to fit a multiprocessor, for want of registers.
+  virtual int32_t together() { return 1; }
   /// Of a part that is in shared memory at a time.
   virtual int64_t partDepth() = 0;
   /// Adds the products along parts [begin, end) of the depth to `sums`, run by
@@ -208,21 +208,47 @@ protected:
 
 private:
   void emit(RegionEmitter &e, mlir::Value number);
+  /// Of the sums of a row of warps; how many rows' are in shared memory at a
+  /// time.
+  int64_t warpRowBytes();
+  int64_t warpsAtATime();
+  mlir::Value isOurTurn(RegionEmitter &e, mlir::Value turn);
+  mlir::Value placeOf(RegionEmitter &e, const Run &run);
   Values beginSums(RegionEmitter &e);
   Values takeSums(RegionEmitter &e);
   void giveSums(RegionEmitter &e, mlir::ValueRange sums);
-  void forEachSum(
-      RegionEmitter &e, mlir::Value warpRow,
-      llvm::function_ref<void(mlir::Value m, mlir::Value n, mlir::Value place)>
-          body);
+  /// The sums of neighbours: where the first is in C, and where it lies in
+  /// shared memory.
+  struct Place {
+    mlir::Value m, n, shared;
+  };
+  void forEachSum(RegionEmitter &e, mlir::Value turn, int64_t width,
+                  int64_t unroll,
+                  llvm::function_ref<void(llvm::ArrayRef<Place>)> body);
+  mlir::Value isInside(RegionEmitter &e, const Place &place);
   void finish(RegionEmitter &e, mlir::ValueRange sums);
-  void storeSum(RegionEmitter &e, mlir::Value m, mlir::Value n,
-                mlir::Value sum);
+  void storeSums(RegionEmitter &e, const Place &place, mlir::ValueRange sums);
+  std::optional<Neighbours> findNeighbours(RegionEmitter &e);
+  void endSums(RegionEmitter &e, Neighbours *neighbours, int64_t width,
+               llvm::ArrayRef<Place> places);
   void emitTotal(RegionEmitter &e, mlir::Value number);
   MemoryView totals(RegionEmitter &e);
   /// Of one of the splits: batch, rows and columns.
   int64_t numTotals() const {
     return problem.staticBatch * problem.staticM * problem.staticN;
+  }
+
+  Values loadSums(RegionEmitter &e, mlir::Value base, mlir::Value position,
+                  int64_t count);
+  /// The sums that fill 16 bytes.
+  int64_t mostNeighbours() const {
+    return 128 / type().getIntOrFloatBitWidth();
+  }
+  /// How many neighbours a thread adds up that adds those of splits.
+  int64_t totalsWidth() const {
+    return ProductOperand::isMultiple(problem.staticN, mostNeighbours())
+               ? mostNeighbours()
+               : 1;
   }
 
   int64_t scratch = 0; ///< where the sums of splits lie

@@ -52,15 +52,15 @@ public:
   mlir::Value descriptor(RegionEmitter &e, mlir::Value base, mlir::Value first,
                          int64_t k);
   bool isAlongDepth() const { return isDeep; }
+  /// Whether fragments are read word by word: `ldmatrix` turns elements of 16
+  /// bits only.
+  bool hasWords() const { return bytesEach == 4 && !isDeep; }
   static constexpr unsigned kAlignment = 1024;
 
 private:
   struct Place {
     mlir::Value outer, k;
   };
-  /// Whether fragments are read word by word: `ldmatrix` turns elements of 16
-  /// bits only.
-  bool hasWords() const { return bytesEach == 4 && !isDeep; }
   llvm::SmallVector<mlir::Value> loadSquares(RegionEmitter &e, mlir::Value base,
                                              mlir::Value lane,
                                              mlir::Value first, int64_t k);
@@ -112,6 +112,7 @@ protected:
   int64_t sumStride() override { return shape.columns() + 8; }
   int64_t operandBytes() override { return stages * partBytes(); }
   int64_t partDepth() override { return copyA.depth(); }
+  int32_t together() override;
   Values multiply(RegionEmitter &e, mlir::Value begin, mlir::Value end,
                   Values sums) override;
 

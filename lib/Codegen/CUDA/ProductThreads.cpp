@@ -29,7 +29,6 @@ protected:
   int64_t operandBytes() override {
     return 2 * partElements() * type().getIntOrFloatBitWidth() / 8;
   }
-  bool isLarge() override { return tile.groupsM * tile.groupsN == 4; }
   int64_t partDepth() override { return tile.depth; }
   Values multiply(RegionEmitter &e, Value begin, Value end,
                   Values sums) override;

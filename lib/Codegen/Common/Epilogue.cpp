@@ -96,11 +96,23 @@ void Epilogue::begin(RegionEmitter &e, RegionKernel &kernel) {
   for (auto [dim, size] : llvm::enumerate(sizes))
     e.bindSize(result, dim, size);
   if (space)
-    space->bind(e, sizes);
+    joinedSizes = space->bind(e, sizes);
 }
 
-void Epilogue::store(RegionEmitter &e, RegionKernel &kernel,
-                     ArrayRef<Value> indices, Value value) {
+SmallVector<Value> Epilogue::position(RegionEmitter &e,
+                                      ArrayRef<Value> indices) {
+  return space ? space->joinIndices(e, indices, sizes)
+               : SmallVector<Value>(indices);
+}
+
+MemoryView Epilogue::view(RegionEmitter &e, RegionKernel &kernel,
+                          unsigned number) {
+  MemoryView view = kernel.resultView(number);
+  return space ? space->joinFull(e, view) : view;
+}
+
+SmallVector<Value> Epilogue::compute(RegionEmitter &e, RegionKernel &kernel,
+                                     ArrayRef<Value> position, Value value) {
   ImplicitLocOpBuilder &b = e.builder();
   Value result = root->getResult(0);
   Type type = getSignlessType(
@@ -110,23 +122,23 @@ void Epilogue::store(RegionEmitter &e, RegionKernel &kernel,
   else if (type != value.getType())
     value = arith::TruncIOp::create(b, type, value);
   e.bind(result, [value](ArrayRef<Value>) { return value; });
-
-  SmallVector<Value> position(indices);
-  if (space)
-    position = space->joinIndices(e, indices, sizes);
-  // All is read before anything is written, which may be in place.
   SmallVector<Value> elements;
   for (Value yield : kernel.getYields())
     elements.push_back(e.element(skipTranspose(yield), position));
+  return elements;
+}
+
+void Epilogue::store(RegionEmitter &e, RegionKernel &kernel,
+                     ArrayRef<Value> indices, Value value) {
+  SmallVector<Value> at = position(e, indices);
+  // All is read before anything is written, which may be in place.
+  SmallVector<Value> elements = compute(e, kernel, at, value);
   for (auto [number, yield] : llvm::enumerate(kernel.getYields())) {
-    MemoryView view = kernel.resultView(number);
-    SmallVector<Value> target = position;
+    SmallVector<Value> target = at;
     if (auto transpose = yield.getDefiningOp<TransposeOp>())
       for (auto [dim, source] : llvm::enumerate(transpose.getPermutation()))
-        target[dim] = position[source];
-    if (space)
-      view = space->joinFull(e, view);
-    e.store(view, target, elements[number]);
+        target[dim] = at[source];
+    e.store(view(e, kernel, number), target, elements[number]);
   }
 }
 

@@ -24,6 +24,26 @@ public:
   /// in the accumulators' type, is `value`.
   void store(RegionEmitter &e, RegionKernel &kernel,
              llvm::ArrayRef<mlir::Value> indices, mlir::Value value);
+
+  // What store() does, for those who store several elements at a time.
+  /// Whether dimensions are joined, so that one loop, the last, runs along
+  /// columns, and whatever is read and written takes indices of the loops.
+  bool hasColumnLoop() const {
+    return space && space->getNumLoops() > space->getNumOuter();
+  }
+  llvm::ArrayRef<mlir::Value> loopSizes() const { return joinedSizes; }
+  /// The tensors in memory that are read at an element's joined indices.
+  llvm::SmallVector<mlir::Value> leaves() const { return space->getLeaves(); }
+  /// What is written of the region's result `number`.
+  MemoryView view(RegionEmitter &e, RegionKernel &kernel, unsigned number);
+  /// The joined indices of an element.
+  llvm::SmallVector<mlir::Value> position(RegionEmitter &e,
+                                          llvm::ArrayRef<mlir::Value> indices);
+  /// What is written for the element at `position`, with such a value.
+  llvm::SmallVector<mlir::Value> compute(RegionEmitter &e, RegionKernel &kernel,
+                                         llvm::ArrayRef<mlir::Value> position,
+                                         mlir::Value value);
+
   /// Asks for the memory at element `indices` of the root's result, in all
   /// tensors of its shape that store() reads or writes.
   void fetch(RegionEmitter &e, RegionKernel &kernel,
@@ -32,7 +52,7 @@ public:
 private:
   mlir::Operation *root;
   std::optional<IterationSpace> space;
-  llvm::SmallVector<mlir::Value> sizes;
+  llvm::SmallVector<mlir::Value> sizes, joinedSizes;
 };
 
 } // namespace weft
