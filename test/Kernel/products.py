@@ -177,17 +177,6 @@ def blocks():
     x, w, b, r = f.arg([80, 24]), f.arg([24, 44]), f.arg([44]), f.arg([80, 44])
     y = f.binary("add", f.matmul(x, w), f.broadcast(b, [1], [80, 44]))
     f.ret(f.binary("add", f.unary("tanh", y), r))
-    # Threads end neighbours together, of which some rows have an odd number.
-    for element in ("f16", "bf16"):
-        for columns in (44, 45):
-            f = Function(f"blocks_after_{element}_{columns}")
-            x, w, r = f.arg([80, 24], element), f.arg([24, columns], element), f.arg([80, columns], element)
-            y = f.binary("add", f.matmul(x, w), f.broadcast(f.arg([columns], element), [1], [80, columns]))
-            f.ret(f.binary("max", f.binary("add", y, r), f.splat(0, y)))
-        f = Function(f"blocks_after_conv_{element}", sizes=[{"N": 3}])
-        y = f.conv(f.arg(["N", 16, 6, 6], element), f.arg([72, 16, 1, 1], element))
-        y = f.binary("add", y, f.broadcast(f.arg([72], element), [1], ["N", 72, 6, 6]))
-        f.ret(f.binary("max", f.binary("add", y, f.arg(["N", 72, 6, 6], element)), f.splat(0, y)))
     pad = {"low": [1, 1], "high": [1, 1]}
     f = Function("blocks_conv")
     f.ret(f.conv(f.arg([2, 5, 12, 13]), f.arg([36, 5, 3, 3]), **pad))
@@ -207,6 +196,20 @@ def blocks():
     for element in ("f64", "i64", "f16"):
         f = Function(f"vector_{element}")
         f.ret(f.matmul(f.arg([2, 1, 130], element), f.arg([2, 130, 37], element)))
+
+
+def blocks_with_epilogues():
+    """Threads end neighbours together; rows of an odd number they end one by one."""
+    for element in ("f16", "bf16"):
+        for columns in (44, 45):
+            f = Function(f"blocks_after_{element}_{columns}")
+            x, w, r = f.arg([80, 24], element), f.arg([24, columns], element), f.arg([80, columns], element)
+            y = f.binary("add", f.matmul(x, w), f.broadcast(f.arg([columns], element), [1], [80, columns]))
+            f.ret(f.binary("max", f.binary("add", y, r), f.splat(0, y)))
+        f = Function(f"blocks_after_conv_{element}", sizes=[{"N": 3}])
+        y = f.conv(f.arg(["N", 16, 6, 6], element), f.arg([72, 16, 1, 1], element))
+        y = f.binary("add", y, f.broadcast(f.arg([72], element), [1], ["N", 72, 6, 6]))
+        f.ret(f.binary("max", f.binary("add", y, f.arg(["N", 72, 6, 6], element)), f.splat(0, y)))
 
 
 def sums_from_elsewhere():
@@ -488,6 +491,7 @@ def add_cases():
     matrix_orders()
     contractions()
     blocks()
+    blocks_with_epilogues()
     sums_from_elsewhere()
     fused_products()
     convolutions()

@@ -17,6 +17,9 @@ using namespace weft::cuda;
 /// Threads of a block whose threads have nothing to do with each other.
 static constexpr int32_t kThreads = 256;
 
+/// Bytes of shared memory that a block has without asking at its launch.
+static constexpr int64_t kStaticShared = 48 * 1024;
+
 //===----------------------------------------------------------------------===//
 // Faults
 //===----------------------------------------------------------------------===//
@@ -156,6 +159,7 @@ void KernelBuilder::addTask(int32_t threads, int64_t iterations, CountFn count,
         task.getArgument(region.getInputs().size() + region.getNumResults());
   bindFaults(emitter, task.getArgument(numWords + 1));
   taskCanFault = false;
+  dynamicShared = 0;
 
   auto toIndex = [&](Value value) -> Value {
     return arith::IndexCastUIOp::create(b, indexType, value);
@@ -182,9 +186,9 @@ void KernelBuilder::addTask(int32_t threads, int64_t iterations, CountFn count,
   if (hasSmallSizes(region) && !hasWideIndices(task))
     task->setAttr(kNarrowIndicesAttr, moduleBuilder.getUnitAttr());
   tasks.push_back(FlatSymbolRefAttr::get(task));
-  device.push_back(
-      dispatch::DeviceTaskAttr::get(module.getContext(), threads, iterations,
-                                    task.getNumArguments(), taskCanFault));
+  device.push_back(dispatch::DeviceTaskAttr::get(
+      module.getContext(), threads, iterations, task.getNumArguments(),
+      taskCanFault, dynamicShared));
 }
 
 void KernelBuilder::addThreads(CountFn count, BodyFn body) {
@@ -219,9 +223,18 @@ Value KernelBuilder::scratchAddress(RegionEmitter &emitter, int64_t offset) {
 
 Value KernelBuilder::sharedMemory(RegionEmitter &emitter, Type type,
                                   int64_t count, unsigned alignment) {
+  // What is too large gets its size, and with that its memory, at the launch.
+  int64_t bytes = count * llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+  bool isDynamic = bytes > kStaticShared;
+  if (isDynamic) {
+    assert(dynamicShared == 0 && "all dynamic memory begins at one address");
+    dynamicShared = bytes;
+  }
   auto global = LLVM::GlobalOp::create(
-      moduleBuilder, region.getLoc(), LLVM::LLVMArrayType::get(type, count),
-      /*isConstant=*/false, LLVM::Linkage::Internal,
+      moduleBuilder, region.getLoc(),
+      LLVM::LLVMArrayType::get(type, isDynamic ? 0 : count),
+      /*isConstant=*/false,
+      isDynamic ? LLVM::Linkage::External : LLVM::Linkage::Internal,
       name + "_shared_" + std::to_string(numShared++), Attribute(), alignment,
       static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
   return LLVM::AddressOfOp::create(emitter.builder(), global);

@@ -58,7 +58,7 @@ private:
   llvm::SmallVector<mlir::Attribute> tasks, counts, device;
   unsigned numShared = 0;
   std::map<std::vector<int32_t>, mlir::LLVM::GlobalOp> constants;
-  int64_t scratchBytes = 0;
+  int64_t scratchBytes = 0, dynamicShared = 0;
   mlir::Value scratch; ///< of the task that is being emitted
   bool canFault = false, taskCanFault = false;
 };

@@ -234,9 +234,9 @@ Value FunctionLowering::launchDeviceTask(dispatch::KernelOp kernel, size_t task,
       break;
     number += before.getTasks().size();
   }
-  return call(
-      "weft_rt_device_launch", b.getI32Type(),
-      {run, constant(32, number), grid, constant(64, 0), launchAddresses});
+  return call("weft_rt_device_launch", b.getI32Type(),
+              {run, constant(32, number), grid,
+               constant(64, launch.getShared()), launchAddresses});
 }
 
 void FunctionLowering::lowerCopy(CopyOp op) {

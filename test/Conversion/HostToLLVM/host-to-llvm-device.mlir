@@ -83,3 +83,29 @@ dispatch.kernel @k tasks [@t] counts [@c] scratch 0 nodes ["a"] device [#dispatc
 func.func private @t(!llvm.ptr, !llvm.ptr, i64, i64, !llvm.ptr)
 func.func private @c(!llvm.ptr) -> i64
 }
+
+// -----
+
+// A launch asks for the dynamic shared memory of its blocks.
+// CHECK-LABEL: func.func @weft_run(
+//       CHECK:   %[[SHARED:.+]] = arith.constant 98304 : i64
+//       CHECK:   call @weft_rt_device_launch(%{{.+}}, %{{.+}}, %{{.+}}, %[[SHARED]], %{{.+}}) : (!llvm.ptr, i32, !llvm.ptr, i64, !llvm.ptr) -> i32
+module attributes {
+  host.inputs = [#host.port<"x", tensor<2xf32>, [-1]>],
+  host.outputs = [#host.port<"y", tensor<2xf32>, [-1]>],
+  host.symbols = []
+} {
+func.func @main() {
+  %x = host.input 0
+  %y = host.output 0 sizes()
+  host.launch @k reads(%x) writes(%y) words()
+  return
+}
+func.func @arena_bytes() -> index {
+  %c0 = arith.constant 0 : index
+  return %c0 : index
+}
+dispatch.kernel @k tasks [@t] counts [@c] scratch 0 nodes ["a"] device [#dispatch.device_task<threads = 128, iterations = 1, arguments = 3, shared = 98304>]
+func.func private @t(!llvm.ptr, !llvm.ptr, i64)
+func.func private @c(!llvm.ptr) -> i64
+}

@@ -31,7 +31,7 @@ def Dispatch_DeviceTaskAttr : AttrDef<Dispatch_Dialect, "DeviceTask"> {
     there are as many blocks as that takes. The function has `arguments`
     arguments: the words of the launch, the number of iterations (i64), and, if
     `can_fault` is set, the address of the run's `weft_device_fault`
-    (weft-rt/program.h).
+    (weft-rt/program.h). A block has `shared` bytes of dynamic shared memory.
 
     Example:
 
@@ -41,7 +41,8 @@ def Dispatch_DeviceTaskAttr : AttrDef<Dispatch_Dialect, "DeviceTask"> {
   }];
   let parameters = (ins "int32_t":$threads, "int64_t":$iterations,
                         "int32_t":$arguments,
-                        DefaultValuedParameter<"bool", "false">:$can_fault);
+                        DefaultValuedParameter<"bool", "false">:$can_fault,
+                        DefaultValuedParameter<"int64_t", "0">:$shared);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
