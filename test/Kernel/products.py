@@ -196,6 +196,43 @@ def blocks():
     for element in ("f64", "i64", "f16"):
         f = Function(f"vector_{element}")
         f.ret(f.matmul(f.arg([2, 1, 130], element), f.arg([2, 130, 37], element)))
+    vectors_shared_by_blocks()
+
+
+def vectors_shared_by_blocks():
+    """Products of a long vector and a matrix with few rows or columns, whose depth blocks of a GPU share."""
+    for element in ("f32", "f16", "bf16"):
+        for k, n in ((4096, 48), (5003, 40), (4100, 17), (900, 264)):
+            for tb in (False, True):
+                f = Function(f"vector_long_{element}_{k}x{n}_tb{tb:d}")
+                a, b = f.arg([1, k], element), f.arg([n, k] if tb else [k, n], element)
+                f.ret(f.contract(a, b, contract=([1], [0 + tb]), element="f32"))
+    for element in ("f64", "i32", "i64"):
+        f = Function(f"vector_long_{element}")
+        f.ret(f.matmul(f.arg([3, 1, 4000], element), f.arg([3, 4000, 10], element)))
+    for element in ("f32", "f16"):
+        f = Function(f"vector_long_dot_{element}", magnitude=1e2)
+        f.ret(f.contract(f.arg([40000], element), f.arg([40000], element), contract=([0], [0]), element="f32"))
+    f = Function("vector_long_wide")
+    f.ret(f.matmul(f.arg([1, 1030]), f.arg([1030, 1028])))
+    f = Function("vector_shallow_wide", sizes=[{"N": n} for n in (1, 0, 3000)])
+    f.ret(f.matmul(f.arg([1, 6]), f.arg([6, 8200])), f.matmul(f.arg(["N", 6]), f.arg([6, 1])))
+    # A number of rows that may be one, and a depth that the run tells.
+    f = Function("vector_long_or_matrix", sizes=[{"M": m} for m in (1, 3, 0)])
+    f.ret(f.matmul(f.arg(["M", 3000]), f.arg([3000, 20])))
+    f = Function("vector_of_dynamic_depth", sizes=[{"K": k} for k in (0, 1, 70, 5000)])
+    f.ret(f.matmul(f.arg(["K", 1]), f.arg(["K", 12]), True), f.matmul(f.arg([12, "K"]), f.arg(["K", 1])))
+    # Gradients of biases: sums of columns, and what becomes of the parameter.
+    for shape in ([40, 100, 64], [3000, 10], [2100, 33]):
+        f, axes = Function(f"vector_long_ones_{'x'.join(map(str, shape))}"), list(range(len(shape) - 1))
+        ones, bias = f.broadcast(f.constant(1), [], shape[:-1]), f.arg(shape[-1:])
+        sums = f.contract(ones, f.arg(shape), contract=(axes, axes), init=f.splat(0, bias))
+        f.ret(f.binary("add", bias, f.binary("mul", sums, f.splat(-0.01, bias))))
+    # What is multiplied is computed, on either side.
+    f = Function("vector_long_computed")
+    x, y, z = f.arg([1, 2048]), f.arg([2048, 24]), f.arg([24, 2048])
+    f.ret(f.matmul(f.unary("tanh", x), y), f.matmul(x, f.unary("tanh", y)),
+          f.matmul(f.unary("tanh", x), z, False, True), f.matmul(x, f.unary("tanh", z), False, True))
 
 
 def blocks_with_epilogues():

@@ -53,13 +53,14 @@ func.func @main(%x: tensor<70x67xf16>, %y: tensor<67x64xf16>) -> tensor<70x64xf3
 
 // -----
 
-// A row times a matrix: the lanes of a warp have a result each, whose sum its
-// warps share.
+// A row times a matrix: a lane has two neighbouring results, whose sums lanes
+// and warps share.
 // CHECK-LABEL: func.func private @contract_0_task(
 //       CHECK:   scf.for {{.+}} iter_args(
-//       CHECK:   llvm.store {{.+}} : f32, !llvm.ptr<3>
+// CHECK-COUNT-4:   llvm.load {{.+}} : !llvm.ptr -> vector<2xf32>
+//       CHECK:   nvvm.shfl.sync  bfly
+//       CHECK:   llvm.store {{.+}} : vector<2xf32>, !llvm.ptr<3>
 //       CHECK:   nvvm.barrier0
-//   CHECK-NOT:   nvvm.shfl
 //       CHECK: dispatch.kernel @contract_0
 func.func @main(%x: tensor<1x300xf32>, %y: tensor<300x70xf32>) -> tensor<1x70xf32> {
   %0 = dispatch.region ins(%x, %y : tensor<1x300xf32>, tensor<300x70xf32>) -> tensor<1x70xf32> {
@@ -123,4 +124,23 @@ func.func @split(%x: tensor<64x8192xf32>, %y: tensor<8192x64xf32>) -> tensor<64x
     dispatch.yield %n : tensor<64x64xf32>
   }
   return %0 : tensor<64x64xf32>
+}
+
+// -----
+
+// The sums of many rows: blocks share the depth, a second task adds up.
+// CHECK-LABEL: func.func private @contract_0_task(
+//       CHECK:   scf.for {{.+}} iter_args(
+// CHECK-COUNT-4:   llvm.load {{.+}} : !llvm.ptr -> vector<8xf16>
+//       CHECK:   llvm.getelementptr {{.+}} -> !llvm.ptr, f32
+//       CHECK: func.func private @contract_0_task_2(
+//   CHECK-NOT:   scf.for
+//       CHECK: dispatch.kernel @contract_0 tasks [@contract_0_task, @contract_0_task_2]
+func.func @main(%x: tensor<1x4096xf16>, %y: tensor<4096x64xf16>) -> tensor<1x64xf32> {
+  %0 = dispatch.region ins(%x, %y : tensor<1x4096xf16>, tensor<4096x64xf16>) -> tensor<1x64xf32> {
+  ^bb0(%a: tensor<1x4096xf16>, %b: tensor<4096x64xf16>):
+    %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<1x4096xf16>, tensor<4096x64xf16> -> tensor<1x64xf32>
+    dispatch.yield %n : tensor<1x64xf32>
+  }
+  return %0 : tensor<1x64xf32>
 }

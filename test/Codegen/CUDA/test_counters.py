@@ -149,3 +149,28 @@ def test_softmax(tmp_path):
     counters = count(tmp_path, f, f.softmax(x, 1))
     # Read for the maximum, and perhaps again for the sum and for the result.
     assert counters["global_sectors"] <= sectors(*[(64 * 256, "f32")] * 4)
+
+
+@pytest.mark.parametrize("element", ["f32", "f16", "f64"])
+@pytest.mark.parametrize("is_deep", [False, True])
+def test_sums_of_columns_and_rows(tmp_path, element, is_deep):
+    """As gradients of biases are: the matrix is read 16 bytes by each thread."""
+    f = Function("main")
+    ones = f.broadcast(f.constant(1, element=element), [], [2048])
+    x = f.arg([64, 2048] if is_deep else [2048, 64], element)
+    sums = f.contract(x, ones, contract=([1], [0])) if is_deep else f.contract(ones, x, contract=([0], [0]))
+    counters = count(tmp_path, f, sums)
+    # Parts of sums go to memory and back where blocks share the depth.
+    parts = 64 * 64
+    assert counters["global_sectors"] <= sectors((2048 * 64, element)) + 2 * parts * BYTES[element] // 16
+    assert counters["global_requests"] <= 2048 * 64 * BYTES[element] // 512 + 2 * parts // 16
+
+
+@pytest.mark.parametrize("element", ["f32", "f16"])
+def test_product_of_a_row_and_a_matrix(tmp_path, element):
+    f = Function("main")
+    x, w = f.arg([1, 2048], element), f.arg([2048, 64], element)
+    counters = count(tmp_path, f, f.contract(x, w, contract=([1], [0]), element="f32"))
+    # The row is read again for each 128 bytes of a row of the matrix.
+    matrix = sectors((2048 * 64, element))
+    assert counters["global_sectors"] <= matrix + matrix // 4 + 64 * 64
