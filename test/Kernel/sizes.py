@@ -68,6 +68,15 @@ def rows():
         f = Function(f"rows_normalize_{shape[0]}x{shape[1]}_{axis}")
         x = f.arg(shape)
         f.ret(f.binary("add", x, f.normalize(x, [axis])))
+    # Numbers that are made one from another and of whole tensors.
+    f = Function("rows_totals", magnitude=1.0)
+    total = f.arg([])
+    for number, shape in enumerate(([70], [9, 33], [2000], [70], [3, 4, 5], [1], [40, 700])):
+        x = f.arg(shape, "f16" if number == 2 else "f32")
+        kind = ("max", "sum", "min")[number % 3]
+        part = f.reduce(kind, f.unary("abs", x) if number < 4 else x, list(range(len(shape))))
+        total = f.binary("add" if number % 2 else "max", total, f.cast(part, "f32") if number == 2 else part)
+    f.ret(total)
 
 
 def add_cases():

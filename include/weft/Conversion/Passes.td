@@ -38,8 +38,9 @@ def JoinRegionsPass : Pass<"dispatch-join", "::mlir::func::FuncOp"> {
   let description = [{
     Where launches take longer than what they compute, such as the updates of
     many small parameters: regions of elementwise ops whose results nothing in
-    their block needs but its end become one region. Large ones stay alone, since
-    what they read would have to be kept until the last of them runs.
+    their block needs but its end become one region. So do regions that reduce
+    tensors to a number each, from which the next goes on. Large ones stay alone,
+    since what they read would have to be kept until the last of them runs.
 
     Requires: regions, in an order in which they can run.
     Ensures: the same results.

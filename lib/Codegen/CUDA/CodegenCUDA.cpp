@@ -30,7 +30,8 @@ struct GenerateCUDAKernels
               emitScanKernel(builder) || emitTopKKernel(builder) ||
               emitNonZeroKernel(builder) || emitAttentionKernel(builder) ||
               emitAttentionGradientKernel(builder) || emitLoopKernel(builder) ||
-              emitProductKernel(builder, tf32, arch) || emitRowKernel(builder);
+              emitProductKernel(builder, tf32, arch) ||
+              emitTotalsKernel(builder) || emitRowKernel(builder);
           if (!isMade)
             emitElementKernel(builder);
           return builder.finish();

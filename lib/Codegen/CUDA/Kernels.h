@@ -31,6 +31,8 @@ bool emitLoopKernel(KernelBuilder &kernel);
 /// `tf32`, matrix instructions multiply operands of f32; `arch` tells which
 /// there are.
 bool emitProductKernel(KernelBuilder &kernel, bool tf32, llvm::StringRef arch);
+/// Several reductions of whole tensors, and numbers computed from them.
+bool emitTotalsKernel(KernelBuilder &kernel);
 /// Reductions, softmax and normalisations over the same axes, with what goes
 /// before and follows element by element.
 bool emitRowKernel(KernelBuilder &kernel);

@@ -4,6 +4,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "weft/Conversion/WeftToDispatch.h"
 #include "weft/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "weft/Dialect/Weft/IR/Totals.h"
 #include "weft/Dialect/Weft/IR/WeftDialect.h"
 
 namespace weft {
@@ -46,15 +47,26 @@ static int64_t countWords(RegionOp region) {
   return words;
 }
 
-/// Replaces `regions` by one, where the last of them is.
+/// Replaces `regions` by one, where the last of them is. What only another of
+/// them needs is no longer a result.
 static void join(ArrayRef<RegionOp> regions) {
   llvm::SetVector<Value> inputs, scalars;
   SmallVector<Type> types;
   SmallVector<Location> locations;
+  auto isOne = [&](Operation *op) {
+    return llvm::is_contained(regions, dyn_cast_or_null<RegionOp>(op));
+  };
+  auto isResult = [&](OpResult value) {
+    return value.use_empty() || !llvm::all_of(value.getUsers(), isOne);
+  };
   for (RegionOp region : regions) {
-    inputs.insert_range(region.getInputs());
+    for (Value input : region.getInputs())
+      if (!isOne(input.getDefiningOp()))
+        inputs.insert(input);
     scalars.insert_range(region.getScalars());
-    llvm::append_range(types, region.getResultTypes());
+    for (OpResult result : region.getResults())
+      if (isResult(result))
+        types.push_back(result.getType());
     locations.push_back(region.getLoc());
   }
   OpBuilder b(regions.back());
@@ -67,7 +79,7 @@ static void join(ArrayRef<RegionOp> regions) {
        llvm::concat<const Value>(inputs.getArrayRef(), scalars.getArrayRef()))
     outer.map(value, block->addArgument(value.getType(), value.getLoc()));
   SmallVector<Value> yielded;
-  unsigned result = 0;
+  SmallVector<OpResult> replaced;
   for (RegionOp region : regions) {
     IRMapping inner;
     for (auto [argument, operand] : llvm::zip_equal(
@@ -76,13 +88,19 @@ static void join(ArrayRef<RegionOp> regions) {
       inner.map(argument, outer.lookup(operand));
     for (Operation &op : region.getBody().front().without_terminator())
       b.clone(op, inner);
-    for (Value value : region.getYield().getResults())
+    for (auto [result, value] :
+         llvm::zip_equal(region.getResults(), region.getYield().getResults())) {
+      outer.map(result, inner.lookup(value));
+      if (!isResult(result))
+        continue;
       yielded.push_back(inner.lookup(value));
-    for (OpResult old : region.getResults())
-      old.replaceAllUsesWith(joined.getResult(result++));
+      replaced.push_back(result);
+    }
   }
   YieldOp::create(b, loc, yielded);
-  for (RegionOp region : regions)
+  for (auto [old, result] : llvm::zip_equal(replaced, joined.getResults()))
+    old.replaceAllUsesWith(result);
+  for (RegionOp region : llvm::reverse(regions))
     region.erase();
 }
 
@@ -116,9 +134,48 @@ struct JoinRegions : weft::impl::JoinRegionsPassBase<JoinRegions> {
     sortTopologically(&block);
   }
 
+  /// Numbers that are made one from another, such as whether all gradients so
+  /// far are finite.
+  void joinTotals(Block &block) {
+    using Chain = SmallVector<RegionOp>;
+    SmallVector<Chain> chains;
+    llvm::DenseMap<Operation *, size_t> lasts; ///< and the number of the chain
+    for (RegionOp region : block.getOps<RegionOp>()) {
+      if (region.getNumResults() != 1 ||
+          !isTotals(region.getBody().front(), maxElements))
+        continue;
+      std::optional<size_t> number;
+      for (Value input : region.getInputs())
+        if (auto it = lasts.find(input.getDefiningOp());
+            it != lasts.end() && input.hasOneUse())
+          number = it->second;
+      if (number) {
+        lasts.erase(chains[*number].back());
+        int64_t words = countWords(region);
+        for (RegionOp other : chains[*number])
+          words += countWords(other);
+        if (words > maxWords)
+          number = std::nullopt;
+      }
+      if (!number) {
+        number = chains.size();
+        chains.emplace_back();
+      }
+      chains[*number].push_back(region);
+      lasts[region] = *number;
+    }
+    for (ArrayRef<RegionOp> chain : chains)
+      if (chain.size() > 1) {
+        join(chain);
+        ++numJoined;
+      }
+  }
+
   void runOnOperation() override {
-    for (Block &block : getOperation().getBody())
+    for (Block &block : getOperation().getBody()) {
+      joinTotals(block);
       joinInBlock(block);
+    }
   }
 };
 } // namespace

@@ -79,3 +79,48 @@ func.func @words(%a: tensor<4xf32>, %b: tensor<4xf32>, %c: tensor<4xf32>, %d: te
   }
   return %0, %1, %2, %3 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// Numbers that are made one from another, each of a whole tensor, are one
+// region; one of a large tensor is not among them, nor what two need.
+// CHECK-LABEL: func.func @totals(
+//  CHECK-SAME:   %[[A:.+]]: tensor<4xf32>, %[[B:.+]]: tensor<2x3xf32>, %[[C:.+]]: tensor<9xf32>, %[[N:.+]]: tensor<f32>)
+//       CHECK:   %[[LARGE:.+]] = dispatch.region ins(%[[C]], %[[N]] :
+//       CHECK:   %[[BOTH:.+]] = dispatch.region ins(%[[A]], %[[LARGE]], %[[B]] : tensor<4xf32>, tensor<f32>, tensor<2x3xf32>) -> tensor<f32>
+//  CHECK-NEXT:   ^bb0(%[[A0:.+]]: tensor<4xf32>, %[[L0:.+]]: tensor<f32>, %[[B0:.+]]: tensor<2x3xf32>):
+//  CHECK-NEXT:     %[[MAX:.+]] = weft.reduce max %[[A0]]
+//  CHECK-NEXT:     %[[MORE:.+]] = weft.add %[[MAX]], %[[L0]]
+//  CHECK-NEXT:     %[[SUM:.+]] = weft.reduce sum %[[B0]]
+//  CHECK-NEXT:     %[[ALL:.+]] = weft.mul %[[SUM]], %[[MORE]]
+//  CHECK-NEXT:     dispatch.yield %[[ALL]]
+//       CHECK:   %[[LAST:.+]] = dispatch.region ins(%[[A]], %[[BOTH]] :
+//       CHECK:   return %[[BOTH]], %[[LAST]]
+func.func @totals(%a: tensor<4xf32>, %b: tensor<2x3xf32>, %c: tensor<9xf32>, %n: tensor<f32>)
+    -> (tensor<f32>, tensor<f32>) {
+  %0 = dispatch.region ins(%c, %n : tensor<9xf32>, tensor<f32>) -> tensor<f32> {
+  ^bb0(%x: tensor<9xf32>, %y: tensor<f32>):
+    %5 = weft.reduce max %x axes [0] : tensor<9xf32>
+    %6 = weft.add %5, %y : tensor<f32>
+    dispatch.yield %6 : tensor<f32>
+  }
+  %1 = dispatch.region ins(%a, %0 : tensor<4xf32>, tensor<f32>) -> tensor<f32> {
+  ^bb0(%x: tensor<4xf32>, %y: tensor<f32>):
+    %5 = weft.reduce max %x axes [0] : tensor<4xf32>
+    %6 = weft.add %5, %y : tensor<f32>
+    dispatch.yield %6 : tensor<f32>
+  }
+  %2 = dispatch.region ins(%b, %1 : tensor<2x3xf32>, tensor<f32>) -> tensor<f32> {
+  ^bb0(%x: tensor<2x3xf32>, %y: tensor<f32>):
+    %5 = weft.reduce sum %x axes [0, 1] : tensor<2x3xf32>
+    %6 = weft.mul %5, %y : tensor<f32>
+    dispatch.yield %6 : tensor<f32>
+  }
+  %3 = dispatch.region ins(%a, %2 : tensor<4xf32>, tensor<f32>) -> tensor<f32> {
+  ^bb0(%x: tensor<4xf32>, %y: tensor<f32>):
+    %5 = weft.reduce min %x axes [0] : tensor<4xf32>
+    %6 = weft.add %5, %y : tensor<f32>
+    dispatch.yield %6 : tensor<f32>
+  }
+  return %2, %3 : tensor<f32>, tensor<f32>
+}
