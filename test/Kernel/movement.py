@@ -145,6 +145,19 @@ def scattered():
     x, i, u = f.arg([3, 6, 130]), f.arg([3, 7, 130], "i64", (-6, 5)), f.arg([3, 7, 130])
     f.ret(f.op(f"weft.scatter_elements add {x.name}, {i.name}, {u.name} axis 1 : {x.type}, {i.type}, {u.type}",
                x.shape, "f32"))
+    # Many updates of few elements, and of rows that several blocks share.
+    for name, x, u, axis in (("long", [700], [3000], 0), ("few", [5], [2000], 0), ("rows", [3, 300], [3, 600], 1),
+                             ("columns", [300, 6], [600, 5], 0), ("many_rows", [150, 20], [150, 40], 1), ("short", [50, 9], [50, 20], 1)):
+        for kind, element in (("add", "f32"), ("set", "f16"), ("max", "i32")):
+            f = Function(f"scatter_elements_{name}_{kind}_{element}", exact=True)
+            x_, i_, u_ = f.arg(x, element), f.arg(u, "i64", (-x[axis], x[axis] - 1)), f.arg(u, element)
+            f.ret(f.op(f"weft.scatter_elements {kind} {x_.name}, {i_.name}, {u_.name} axis {axis} :"
+                       f" {x_.type}, {i_.type}, {u_.type}", x, element))
+    f = Function("scatter_elements_dynamic", sizes=[{"N": n, "M": m} for n, m in ((3, 17), (1, 400), (0, 4), (5, 0))],
+                 exact=True)
+    x, i, u = f.arg(["N", 40]), f.arg(["N", "M"], "i64", (-40, 39)), f.arg(["N", "M"])
+    f.ret(f.op(f"weft.scatter_elements add {x.name}, {i.name}, {u.name} axis 1 : {x.type}, {i.type}, {u.type}",
+               x.shape, "f32"))
     f = Function("scatter_of_computed_and_more")
     x, i, u = f.arg([16, 5]), f.arg([7, 1], "i64", (0, 15)), f.arg([7, 5])
     y, v = f.unary("tanh", x), f.unary("exp", u)

@@ -126,19 +126,27 @@ void weft::emitScatterUpdate(LoopEmitter &emitter, ScatterKind kind,
   emitter.store(0, at, value);
 }
 
-void weft::emitScatterUpdate(LoopEmitter &emitter, ScatterElementsOp op,
-                             ArrayRef<Value> row, Value i) {
+ScatterPlace weft::emitScatterPlace(ElementEmitter &emitter,
+                                    ScatterElementsOp op, ArrayRef<Value> row,
+                                    Value i) {
   int64_t axis = op.getAxis();
   SmallVector<Value> at(row);
   at.insert(at.begin() + axis, i);
   CheckedIndex checked =
       emitCheckedIndex(emitter, op, emitter.element(op.getIndices(), at),
                        emitter.size(op.getInput(), axis));
-  emitIf(emitter.builder(), checked.inRange, [&] {
-    Value value = emitter.element(op.getUpdates(), at);
-    at[axis] = checked.index;
-    emitScatterUpdate(emitter, op.getKind(), op.getType().getElementType(), at,
-                      value);
+  at[axis] = checked.index;
+  return {at, checked.inRange};
+}
+
+void weft::emitScatterUpdate(LoopEmitter &emitter, ScatterElementsOp op,
+                             ArrayRef<Value> row, Value i) {
+  ScatterPlace place = emitScatterPlace(emitter, op, row, i);
+  emitIf(emitter.builder(), place.inRange, [&] {
+    SmallVector<Value> at(row);
+    at.insert(at.begin() + op.getAxis(), i);
+    emitScatterUpdate(emitter, op.getKind(), op.getType().getElementType(),
+                      place.at, emitter.element(op.getUpdates(), at));
   });
 }
 

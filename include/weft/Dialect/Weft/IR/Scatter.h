@@ -20,6 +20,11 @@ struct ScatterPlace {
 ScatterPlace emitScatterPlace(ElementEmitter &emitter, ScatterNDOp op,
                               llvm::ArrayRef<mlir::Value> vector);
 
+/// The same for update number `i` along the axis, at `row` in the other
+/// dimensions: all indices of the element.
+ScatterPlace emitScatterPlace(ElementEmitter &emitter, ScatterElementsOp op,
+                              llvm::ArrayRef<mlir::Value> row, mlir::Value i);
+
 /// Joins `value` with the element at `at` of result 0, a tensor of
 /// `elementType`.
 void emitScatterUpdate(LoopEmitter &emitter, ScatterKind kind,
