@@ -178,6 +178,17 @@ def sorted_and_summed():
                                f" tensor<{to}x{element}>, tensor<{to}xi64>")
                 f.results = getattr(f, "results", []) + [(f"{name}#0", out, element), (f"{name}#1", out, "i64")]
         f.ret(*[type(x)(*r) for r in f.results])
+    # Rows that a block can't hold, or the blocks of a GPU share.
+    for element in ("f32", "f16", "i64", "ui8"):
+        for shape, axis, k in (([3, 5000], 1, 5000), ([9000, 2], 0, 9000), ([4, 2100], 1, 700), ([10000], 0, 7),
+                               ([2, 4096], 1, 3000), ([33, 2100], 1, 4)):
+            f = Function(f"sort_{element}_{'x'.join(map(str, shape))}_{axis}_{k}", exact=True)
+            x = f.arg(shape, element, special=element[0] == "f")
+            out = [k if d == axis else s for d, s in enumerate(shape)]
+            to, name = "x".join(map(str, out)), f.fresh()
+            f.lines.append(f"{name}:2 = weft.top_k {x.name} axis {axis}{' largest' if k % 2 else ''} : {x.type} to"
+                           f" tensor<{to}x{element}>, tensor<{to}xi64>")
+            f.ret(type(x)(f"{name}#0", out, element), type(x)(f"{name}#1", out, "i64"))
     for kind in ("sum", "prod"):
         for element in FLOATS + ("i32", "i64"):
             f = Function(f"cumulative_{kind}_{element}")

@@ -17,7 +17,8 @@ bool emitUpdateKernel(KernelBuilder &kernel);
 bool emitScatterKernel(KernelBuilder &kernel);
 /// Cumulative sums and products along the innermost dimension.
 bool emitScanKernel(KernelBuilder &kernel);
-/// The first elements of rows in order, if blocks can hold enough of them.
+/// The first elements of rows in order, if blocks can hold enough of them or
+/// all sizes are known.
 bool emitTopKKernel(KernelBuilder &kernel);
 /// Where elements are not zero.
 bool emitNonZeroKernel(KernelBuilder &kernel);
@@ -25,7 +26,7 @@ bool emitNonZeroKernel(KernelBuilder &kernel);
 bool emitAttentionKernel(KernelBuilder &kernel);
 /// The gradients of its query, key and value.
 bool emitAttentionGradientKernel(KernelBuilder &kernel);
-/// An op with loops of its own: longer sorts, other cumulative sums.
+/// An op with loops of its own: other sorts, other cumulative sums.
 bool emitLoopKernel(KernelBuilder &kernel);
 /// A contraction or convolution with what follows it element by element. With
 /// `tf32`, matrix instructions multiply operands of f32; `arch` tells which

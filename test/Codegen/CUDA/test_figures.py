@@ -33,7 +33,7 @@ CASES = (
     "rows_(softmax|normalize)_(2x30000_1|500x40_1|700x40_0)", "rows_arg_2x30000_1", "layer_norm_97", "rows_totals",
     "gather_r2_0_q2_3", "gather_nd_b0_r3_q2", "embedding",  # indices that are data
     "scatter_elements_(add_f32|long_add_f32)", "scatter_nd_add_f32", "scatter_nd_wide",
-    "top_k_f32", "cumulative_sum_f32", "nonzero",  # orders and scans
+    "top_k_f32", "sort_f32_3x5000_1_5000", "cumulative_sum_f32", "nonzero",  # orders and scans
     "pool_3x3_same", "spread_3x3_same", "average_pool",  # windows
     "blocks_(ragged|vectors|deep)_(f32|f16)_ta._tb.", "blocks_large_(f32|f16|f64)", "blocks_(i32|init|dynamic)",  # products
     "vector_long_(f32|f16)_4096x48_tb.", "vector_long_ones_40x100x64",
