@@ -249,6 +249,17 @@ def blocks_with_epilogues():
         f.ret(f.binary("max", f.binary("add", y, f.arg(["N", 72, 6, 6], element)), f.splat(0, y)))
 
 
+def deep_blocks():
+    """The largest tiles, with more parts of the depth than are in shared memory at a time."""
+    for element, transposed, columns in (("f16", False, 6912), ("bf16", True, 6912), ("bf16", False, 1024)):
+        f = Function(f"blocks_large_{element}_deep_{columns}", sizes=[{"M": 2}])
+        a = f.arg([264, "M"] if transposed else ["M", 264], element)
+        b = f.arg([columns, 264] if transposed else [264, columns], element)
+        f.ret(f.contract(a, b, contract=([0], [1]) if transposed else ([1], [0]), element="f32"))
+    f = Function("blocks_large_f16_deep_conv", sizes=[{"N": 2}])
+    f.ret(f.conv(f.arg(["N", 28, 6, 9], "f16"), f.arg([128, 28, 3, 3], "f16"), element="f32", low=[1, 1], high=[1, 1]))
+
+
 def sums_from_elsewhere():
     for m, k, n in ((1, 5, 1), (1, 300, 17), (1, 64, 256), (2, 40, 128), (9, 17, 33), (16, 700, 31), (13, 0, 5)):
         f = Function(f"contract_init_{m}x{k}x{n}")
@@ -529,6 +540,7 @@ def add_cases():
     contractions()
     blocks()
     blocks_with_epilogues()
+    deep_blocks()
     sums_from_elsewhere()
     fused_products()
     convolutions()

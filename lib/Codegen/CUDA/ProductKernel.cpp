@@ -183,7 +183,8 @@ static void addMatrixTasks(const Product &product, bool hasWarpgroups) {
   // Groups of four warps share what they read.
   size_t firstOfGroups = candidates.size();
   if (hasWarpgroups)
-    candidates.append({{{8, 1, 16, 128}, 1.6},
+    candidates.append({{{8, 1, 16, 256}, 2},
+                       {{8, 1, 16, 128}, 1.6},
                        {{4, 1, 16, 128}, 1.3},
                        {{16, 1, 16, 64}, 1.4},
                        {{8, 1, 16, 64}, 1.3},

@@ -243,9 +243,18 @@ int32_t MatrixEmitter::together() {
   return shape.threads() == kLarge && isLight ? 2 : 1;
 }
 
-Value MatrixEmitter::stage(RegionEmitter &e, Value part) {
-  Value at = e.mul(e.rem(part, e.index(stages)), e.index(partBytes()));
+Value MatrixEmitter::stage(RegionEmitter &e, Value at) {
   return elementAt(e, shared, e.builder().getI8Type(), at);
+}
+
+/// Where the part lies that is so many parts after that at `at`.
+Value MatrixEmitter::after(RegionEmitter &e, Value at, int64_t parts) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value all = e.index(stages * partBytes());
+  Value next = e.add(at, e.index(parts * partBytes()));
+  Value isWithin =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, next, all);
+  return arith::SelectOp::create(b, isWithin, next, e.sub(next, all));
 }
 
 /// Whether the block has such a part.
@@ -256,11 +265,11 @@ Value MatrixEmitter::isPart(RegionEmitter &e, Value part) {
 
 /// Begins to copy a part of those operands that are copied by themselves. Ends
 /// a group of copies in any case, so that groups count parts.
-void MatrixEmitter::copyPart(RegionEmitter &e, Value part) {
-  if (!copyA.isAsynchronous() && !copyB.isAsynchronous())
+void MatrixEmitter::copyPart(RegionEmitter &e, Value part, Value at) {
+  if (!isAsynchronous())
     return;
   emitIf(e, isPart(e, part), {}, [&] {
-    Value base = stage(e, part), k0 = e.mul(part, e.index(partDepth()));
+    Value base = stage(e, at), k0 = e.mul(part, e.index(partDepth()));
     if (copyA.isAsynchronous())
       copyA.copy(e, block, k0, base);
     base = elementAt(e, base, e.builder().getI8Type(), e.index(copyA.bytes()));
@@ -279,10 +288,10 @@ SmallVector<Value> MatrixEmitter::loadPart(RegionEmitter &e, Value part) {
   return values;
 }
 
-void MatrixEmitter::storePart(RegionEmitter &e, Value part, ValueRange values) {
+void MatrixEmitter::storePart(RegionEmitter &e, Value at, ValueRange values) {
   if (values.empty())
     return;
-  Value base = stage(e, part);
+  Value base = stage(e, at);
   size_t count = copyA.types().size();
   copyA.store(e, block, base, values.take_front(count));
   base = elementAt(e, base, e.builder().getI8Type(), e.index(copyA.bytes()));
@@ -328,14 +337,14 @@ void MatrixEmitter::multiplyFragments(RegionEmitter &e, ValueRange a,
   }
 }
 
-SmallVector<Value> MatrixEmitter::multiplyPart(RegionEmitter &e, Value part,
+SmallVector<Value> MatrixEmitter::multiplyPart(RegionEmitter &e, Value at,
                                                Values sums) {
-  Value baseA = stage(e, part);
+  Value baseA = stage(e, at);
   Value baseB =
       elementAt(e, baseA, e.builder().getI8Type(), e.index(copyA.bytes()));
   Value row = e.mul(warpM, e.index(shape.warpRows));
   Value column = e.mul(warpN, e.index(shape.warpColumns));
-  int64_t step = partDepth() * kStepBytes / kDepthBytes;
+  int64_t step = kStepBytes / (problem.operandType.getIntOrFloatBitWidth() / 8);
   for (int64_t k = 0; k < partDepth(); k += step) {
     SmallVector<Values> bs;
     for (int64_t n = 0; n < shape.warpColumns; n += 2 * kColumns)
@@ -353,12 +362,39 @@ SmallVector<Value> MatrixEmitter::multiplyPart(RegionEmitter &e, Value part,
   return sums;
 }
 
+/// Multiplies parts [begin, end). Carried are sums, and the share of the second
+/// part.
+SmallVector<Value> MatrixEmitter::multiplyParts(RegionEmitter &e, Value begin,
+                                                Values carried,
+                                                size_t numSums) {
+  Value last = e.sub(end, e.index(1));
+  carried.push_back(e.index(0));
+  carried = e.loop(begin, end, carried, [&](Value part, ValueRange carried) {
+    Value at = carried.back();
+    carried = carried.drop_back();
+    // The part has come, and all are through with the one whose place is free
+    // for the one that is farthest ahead.
+    if (isAsynchronous())
+      NVVM::CpAsyncWaitGroupOp::create(e.builder(), ahead - 1);
+    publishPart(e);
+    barrier(e);
+    copyPart(e, e.add(part, e.index(ahead)), after(e, at, ahead));
+    storePart(e, after(e, at, 1), carried.drop_front(numSums));
+    Values values = loadPart(e, e.min(e.add(part, e.index(2)), last));
+    Values result = multiplyPart(e, at, carried.take_front(numSums));
+    llvm::append_range(result, values);
+    result.push_back(after(e, at, 1));
+    return result;
+  });
+  carried.truncate(numSums);
+  return carried;
+}
+
 SmallVector<Value> MatrixEmitter::multiply(RegionEmitter &e, Value begin,
                                            Value end, Values sums) {
-  ImplicitLocOpBuilder &b = e.builder();
   this->end = end;
-  for (int64_t part : llvm::seq(stages - 1))
-    copyPart(e, e.add(begin, e.index(part)));
+  for (int64_t part : llvm::seq(ahead))
+    copyPart(e, e.add(begin, e.index(part)), e.index(part * partBytes()));
   // Shares are loaded two parts ahead, so that nothing waits for them; there is
   // no branch around that in the loop, which would: at the end, the last part
   // is loaded again.
@@ -370,26 +406,13 @@ SmallVector<Value> MatrixEmitter::multiply(RegionEmitter &e, Value begin,
       return loadPart(e, e.min(part, last));
     });
   };
-  storePart(e, begin, loadFirst(begin));
+  storePart(e, e.index(0), loadFirst(begin));
   size_t numSums = sums.size();
   llvm::append_range(sums, loadFirst(e.add(begin, e.index(1))));
-  sums = e.loop(begin, end, sums, [&](Value part, ValueRange carried) {
-    // The part has come, and all are through with the one before it, whose
-    // place is free for the one that is farthest ahead.
-    if (copyA.isAsynchronous() || copyB.isAsynchronous())
-      NVVM::CpAsyncWaitGroupOp::create(b, stages - 2);
-    publishPart(e);
-    barrier(e);
-    copyPart(e, e.add(part, e.index(stages - 1)));
-    storePart(e, e.add(part, e.index(1)), carried.drop_front(numSums));
-    Values values = loadPart(e, e.min(e.add(part, e.index(2)), last));
-    Values result = multiplyPart(e, part, carried.take_front(numSums));
-    llvm::append_range(result, values);
-    return result;
-  });
-  sums.truncate(numSums);
-  if (copyA.isAsynchronous() || copyB.isAsynchronous())
-    NVVM::CpAsyncWaitGroupOp::create(b, 0);
+  sums = multiplyParts(e, begin, sums, numSums);
+  endParts(e);
+  if (isAsynchronous())
+    NVVM::CpAsyncWaitGroupOp::create(e.builder(), 0);
   barrier(e);
   return sums;
 }

@@ -7,16 +7,19 @@
 
 namespace weft::cuda {
 
-/// Bytes that are copied at a time; of a part's depth, and of an instruction's.
-inline constexpr int64_t kChunkBytes = 16, kDepthBytes = 64, kStepBytes = 32;
+/// Bytes that are copied at a time, and of an instruction's depth.
+inline constexpr int64_t kChunkBytes = 16, kStepBytes = 32;
 /// Rows and columns of an instruction.
 inline constexpr int64_t kRows = 16, kColumns = 8;
 
-/// A part of an operand, `outer` x `depth` elements.
+/// A part of an operand, `outer` x `depth` elements, the latter of 64 or 128
+/// bytes.
 class MatrixCopy {
 public:
-  MatrixCopy(ProductOperand operand, int64_t outer, int64_t threads)
-      : operand(operand), outer(outer), threads(threads),
+  MatrixCopy(ProductOperand operand, int64_t outer, int64_t depthBytes,
+             int64_t threads)
+      : operand(operand), outer(outer), depthBytes(depthBytes),
+        threads(threads),
         bytesEach(operand.type().getIntOrFloatBitWidth() / 8) {
     bool alongOuter = operand.hasVectorsAlongOuter(chunk());
     bool alongDepth = !alongOuter && operand.hasVectorsAlongDepth(chunk());
@@ -26,8 +29,8 @@ public:
 
   /// Whether parts are copied by copy(); else by load() and store().
   bool isAsynchronous() const { return isAsync; }
-  int64_t bytes() const { return outer * kDepthBytes; }
-  int64_t depth() const { return kDepthBytes / bytesEach; }
+  int64_t bytes() const { return outer * depthBytes; }
+  int64_t depth() const { return depthBytes / bytesEach; }
 
   void copy(RegionEmitter &e, const ProductBlock &block, mlir::Value k0,
             mlir::Value base);
@@ -82,30 +85,44 @@ private:
                       mlir::Value place, int64_t count);
 
   ProductOperand operand;
-  int64_t outer, threads, bytesEach;
+  int64_t outer, depthBytes, threads, bytesEach;
   bool isAsync;
   bool isDeep; ///< rows are along the depth
 };
 
 class MatrixEmitter : public ProductEmitter {
 public:
-  MatrixEmitter(const Product &product, const TileShape &shape, int64_t splits)
+  MatrixEmitter(const Product &product, const TileShape &shape, int64_t splits,
+                int64_t depthBytes = 64)
       : ProductEmitter(product, shape, splits),
-        copyA({problem, true}, shape.rows(), shape.threads()),
-        copyB({problem, false}, shape.columns(), shape.threads()) {
+        copyA({problem, true}, shape.rows(), depthBytes, shape.threads()),
+        copyB({problem, false}, shape.columns(), depthBytes, shape.threads()) {
     // As many as fit, up to four, if any part is on its way by itself.
-    bool isAnyAsync = copyA.isAsynchronous() || copyB.isAsynchronous();
-    stages = isAnyAsync ? std::min<int64_t>(4, 48 * 1024 / partBytes()) : 2;
+    stages =
+        isAsynchronous() ? std::min<int64_t>(4, 48 * 1024 / partBytes()) : 2;
+    ahead = stages - 1;
   }
 
 protected:
   /// Makes what threads have written to shared memory known to instructions
   /// that read it by themselves.
   virtual void publishPart(RegionEmitter &e) {}
-  /// Adds the products of a part that is in shared memory.
-  virtual Values multiplyPart(RegionEmitter &e, mlir::Value part, Values sums);
-  /// Where a part of A lies; that of B is behind it.
-  mlir::Value stage(RegionEmitter &e, mlir::Value part);
+  /// Adds the products of the part at `at` in shared memory, or begins to.
+  virtual Values multiplyPart(RegionEmitter &e, mlir::Value at, Values sums);
+  /// Waits for what has begun.
+  virtual void endParts(RegionEmitter &e) {}
+
+  /// Whether any operand is copied by itself, or both are.
+  bool isAsynchronous() const {
+    return copyA.isAsynchronous() || copyB.isAsynchronous();
+  }
+  bool areAsynchronous() const {
+    return copyA.isAsynchronous() && copyB.isAsynchronous();
+  }
+  /// Of a part of both operands.
+  int64_t partBytes() const { return copyA.bytes() + copyB.bytes(); }
+  /// Where A lies of the part at `at`; B is behind it.
+  mlir::Value stage(RegionEmitter &e, mlir::Value at);
 
   int64_t runLength() override { return 2; }
   llvm::SmallVector<Run> runs(RegionEmitter &e) override;
@@ -117,18 +134,21 @@ protected:
                   Values sums) override;
 
   MatrixCopy copyA, copyB;
+  int64_t stages; ///< parts that are in shared memory at a time
+  int64_t ahead;  ///< of these, those that are copied while one is multiplied
 
 private:
-  int64_t partBytes() const { return copyA.bytes() + copyB.bytes(); }
-  void copyPart(RegionEmitter &e, mlir::Value part);
+  mlir::Value after(RegionEmitter &e, mlir::Value at, int64_t parts);
+  void copyPart(RegionEmitter &e, mlir::Value part, mlir::Value at);
   Values loadPart(RegionEmitter &e, mlir::Value part);
-  void storePart(RegionEmitter &e, mlir::Value part, mlir::ValueRange values);
+  void storePart(RegionEmitter &e, mlir::Value at, mlir::ValueRange values);
+  Values multiplyParts(RegionEmitter &e, mlir::Value begin, Values carried,
+                       size_t numSums);
   void multiplyFragments(RegionEmitter &e, mlir::ValueRange a,
                          mlir::ValueRange b,
                          llvm::MutableArrayRef<mlir::Value> sums);
   mlir::Value isPart(RegionEmitter &e, mlir::Value part);
 
-  int64_t stages;
   mlir::Value end; ///< of the parts, in the function that is being emitted
 };
 

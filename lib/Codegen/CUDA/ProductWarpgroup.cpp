@@ -2,8 +2,9 @@
 //
 // As with other matrix instructions, but four warps multiply together, 64 rows
 // by all columns of the tile, straight from shared memory: `wgmma` takes
-// descriptors of where A and B lie. Rows along the depth are 64 bytes long
-// there, others 128, which are layouts that the instruction knows.
+// descriptors of where A and B lie. Rows are 128 bytes long there, which is a
+// layout that the instruction knows. While one part is multiplied, the next one
+// is begun with, so that a part's memory is free two parts later.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,9 +30,10 @@ Value MatrixCopy::descriptor(RegionEmitter &e, Value base, Value first,
   // Rows of eight are a unit, in which chunks are exchanged. Along the depth
   // there is one panel; else panels of 64 elements, `leading` bytes apart.
   int64_t rowBytes = rowElements() * bytesEach;
+  assert(rowBytes == 128 && "the only layout that is used");
   int64_t stride = 8 * rowBytes;
   int64_t leading = isDeep ? kChunkBytes : depth() * rowBytes;
-  int64_t mode = rowBytes == 128 ? 1 : 2;
+  constexpr int64_t mode = 1; // of 128 bytes
   Value at =
       isDeep
           ? e.add(e.mul(first, e.index(rowBytes)), e.index(k * bytesEach))
@@ -49,12 +51,31 @@ Value MatrixCopy::descriptor(RegionEmitter &e, Value base, Value first,
 namespace {
 class WarpgroupEmitter : public MatrixEmitter {
 public:
-  using MatrixEmitter::MatrixEmitter;
+  WarpgroupEmitter(const Product &product, const TileShape &shape,
+                   int64_t splits)
+      : MatrixEmitter(product, shape, splits, /*depthBytes=*/128) {
+    // Of what a multiprocessor has, half, or all if that is too little.
+    constexpr int64_t kHalf = 112 * 1024, kLeast = 3, kMost = 4;
+    int64_t fit = kHalf / partBytes();
+    isAlone = fit < kLeast;
+    stages = std::min(kMost, isAlone ? 2 * kHalf / partBytes() : fit);
+    // One part is multiplied still when the next one is begun with.
+    ahead = stages - 2;
+  }
 
 protected:
   unsigned alignment() override { return MatrixCopy::kAlignment; }
+  int32_t together() override {
+    return isAlone || !areAsynchronous() ? 1 : MatrixEmitter::together();
+  }
   void publishPart(RegionEmitter &e) override;
-  Values multiplyPart(RegionEmitter &e, Value part, Values sums) override;
+  Values multiplyPart(RegionEmitter &e, Value at, Values sums) override;
+  void endParts(RegionEmitter &e) override {
+    NVVM::WgmmaWaitGroupSyncOp::create(e.builder(), 0);
+  }
+
+private:
+  bool isAlone; ///< on a multiprocessor
 };
 } // namespace
 
@@ -67,7 +88,7 @@ void WarpgroupEmitter::publishPart(RegionEmitter &e) {
                                  NVVM::SharedSpace::shared_cta));
 }
 
-SmallVector<Value> WarpgroupEmitter::multiplyPart(RegionEmitter &e, Value part,
+SmallVector<Value> WarpgroupEmitter::multiplyPart(RegionEmitter &e, Value at,
                                                   Values sums) {
   ImplicitLocOpBuilder &b = e.builder();
   MLIRContext *context = b.getContext();
@@ -77,7 +98,7 @@ SmallVector<Value> WarpgroupEmitter::multiplyPart(RegionEmitter &e, Value part,
   for (auto [i, sum] : llvm::enumerate(sums))
     all = LLVM::InsertValueOp::create(b, all, sum, i);
 
-  Value baseA = stage(e, part);
+  Value baseA = stage(e, at);
   Value baseB = elementAt(e, baseA, b.getI8Type(), e.index(copyA.bytes()));
   Value row =
       e.mul(e.div(warpM, e.index(kGroupRows / kRows)), e.index(kGroupRows));
@@ -100,7 +121,8 @@ SmallVector<Value> WarpgroupEmitter::multiplyPart(RegionEmitter &e, Value part,
         one, layout(copyA.isAlongDepth()), layout(!copyB.isAlongDepth()),
         nullptr);
   NVVM::WgmmaGroupSyncAlignedOp::create(b);
-  NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
+  // Of the part before, whose place is free then.
+  NVVM::WgmmaWaitGroupSyncOp::create(b, 1);
   for (auto [i, sum] : llvm::enumerate(sums))
     sum = LLVM::ExtractValueOp::create(b, all, i);
   return sums;

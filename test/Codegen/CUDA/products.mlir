@@ -37,11 +37,11 @@ func.func @main(%x: tensor<128x64xf32>, %y: tensor<64x256xf32>) -> tensor<128x25
 //       CHECK:     nvvm.cp.async.wait.group
 //  CHECK-NEXT:     nvvm.barrier0
 //       CHECK:     nvvm.cp.async.shared.global {{.+}}, {{.+}}, 16, cache = cg
+//       CHECK:     llvm.store {{.+}} : f16, !llvm.ptr<3>
 //       CHECK:     llvm.load {{.+}} : !llvm.ptr -> f16
 //       CHECK:     nvvm.ldmatrix {{.+}} layout = #nvvm.mma_layout<col>
 //       CHECK:     nvvm.ldmatrix {{.+}} layout = #nvvm.mma_layout<row>
 //       CHECK:     nvvm.mma.sync
-//       CHECK:     llvm.store {{.+}} : f16, !llvm.ptr<3>
 func.func @main(%x: tensor<70x67xf16>, %y: tensor<67x64xf16>) -> tensor<70x64xf32> {
   %0 = dispatch.region ins(%x, %y : tensor<70x67xf16>, tensor<67x64xf16>) -> tensor<70x64xf32> {
   ^bb0(%a: tensor<70x67xf16>, %b: tensor<67x64xf16>):
@@ -91,14 +91,20 @@ func.func @main(%x: tensor<70x300xf32>, %y: tensor<300x1xf32>) -> tensor<70x1xf3
 
 // -----
 
-// On sm_90a, four warps multiply together where there is enough to do.
+// On sm_90a, four warps multiply together where there is enough to do. Parts lie
+// in memory that the launch asks for, and while one is multiplied, the next one
+// is begun with.
 // SM90-LABEL: func.func private @contract_0_task(
 //       SM90:   nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
 //  SM90-NEXT:   nvvm.barrier0
 //       SM90:   nvvm.wgmma.fence.aligned
 //       SM90:   nvvm.wgmma.mma_async {{.+}} <m = 64, n = 128, k = 16>
 //       SM90:   nvvm.wgmma.commit.group.sync.aligned
+//  SM90-NEXT:   nvvm.wgmma.wait.group.sync.aligned 1
+//       SM90:   scf.yield
 //       SM90:   nvvm.wgmma.wait.group.sync.aligned 0
+//       SM90: llvm.mlir.global external @{{.+}}() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
+//       SM90: dispatch.kernel @contract_0 {{.+}}, shared = 98304>
 func.func @main(%x: tensor<2048x256xbf16>, %y: tensor<256x2048xbf16>) -> tensor<2048x2048xf32> {
   %0 = dispatch.region ins(%x, %y : tensor<2048x256xbf16>, tensor<256x2048xbf16>) -> tensor<2048x2048xf32> {
   ^bb0(%a: tensor<2048x256xbf16>, %b: tensor<256x2048xbf16>):

@@ -61,7 +61,7 @@ def assemble(path, arch):
     assert run.returncode == 0, f"{path.name}: {run.stderr}"
     entries = re.findall(
         r"Compiling entry function '(\w+)'.*?(\d+) bytes stack frame, (\d+) bytes spill stores, "
-        r"(\d+) bytes spill loads.*?Used (\d+) registers(?:.*?(\d+) bytes smem)?[^\n]*\n",
+        r"(\d+) bytes spill loads.*?Used (\d+) registers(?:[^\n]*?(\d+) bytes smem)?[^\n]*\n",
         run.stderr, re.S,
     )  # fmt: skip
     # Sines of f64 keep the digits of large arguments in an array, which comes
