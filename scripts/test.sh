@@ -23,6 +23,9 @@ if [ -z "${CUDA_HOME:-}" ]; then
   export CUDA_HOME
 fi
 
+# Says what is run, and after how much time.
+stage() { printf 'test: [%d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$1"; }
+
 passed=0 failed=0 skipped=0
 # Adds up what a run of tests says at its end.
 count() {
@@ -31,7 +34,7 @@ count() {
 # The number before the first match of $1 in file $2, or 0.
 number() { grep -oE "$1" "$2" | grep -oE '[0-9]+' | tail -1 || echo 0; }
 
-echo "test: IR and tools (lit)"
+stage "IR and tools (lit)"
 lit=$(command -v lit-22 || echo /usr/lib/llvm-22/bin/llvm-lit)
 "$lit" -sv $build/test >$build/lit.log 2>&1 || grep -aE '^(FAIL|ERROR|XPASS|TIMEOUT|UNRESOLVED)|error:' $build/lit.log | head -60 ||
   true
@@ -43,7 +46,7 @@ count "$(number '^ *Passed *: *[0-9]+' $build/lit.log)" "$bad" \
   "$(number '^ *(Unsupported|Skipped) *: *[0-9]+' $build/lit.log)"
 [ "$(number '^ *Passed *: *[0-9]+' $build/lit.log)" -gt 0 ] || count 0 1 0
 
-echo "test: runtime (ctest)"
+stage "runtime (ctest)"
 ctest --test-dir $build -j2 --output-on-failure >$build/ctest.log 2>&1 || tail -40 $build/ctest.log
 total=$(number 'out of [0-9]+' $build/ctest.log)
 bad=$(number '[0-9]+ tests failed' $build/ctest.log)
@@ -63,7 +66,7 @@ python_tests() {
   [ "$(number '[0-9]+ passed' "$log")" -gt 0 ] || count 0 1 0
 }
 
-echo "test: style and documents"
+stage "style and documents"
 python_tests style test/Style test/Docs
 
 # Counts what a test program said in its log, $1, in a line "N passed, N failed,
@@ -94,7 +97,7 @@ for type in f64 f32 bf16; do
   build/venv/bin/python test/Kernel/gradients.py $build/bin/weft-opt $type >$build/gradients_$type.mlir
   comparisons+=(gradients_$type.{plain,cpu})
 done
-echo "test: kernels, their gradients and graphs against the reference evaluator, on the CPU and emulated"
+stage "kernels, their gradients and graphs against the reference evaluator, on the CPU and emulated"
 running=0
 for comparison in "${comparisons[@]}"; do
   if [ $running = 2 ]; then wait -n; else running=$((running + 1)); fi
@@ -106,30 +109,30 @@ for comparison in "${comparisons[@]}"; do
   count_log $build/$comparison.log
 done
 
-echo "test: gradients of ONNX's operators against differences"
+stage "gradients of ONNX's operators against differences"
 build/venv/bin/python test/Gradient/operators.py --bin $build/bin >$build/operators.log 2>&1 || true
 grep -aE '^FAIL|operators are' $build/operators.log | head -40 || true
 count_log $build/operators.log
 
-echo "test: faulty and hostile models and inputs"
+stage "faulty and hostile models and inputs"
 build/venv/bin/python test/Hostile/suite.py --bin $build/bin >$build/hostile.log 2>&1 || true
 grep -aE -A3 '^FAIL' $build/hostile.log | head -60 || true
 count_log $build/hostile.log
 
-echo "test: the Python package, and models of torch's exporters"
+stage "the Python package, and models of torch's exporters"
 python_tests python test/Python test/Model
-echo "test: what GPU kernels ask of memory, and what ptxas makes of them"
+stage "what GPU kernels ask of memory, and what ptxas makes of them"
 python_tests cuda test/Codegen/CUDA
-echo "test: training, against losses that torch recorded"
+stage "training, against losses that torch recorded"
 python_tests training test/Training
 
-echo "test: ONNX's backend suite"
+stage "ONNX's backend suite"
 PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/suite.log 2>&1 || true
 grep -aE '^FAIL|cases in' $build/suite.log | head -60 || true
 count_log $build/suite.log
 
 for mode in plain lazy; do
-  echo "test: ONNX's backend suite on an emulated GPU ($mode)"
+  stage "ONNX's backend suite on an emulated GPU ($mode)"
   WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 WEFT_FAKECUDA_MODE=$mode PYTHONPATH=$build/python \
     build/venv/bin/python test/Backend/suite.py --target cuda >$build/suite.$mode.log 2>&1 || true
   grep -aE '^FAIL|cases in' $build/suite.$mode.log | head -60 || true
