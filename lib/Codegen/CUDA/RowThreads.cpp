@@ -7,6 +7,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace weft;
@@ -15,6 +16,9 @@ using namespace weft::cuda;
 /// Bytes between values in scratch, whatever their type, and the most values
 /// that a reduction carries.
 static constexpr int64_t kScratchStep = 8, kMostCarried = 2;
+/// Registers that what a thread has of a row may take, and ops that are emitted
+/// for it.
+static constexpr int64_t kMostRegisters = 64, kMostOps = 1024;
 
 int64_t RowMapping::getScratchBytes(unsigned reductions) const {
   if (chunks == 1)
@@ -80,9 +84,8 @@ SmallVector<Value> RowThreads::forOwn(
   return loop.getResults();
 }
 
-namespace {
 /// The elements of a row, in groups of neighbours.
-struct Groups {
+struct RowThreads::Groups {
   Groups(RegionEmitter &e, ArrayRef<Value> leaves, ArrayRef<MemoryView> views,
          size_t numOuter, ValueRange inner)
       : e(e), sizes(inner),
@@ -95,6 +98,7 @@ struct Groups {
   }
 
   Value count() { return e.product(sizes); }
+  int64_t groupSize() const { return neighbours.getCount(); }
   /// The indices of all elements of a group.
   SmallVector<SmallVector<Value>> getIndices(ArrayRef<Value> outer,
                                              Value number) {
@@ -110,7 +114,47 @@ struct Groups {
   SmallVector<Value> sizes;
   Neighbours neighbours;
 };
-} // namespace
+
+/// How many groups a thread has, if that is known and there are registers for
+/// them; else none.
+int64_t RowThreads::countKept(RegionEmitter &e, Groups &groups) {
+  std::optional<int64_t> total = getConstantIntValue(groups.count());
+  if (!mapping.contiguous || mapping.chunks > 1 || isRow || !total ||
+      *total % mapping.across != 0)
+    return 0;
+  int64_t kept = *total / mapping.across, registers = 0;
+  for (Value leaf : plan.getLeaves(e)) {
+    Type storage =
+        RegionEmitter::getStorageType(e.getMemory(leaf)->elementType);
+    registers += llvm::divideCeilSigned(storage.getIntOrFloatBitWidth(), 32);
+  }
+  Block &body = kernel.getRegion().getBody().front();
+  int64_t ops = std::distance(body.begin(), body.end());
+  int64_t elements = kept * groups.groupSize();
+  bool isFew =
+      elements * registers <= kMostRegisters && elements * ops <= kMostOps;
+  return isFew ? kept : 0;
+}
+
+SmallVector<Value> RowThreads::forGroups(RegionEmitter &e, Groups &groups,
+                                         ValueRange inits, GroupFn body) {
+  int64_t kept = countKept(e, groups);
+  if (kept == 0)
+    return forOwn(e, groups.count(), /*inChunk=*/true, inits,
+                  [&](Value group, ValueRange carried) {
+                    return body(groups.getIndices(outer, group), carried);
+                  });
+  // What one loop has read or computed stays where the next ones find it, at
+  // the same indices.
+  auto &known = keptIndices[groups.groupSize()];
+  for (int64_t i : llvm::seq<int64_t>(known.size(), kept))
+    known.push_back(
+        groups.getIndices(outer, e.add(part, e.index(i * mapping.across))));
+  Values carried(inits);
+  for (const auto &indices : ArrayRef(known).take_front(kept))
+    carried = body(indices, carried);
+  return carried;
+}
 
 SmallVector<Value> RowThreads::reduce(RegionEmitter &e, ValueRange sizes,
                                       ValueRange inits, StepFn step,
@@ -137,16 +181,14 @@ SmallVector<Value> RowThreads::reduce(RegionEmitter &e, ValueRange sizes,
 
   Groups groups(e, plan.getLeaves(e), {}, outer.size(), sizes);
   SmallVector<Value> values =
-      forOwn(e, groups.count(), /*inChunk=*/true, inits,
-             [&](Value group, ValueRange carried) {
-               SmallVector<SmallVector<Value>> indices =
-                   groups.getIndices(outer, group);
-               groups.neighbours.load(indices);
-               SmallVector<Value> next(carried);
-               for (ArrayRef<Value> at : indices)
-                 next = step(at.drop_front(outer.size()), next);
-               return next;
-             });
+      forGroups(e, groups, inits,
+                [&](ArrayRef<SmallVector<Value>> indices, ValueRange carried) {
+                  groups.neighbours.load(indices);
+                  SmallVector<Value> next(carried);
+                  for (ArrayRef<Value> at : indices)
+                    next = step(at.drop_front(outer.size()), next);
+                  return next;
+                });
   values = combineParts(e, values, combine);
   if (isSplit) {
     onFirstThread(e, nullptr, [&] {
@@ -163,14 +205,13 @@ SmallVector<Value> RowThreads::reduce(RegionEmitter &e, ValueRange sizes,
 void RowThreads::store(RegionEmitter &e, ValueRange sizes, ArrayRef<Value>,
                        ArrayRef<MemoryView> views, ComputeFn compute) {
   Groups groups(e, plan.getLeaves(e), views, outer.size(), sizes);
-  forOwn(e, groups.count(), /*inChunk=*/true, {},
-         [&](Value group, ValueRange) -> SmallVector<Value> {
-           SmallVector<SmallVector<Value>> indices =
-               groups.getIndices(outer, group);
-           groups.neighbours.load(indices);
-           groups.neighbours.store(indices, compute);
-           return {};
-         });
+  forGroups(e, groups, {},
+            [&](ArrayRef<SmallVector<Value>> indices,
+                ValueRange) -> SmallVector<Value> {
+              groups.neighbours.load(indices);
+              groups.neighbours.store(indices, compute);
+              return {};
+            });
 }
 
 void RowThreads::once(RegionEmitter &e, llvm::function_ref<void()> body) {

@@ -58,6 +58,15 @@ private:
   Values forOwn(RegionEmitter &e, mlir::Value total, bool inChunk,
                 mlir::ValueRange inits,
                 llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
+  struct Groups;
+  using Indices = llvm::SmallVector<llvm::SmallVector<mlir::Value>>;
+  using GroupFn = llvm::function_ref<Values(
+      llvm::ArrayRef<llvm::SmallVector<mlir::Value>>, mlir::ValueRange)>;
+  int64_t countKept(RegionEmitter &e, Groups &groups);
+  /// Emits `body` for what this thread has of `groups`, with the indices of the
+  /// elements of each.
+  Values forGroups(RegionEmitter &e, Groups &groups, mlir::ValueRange inits,
+                   GroupFn body);
   /// Emits `body` for one thread of the row, if `condition` holds or is null.
   void onFirstThread(RegionEmitter &e, mlir::Value condition,
                      llvm::function_ref<void()> body);
@@ -78,6 +87,8 @@ private:
   /// of the threads of the row this is.
   mlir::Value row, isRow, chunk, part;
   Values outer;
+  /// Indices of groups that are kept in registers, by the groups' size.
+  llvm::DenseMap<int64_t, llvm::SmallVector<Indices>> keptIndices;
 };
 
 } // namespace weft::cuda
