@@ -1,0 +1,28 @@
+// RUN: weft-opt %s -codegen-cuda -split-input-file | FileCheck %s
+
+// Where a depth lies comes from a table of distances and taps, what lies outside
+// from zeros. No load is inside of a condition, and what is loaded is stored two
+// turns of the loop later.
+// CHECK-LABEL: func.func private @conv_0_task(
+//       CHECK:   scf.for {{.*}} iter_args({{.*}}f16
+//       CHECK:     nvvm.cp.async.commit.group
+//   CHECK-NOT:     scf.if
+//       CHECK:     llvm.mlir.addressof @conv_0_words_1
+//       CHECK:     llvm.load {{.*}} invariant {{.*}} -> vector<2xi32>
+//       CHECK:     llvm.mlir.addressof @conv_0_words_2
+//       CHECK:     %[[FROM:.+]] = arith.select {{.*}} : !llvm.ptr
+//  CHECK-NEXT:     llvm.load %[[FROM]] : !llvm.ptr -> f16
+//   CHECK-NOT:     scf.if
+//       CHECK:     nvvm.mma.sync
+//       CHECK:     scf.yield
+// Pairs of distances in a 14 x 14 image and of taps.
+//       CHECK: llvm.mlir.global internal constant @conv_0_words_1(dense<"0x0000000000000000010000000100000002000000020000000E000000030000000F00000004000000
+//       CHECK: llvm.mlir.global internal constant @conv_0_words_2(dense<0> : tensor<4xi32>)
+func.func @padded(%x: tensor<8x32x14x14xf16>, %w: tensor<64x32x3x3xf16>) -> tensor<8x64x14x14xf16> {
+  %0 = dispatch.region ins(%x, %w : tensor<8x32x14x14xf16>, tensor<64x32x3x3xf16>) -> tensor<8x64x14x14xf16> {
+  ^bb0(%a: tensor<8x32x14x14xf16>, %b: tensor<64x32x3x3xf16>):
+    %n = weft.conv %a, %b strides [1, 1] low [1, 1] high [1, 1] input_dilation [1, 1] filter_dilation [1, 1] groups 1 : tensor<8x32x14x14xf16>, tensor<64x32x3x3xf16> -> tensor<8x64x14x14xf16>
+    dispatch.yield %n : tensor<8x64x14x14xf16>
+  }
+  return %0 : tensor<8x64x14x14xf16>
+}
