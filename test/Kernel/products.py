@@ -251,7 +251,7 @@ def blocks_with_epilogues():
 
 def deep_blocks():
     """The largest tiles, with more parts of the depth than are in shared memory at a time."""
-    for element, transposed, columns in (("f16", False, 6912), ("bf16", True, 6912), ("bf16", False, 1024)):
+    for element, transposed, columns in (("f16", False, 6912), ("bf16", True, 6912), ("bf16", False, 1024), ("f32", False, 2048)):
         f = Function(f"blocks_large_{element}_deep_{columns}", sizes=[{"M": 2}])
         a = f.arg([264, "M"] if transposed else ["M", 264], element)
         b = f.arg([columns, 264] if transposed else [264, columns], element)

@@ -176,10 +176,15 @@ static void addThreadTasks(const Product &product) {
 /// Adds tasks with matrix instructions, which wait for shared memory where a
 /// warp has few rows or columns.
 static void addMatrixTasks(const Product &product, bool hasWarpgroups) {
+  Contraction &problem = product.problem;
   SmallVector<TileSpeed> candidates{
       {{2, 4, 64, 32}, 1},   {{2, 2, 64, 32}, 0.9}, {{2, 2, 32, 32}, 0.6},
       {{2, 2, 16, 16}, 0.3}, {{1, 4, 32, 32}, 0.6}, {{4, 1, 32, 32}, 0.6},
   };
+  // Warps that have more to do with what they read have no registers left for
+  // operands that come through them.
+  if (!isByElements({problem, true}) && !isByElements({problem, false}))
+    candidates.front() = {{2, 2, 64, 64}, 1.1};
   // Groups of four warps share what they read.
   size_t firstOfGroups = candidates.size();
   if (hasWarpgroups)
@@ -189,7 +194,7 @@ static void addMatrixTasks(const Product &product, bool hasWarpgroups) {
                        {{16, 1, 16, 64}, 1.4},
                        {{8, 1, 16, 64}, 1.3},
                        {{4, 1, 16, 64}, 1}});
-  Choice choice = chooseTile(product.problem, candidates, /*rate=*/1024);
+  Choice choice = chooseTile(problem, candidates, /*rate=*/1024);
   (choice.tile < firstOfGroups ? addMatrixProduct : addWarpgroupProduct)(
       product, candidates[choice.tile].shape, choice.splits);
 }
