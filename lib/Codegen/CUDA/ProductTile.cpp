@@ -152,21 +152,22 @@ SmallVector<Value> ProductEmitter::beginSums(RegionEmitter &e) {
 }
 
 void ProductEmitter::finish(RegionEmitter &e, ValueRange sums) {
-  // Places whose inputs are on their way at a time.
-  constexpr int64_t kUnroll = 2;
   std::optional<Neighbours> neighbours =
       splits == 1 ? findNeighbours(e) : std::nullopt;
   int64_t width = totalsWidth();
   if (splits == 1)
     width = neighbours ? neighbours->getCount() : 1;
   int64_t turns = shape.warpsM / warpsAtATime();
+  // Places whose inputs are on their way at a time: there are registers for
+  // more if no sums are left in them.
+  int64_t unroll = turns == 1 ? 4 : 2;
   e.loop(e.index(0), e.index(turns), {}, [&](Value turn, ValueRange) {
     emitIf(e, isOurTurn(e, turn), {}, [&] {
       giveSums(e, sums);
       return Values();
     });
     barrier(e);
-    forEachSum(e, turn, width, width > 1 ? kUnroll : 1,
+    forEachSum(e, turn, width, width > 1 ? unroll : 1,
                [&](ArrayRef<Place> places) {
                  endSums(e, neighbours ? &*neighbours : nullptr, width, places);
                });
