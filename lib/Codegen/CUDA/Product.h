@@ -79,7 +79,7 @@ public:
     return isA ? problem.isContiguousA() : problem.isTransposedB();
   }
   bool isAlongOuter() {
-    return isA ? problem.isTransposedA() : problem.isPlainB();
+    return isA ? problem.isTransposedA() : problem.columnRun() != 0;
   }
   /// Whether `count` elements at a multiple of `count` are neighbours along
   /// the index in question, at an address with such an alignment.
@@ -87,7 +87,8 @@ public:
     return isAlongDepth() && isMultiple(problem.staticK, count);
   }
   bool hasVectorsAlongOuter(int64_t count) {
-    return isAlongOuter() && isMultiple(staticOuter(), count);
+    return isAlongOuter() &&
+           isMultiple(isA ? staticOuter() : problem.columnRun(), count);
   }
 
   bool isDeep() { return isA ? problem.isDeepA() : problem.isDeepB(); }

@@ -37,7 +37,7 @@ ConvolutionProblem::ConvolutionProblem(ConvOp op, Type wanted)
   staticBatch = result.isDynamicDim(0) ? ShapedType::kDynamic
                                        : result.getDimSize(0) * groups;
   staticM = filter.getDimSize(0) / groups;
-  staticN = product(result.getShape().drop_front(2));
+  staticN = imageColumns = product(result.getShape().drop_front(2));
   staticK = product(filter.getShape().drop_front(1));
   for (int64_t dim : llvm::seq<int64_t>(2, result.getRank()))
     columnDims.push_back(dim);
@@ -267,9 +267,15 @@ Value ConvolutionProblem::columnAddress(RegionEmitter &e, ArrayRef<Value> batch,
                                         Value k, Value n) {
   const MemoryView &view = *e.getMemory(conv.getInput());
   int64_t groupChannels = conv.getFilter().getType().getDimSize(1);
-  Value channel = e.add(e.mul(batch[1], e.index(groupChannels)), k);
+  Value image = batch[0];
+  if (hasJoinedImages) {
+    Value size = e.product(outputSizes(e));
+    image = e.div(n, size);
+    n = e.rem(n, size);
+  }
+  Value channel = e.add(e.mul(batch.back(), e.index(groupChannels)), k);
   Value position =
-      e.add(e.mul(batch[0], view.strides[0]), e.mul(channel, view.strides[1]));
+      e.add(e.mul(image, view.strides[0]), e.mul(channel, view.strides[1]));
   return e.address(view, e.add(position, n));
 }
 

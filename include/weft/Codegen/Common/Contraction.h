@@ -71,6 +71,10 @@ public:
   /// Whether rows of B lie in memory in the operands' type, contiguous along
   /// n; if so, columnAddress() is where B[batch, k, n] lies.
   virtual bool isPlainB() = 0;
+  /// How many columns follow each other in memory like that, from each multiple
+  /// of their number on: rows may lie there in pieces. kDynamic if it is not
+  /// known, 0 if they do not lie there.
+  virtual int64_t columnRun() { return isPlainB() ? staticN : 0; }
   /// Whether columns of B do, contiguous along k; depthAddress() is where such
   /// a column begins.
   virtual bool isTransposedB() = 0;

@@ -66,6 +66,7 @@ public:
                              llvm::ArrayRef<mlir::Value> batch, mlir::Value m,
                              mlir::Value k) override;
   bool isPlainB() override { return isPointwise && !hasJoinedImages; }
+  int64_t columnRun() override { return isPointwise ? imageColumns : 0; }
   bool isTransposedB() override { return false; }
   mlir::Value columnAddress(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
                             mlir::Value k, mlir::Value n) override;
@@ -84,6 +85,7 @@ public:
   llvm::SmallVector<int64_t> taps;
   bool isPointwise; ///< each output position reads the same input position
   bool hasJoinedImages = false;
+  int64_t imageColumns; ///< positions of an image, or kDynamic
 
   /// The sizes that columns run over.
   llvm::SmallVector<mlir::Value> columnSizes(RegionEmitter &e);
