@@ -177,12 +177,6 @@ def blocks():
     x, w, b, r = f.arg([80, 24]), f.arg([24, 44]), f.arg([44]), f.arg([80, 44])
     y = f.binary("add", f.matmul(x, w), f.broadcast(b, [1], [80, 44]))
     f.ret(f.binary("add", f.unary("tanh", y), r))
-    # Images whose rows fill 16 bytes, of which a tile has several.
-    for element in ("f32", "f16"):
-        f = Function(f"blocks_conv_images_{element}")
-        f.ret(f.conv(f.arg([5, 40, 4, 6], element), f.arg([36, 40, 1, 1], element)))
-        f = Function(f"blocks_conv_groups_{element}", sizes=[{"N": 1}, {"N": 7}])
-        f.ret(f.conv(f.arg(["N", 48, 8, 2], element), f.arg([40, 24, 1, 1], element), groups=2))
     pad = {"low": [1, 1], "high": [1, 1]}
     f = Function("blocks_conv")
     f.ret(f.conv(f.arg([2, 5, 12, 13]), f.arg([36, 5, 3, 3]), **pad))
@@ -239,6 +233,15 @@ def vectors_shared_by_blocks():
     x, y, z = f.arg([1, 2048]), f.arg([2048, 24]), f.arg([24, 2048])
     f.ret(f.matmul(f.unary("tanh", x), y), f.matmul(x, f.unary("tanh", y)),
           f.matmul(f.unary("tanh", x), z, False, True), f.matmul(x, f.unary("tanh", z), False, True))
+
+
+def blocks_of_images():
+    """Convolutions without taps of images that fill 16 bytes, of which a tile has several."""
+    for element in ("f32", "f16"):
+        f = Function(f"blocks_conv_images_{element}")
+        f.ret(f.conv(f.arg([5, 40, 4, 6], element), f.arg([36, 40, 1, 1], element)))
+        f = Function(f"blocks_conv_groups_{element}", sizes=[{"N": 1}, {"N": 7}])
+        f.ret(f.conv(f.arg(["N", 48, 8, 2], element), f.arg([40, 24, 1, 1], element), groups=2))
 
 
 def blocks_with_epilogues():
@@ -545,6 +548,7 @@ def add_cases():
     matrix_orders()
     contractions()
     blocks()
+    blocks_of_images()
     blocks_with_epilogues()
     deep_blocks()
     sums_from_elsewhere()
