@@ -332,6 +332,10 @@ int main(int argc, char **argv) {
   for (auto function : module->getOps<func::FuncOp>())
     if (pattern.match(function.getName()))
       cases.push_back({function});
+  // A batch runs as often as the case in it that has most sizes.
+  llvm::stable_sort(cases, [](const Case &lhs, const Case &rhs) {
+    return lhs.getNumRuns() < rhs.getNumRuns();
+  });
   Suite suite(cases);
   suite.run();
   llvm::outs() << suite.passed << " passed, " << suite.failed
