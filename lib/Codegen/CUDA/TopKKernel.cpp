@@ -73,7 +73,7 @@ private:
   /// The element at `place`, if there is one and `exists` holds.
   Entry read(Value place);
   /// Emits `body` for what this thread has of `count` things.
-  void forOwn(int64_t count, llvm::function_ref<void(Value)> body);
+  void forOwn(Value count, llvm::function_ref<void(Value)> body);
   void sort();
   void compareAndSwap(Value pair, Value logSize, Value logStride);
   void makeShared();
@@ -137,9 +137,9 @@ Value TopKEmitter::isBefore(Entry lhs, Entry rhs) {
   return arith::SelectOp::create(b, isMissing(lhs), no, before);
 }
 
-void TopKEmitter::forOwn(int64_t count, llvm::function_ref<void(Value)> body) {
-  auto loop = scf::ForOp::create(b, emitThread(e), e.index(count),
-                                 e.index(plan.threads));
+void TopKEmitter::forOwn(Value count, llvm::function_ref<void(Value)> body) {
+  auto loop =
+      scf::ForOp::create(b, emitThread(e), count, e.index(plan.threads));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());
@@ -189,7 +189,7 @@ void TopKEmitter::sort() {
   e.loop(e.index(1), e.index(levels + 1), {}, [&](Value level, ValueRange) {
     e.loop(e.index(0), level, {}, [&](Value step, ValueRange) {
       Value logStride = toI32(e.sub(e.sub(level, e.index(1)), step));
-      forOwn(plan.sorted / 2, [&](Value pair) {
+      forOwn(e.index(plan.sorted / 2), [&](Value pair) {
         compareAndSwap(pair, toI32(level), logStride);
       });
       NVVM::Barrier0Op::create(b);
@@ -204,20 +204,16 @@ void TopKEmitter::storeResults() {
   Value fits =
       arith::CmpIOp::create(b, arith::CmpIPredicate::sle, wanted, size);
   e.require(op, fits, Fault::SizeMismatch, wanted, size);
-  Value count = e.min(wanted, size);
-  auto loop =
-      scf::ForOp::create(b, emitThread(e), count, e.index(plan.threads));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value slot = loop.getInductionVar();
-  Entry entry = load(slot);
-  for (auto [number, value] : llvm::enumerate(kernel.getYields())) {
-    bool isIndex = value == op.getResult(1);
-    Value stored = entry.value;
-    if (isIndex)
-      stored = arith::ExtSIOp::create(b, b.getI64Type(), entry.index);
-    e.store(kernel.resultView(number), at(slot), stored);
-  }
+  forOwn(e.min(wanted, size), [&](Value slot) {
+    Entry entry = load(slot);
+    for (auto [number, value] : llvm::enumerate(kernel.getYields())) {
+      bool isIndex = value == op.getResult(1);
+      Value stored = entry.value;
+      if (isIndex)
+        stored = arith::ExtSIOp::create(b, b.getI64Type(), entry.index);
+      e.store(kernel.resultView(number), at(slot), stored);
+    }
+  });
 }
 
 void TopKEmitter::makeShared() {
@@ -237,19 +233,16 @@ void TopKEmitter::emitPart(Value number, Value part, MemoryView toValues,
   row = e.delinearize(number, rows);
   makeShared();
   Value first = e.mul(part, e.index(plan.sorted));
-  forOwn(plan.sorted,
+  forOwn(e.index(plan.sorted),
          [&](Value slot) { store(slot, read(e.add(first, slot))); });
   NVVM::Barrier0Op::create(b);
   sort();
   Value count = e.min(e.sub(size, first), e.index(kept));
-  auto loop =
-      scf::ForOp::create(b, emitThread(e), count, e.index(plan.threads));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value slot = loop.getInductionVar();
-  Entry entry = load(slot);
-  e.store(toValues, e.add(at, slot), entry.value);
-  e.store(toIndices, e.add(at, slot), entry.index);
+  forOwn(count, [&](Value slot) {
+    Entry entry = load(slot);
+    e.store(toValues, e.add(at, slot), entry.value);
+    e.store(toIndices, e.add(at, slot), entry.index);
+  });
 }
 
 void TopKEmitter::emit(Value block) {
@@ -257,7 +250,7 @@ void TopKEmitter::emit(Value block) {
   makeShared();
   Type type = getSignlessType(op.getInput().getType().getElementType());
   if (plan.kept > 0)
-    forOwn(plan.kept, [&](Value slot) {
+    forOwn(e.index(plan.kept), [&](Value slot) {
       store(slot, {e.constant(type, 0), i32(kMissing)});
     });
   int64_t fresh = plan.sorted - plan.kept;
@@ -265,7 +258,7 @@ void TopKEmitter::emit(Value block) {
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
-    forOwn(fresh, [&](Value number) {
+    forOwn(e.index(fresh), [&](Value number) {
       store(e.add(number, e.index(plan.kept)),
             read(e.add(loop.getInductionVar(), number)));
     });
