@@ -165,15 +165,31 @@ Value ConvolutionProblem::patchElement(RegionEmitter &e, ArrayRef<Value> batch,
   return input.element(e, indices, inside);
 }
 
+/// Whether the distances between elements of a patch are known, and fit a word.
+bool ConvolutionProblem::hasShortDistances() {
+  constexpr int64_t kMostStep = 1 << 20, kMost = INT32_MAX;
+  ArrayRef<int64_t> sizes = conv.getInput().getType().getShape().drop_front();
+  if (ShapedType::isDynamicShape(sizes) || llvm::is_contained(sizes, 0))
+    return false;
+  int64_t reach = 0, stride = 1;
+  for (int64_t dim = spatialRank; dim-- > 0;) {
+    int64_t step = conv.getFilterDilation()[dim];
+    if (step > kMostStep || stride > kMost)
+      return false;
+    reach += (taps[dim] - 1) * step * stride;
+    stride *= sizes[dim + 1];
+  }
+  if (stride <= kMost)
+    reach += (conv.getFilter().getType().getDimSize(1) - 1) * stride;
+  return stride <= kMost && reach <= kMost;
+}
+
 void ConvolutionProblem::lookUpDepth(TableFn fn) {
   constexpr int64_t kMostDepth = 1 << 13, kMostTaps = 32;
   auto isOne = [](int64_t step) { return step == 1; };
-  ArrayRef<int64_t> sizes = conv.getInput().getType().getShape().drop_front();
-  if (ShapedType::isDynamicShape(sizes) || llvm::is_contained(sizes, 0) ||
-      staticK > kMostDepth || llvm::product_of(taps) > kMostTaps ||
-      !llvm::all_of(conv.getInputDilation(), isOne))
-    return;
-  table = std::move(fn);
+  if (staticK <= kMostDepth && llvm::product_of(taps) <= kMostTaps &&
+      llvm::all_of(conv.getInputDilation(), isOne) && hasShortDistances())
+    table = std::move(fn);
 }
 
 /// An element of a patch that begins at `starts`: a table has for each depth

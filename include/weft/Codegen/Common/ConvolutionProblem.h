@@ -95,6 +95,7 @@ public:
 
 private:
   TableFn table;
+  bool hasShortDistances();
 
   ConvolutionProblem(ConvOp op, mlir::Type operandType);
   llvm::SmallVector<mlir::Value> outputSizes(RegionEmitter &e);
