@@ -376,6 +376,9 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true", help="kernels' times, and no peers")
     parser.add_argument("--json", help="a file for the results")
     args = parser.parse_args()
+    for peer in filter(None, args.peers.split(",")):
+        if peer not in PEERS:
+            parser.error(f"there is no peer {peer}: they are {', '.join(PEERS)}")
     began = time.monotonic()
     try:
         bench = Bench(args)
