@@ -196,6 +196,9 @@ protected:
                           Values sums) = 0;
 
   mlir::Type type() const { return problem.accumulatorType; }
+  /// Whether threads need few registers but for operands and sums: indices are
+  /// short, and little follows the product.
+  bool isLight();
   llvm::SmallVector<mlir::Value> gridSizes(RegionEmitter &e);
 
   Product product;

@@ -19,10 +19,6 @@ using namespace mlir;
 using namespace weft;
 using namespace weft::cuda;
 
-/// Blocks that a GPU runs at a time if each fills a multiprocessor: there are
-/// 108 of these on the first one of sm_80, 132 on that of sm_90.
-static constexpr int64_t kProcessors = 108;
-
 /// The type of the operands that `op` multiplies, if matrix instructions take
 /// such operands; else null.
 static Type getMatrixType(Operation *op) {
@@ -85,13 +81,25 @@ namespace {
 struct TileSpeed {
   TileShape shape;
   double speed;
+  bool hasGroups = false; ///< of warps, that multiply together
 };
 /// The number of a tile, and into how many parts the depth is cut.
 struct Choice {
   size_t tile;
   int64_t splits;
 };
+/// What times are counted in: products that a multiprocessor makes at speed 1.
+struct Pace {
+  int64_t processors; ///< of the GPU
+  double rate;        ///< products in the time of one that a thread makes
+  double latency;     ///< of a step of the depth, likewise, however small
+};
 } // namespace
+
+/// Multiprocessors of the first GPU of an architecture.
+static int64_t getProcessors(StringRef arch) {
+  return arch.starts_with("sm_9") ? 132 : 108;
+}
 
 /// Into how many parts the depth may be cut, whose sums are added up by a task
 /// of their own. Where sums begin at elements of a tensor, they are taken in
@@ -114,34 +122,51 @@ static bool isByElements(ProductOperand operand) {
          !operand.hasVectorsAlongDepth(count);
 }
 
-/// The choice with which the product takes the least time. Times are counted in
-/// products of a multiprocessor of speed 1, of which it makes `rate` while a
-/// thread makes one.
+/// The time of a step of the depth on a multiprocessor with `blocks` blocks.
+static double timeStep(Contraction &problem, const TileSpeed &tile,
+                       double blocks, bool isSingle, const Pace &pace) {
+  // What an element costs on its way to shared memory: about ten instructions,
+  // of which a multiprocessor makes 128 at a time.
+  const double element = 0.08 * pace.rate;
+  // With fewer, a multiprocessor waits for its warps.
+  constexpr double kWarps = 6;
+  double rows = tile.shape.rows(), columns = tile.shape.columns();
+  double own = rows * columns / tile.speed;
+  if (isByElements({problem, true}))
+    own += rows * element;
+  if (isByElements({problem, false}))
+    own += columns * element;
+  // Groups wait for less, unless nothing that they read is read by others.
+  double wait = pace.latency * pace.rate;
+  if (tile.hasGroups)
+    wait *= isSingle ? 1.25 : 0.5;
+  double warps = tile.shape.warpsM * tile.shape.warpsN;
+  return std::max(wait, own * std::max(blocks, kWarps / warps));
+}
+
+/// The choice with which the product takes the least time. The figures were
+/// fitted to times on an H200.
 static Choice chooseTile(Contraction &problem, ArrayRef<TileSpeed> candidates,
-                         double rate) {
+                         const Pace &pace) {
   // Of another task, and of an element's way to memory and back.
-  const double launch = 4000 * rate, sum = 0.8 * rate;
+  const double launch = 4000 * pace.rate, sum = 0.8 * pace.rate;
   double m = likely(problem.staticM, 512), n = likely(problem.staticN, 1024);
   double k = likely(problem.staticK, 1024);
   double batch = likely(problem.staticBatch, 8);
   int64_t most = getMostSplits(problem);
-  // What an element costs on its way to shared memory: about ten instructions,
-  // of which a multiprocessor makes 128 at a time.
-  double element = 0.08 * rate;
-  double elementA = isByElements({problem, true}) ? element : 0;
-  double elementB = isByElements({problem, false}) ? element : 0;
   Choice best{0, 1};
   double least = std::numeric_limits<double>::infinity();
   for (auto [number, candidate] : llvm::enumerate(candidates)) {
-    double rows = candidate.shape.rows(), columns = candidate.shape.columns();
-    double tiles = batch * std::ceil(m / rows) * std::ceil(n / columns);
+    double tilesM = std::ceil(m / candidate.shape.rows());
+    double tilesN = std::ceil(n / candidate.shape.columns());
+    bool isSingle = tilesM == 1 || tilesN == 1;
     for (int64_t splits = 1; splits <= most; splits *= 2) {
-      double step = rows * columns / candidate.speed + rows * elementA +
-                    columns * elementB;
-      double time = std::ceil(tiles * splits / kProcessors) * step *
-                    std::ceil(k / splits);
+      double blocks =
+          std::ceil(batch * tilesM * tilesN * splits / pace.processors);
+      double time = std::ceil(k / splits) *
+                    timeStep(problem, candidate, blocks, isSingle, pace);
       if (splits > 1)
-        time += launch + sum * splits * batch * m * n / kProcessors;
+        time += launch + sum * splits * batch * m * n / pace.processors;
       if (time < least) {
         least = time;
         best = {number, splits};
@@ -152,15 +177,15 @@ static Choice chooseTile(Contraction &problem, ArrayRef<TileSpeed> candidates,
 }
 
 /// Adds tasks in which threads multiply: the faster the more each has.
-static void addThreadTasks(const Product &product) {
+static void addThreadTasks(const Product &product, int64_t processors) {
   Contraction &problem = product.problem;
   int64_t vector = 16 / (problem.accumulatorType.getIntOrFloatBitWidth() / 8);
   // Rows of warps, lanes, and squares; then the depth.
   SmallVector<std::pair<ThreadTile, double>> tiles{
-      {{4, 2, 4, 8, 2, 2, 8, vector}, 1},
-      {{2, 2, 4, 8, 2, 2, 8, vector}, 0.9},
-      {{2, 2, 4, 8, 2, 1, 16, vector}, 0.7},
-      {{2, 1, 4, 8, 1, 1, 16, vector}, 0.3},
+      {{4, 2, 4, 8, 2, 2, 8, vector}, 1.15},
+      {{2, 2, 4, 8, 2, 2, 8, vector}, 1.15},
+      {{2, 2, 4, 8, 2, 1, 16, vector}, 1},
+      {{2, 1, 4, 8, 1, 1, 16, vector}, 0.7},
       {{1, 4, 4, 8, 1, 1, 16, vector}, 0.4},
   };
   // Four lanes' vectors fill no more than half of the banks.
@@ -169,17 +194,20 @@ static void addThreadTasks(const Product &product) {
   SmallVector<TileSpeed> candidates;
   for (const auto &[tile, speed] : tiles)
     candidates.push_back({tile.shape(), speed});
-  Choice choice = chooseTile(problem, candidates, /*rate=*/64);
+  Choice choice = chooseTile(problem, candidates,
+                             {processors, /*rate=*/64, /*latency=*/57});
   addThreadProduct(product, tiles[choice.tile].first, choice.splits);
 }
 
 /// Adds tasks with matrix instructions, which wait for shared memory where a
 /// warp has few rows or columns.
-static void addMatrixTasks(const Product &product, bool hasWarpgroups) {
+static void addMatrixTasks(const Product &product, int64_t processors,
+                           bool hasWarpgroups) {
   Contraction &problem = product.problem;
   SmallVector<TileSpeed> candidates{
-      {{2, 4, 64, 32}, 1},   {{2, 2, 64, 32}, 0.9}, {{2, 2, 32, 32}, 0.6},
-      {{2, 2, 16, 16}, 0.3}, {{1, 4, 32, 32}, 0.6}, {{4, 1, 32, 32}, 0.6},
+      {{2, 4, 64, 32}, 1},    {{2, 2, 64, 32}, 0.9},  {{2, 2, 32, 32}, 0.77},
+      {{2, 2, 16, 16}, 0.32}, {{1, 4, 32, 32}, 0.73}, {{4, 1, 32, 32}, 0.57},
+      {{1, 4, 16, 32}, 0.35}, {{4, 1, 32, 16}, 0.35},
   };
   // Warps that have more to do with what they read have no registers left for
   // operands that come through them.
@@ -188,13 +216,17 @@ static void addMatrixTasks(const Product &product, bool hasWarpgroups) {
   // Groups of four warps share what they read.
   size_t firstOfGroups = candidates.size();
   if (hasWarpgroups)
-    candidates.append({{{8, 1, 16, 256}, 2},
-                       {{8, 1, 16, 128}, 1.6},
-                       {{4, 1, 16, 128}, 1.3},
-                       {{16, 1, 16, 64}, 1.4},
-                       {{8, 1, 16, 64}, 1.3},
-                       {{4, 1, 16, 64}, 1}});
-  Choice choice = chooseTile(problem, candidates, /*rate=*/1024);
+    for (auto [shape, speed] :
+         std::initializer_list<std::pair<TileShape, double>>{
+             {{8, 1, 16, 256}, 1.84},
+             {{8, 1, 16, 128}, 1.51},
+             {{4, 1, 16, 128}, 1.38},
+             {{16, 1, 16, 64}, 1.25},
+             {{8, 1, 16, 64}, 1.13},
+             {{4, 1, 16, 64}, 1.01}})
+      candidates.push_back({shape, speed, /*hasGroups=*/true});
+  Choice choice = chooseTile(problem, candidates,
+                             {processors, /*rate=*/1024, /*latency=*/14});
   (choice.tile < firstOfGroups ? addMatrixProduct : addWarpgroupProduct)(
       product, candidates[choice.tile].shape, choice.splits);
 }
@@ -235,10 +267,10 @@ bool weft::cuda::emitProductKernel(KernelBuilder &kernel, bool tf32,
       addVectorProduct(product);
     else if (problem->operandType != problem->accumulatorType ||
              (tf32 && problem->operandType.isF32()))
-      addMatrixTasks(product,
+      addMatrixTasks(product, getProcessors(arch),
                      arch == "sm_90a" && !problem->operandType.isF32());
     else
-      addThreadTasks(product);
+      addThreadTasks(product, getProcessors(arch));
   };
   auto module = kernel.getRegion()->getParentOfType<ModuleOp>();
   bool mayBeRow = ShapedType::isDynamic(problem->staticM) &&

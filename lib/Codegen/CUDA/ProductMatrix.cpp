@@ -228,19 +228,10 @@ SmallVector<ProductEmitter::Run> MatrixEmitter::runs(RegionEmitter &e) {
   return runs;
 }
 
-/// Two of the largest blocks, if no register need be spilled for that: indices
-/// are short, little follows the product, and one operand at most is read from
-/// many places.
+/// Two of the largest blocks, if one operand at most is read from many places.
 int32_t MatrixEmitter::together() {
   constexpr int32_t kLarge = 256;
-  constexpr size_t kFewOps = 12;
-  int64_t sizes[] = {problem.staticBatch, problem.staticM, problem.staticN,
-                     problem.staticK};
-  Block &body = product.kernel.getRegion().getBody().front();
-  bool isLight = problem.beginsAtZero() && !ShapedType::isDynamicShape(sizes) &&
-                 body.getOperations().size() <= kFewOps;
-  isLight &= !copyA.hasWords();
-  return shape.threads() == kLarge && isLight ? 2 : 1;
+  return shape.threads() == kLarge && isLight() && !copyA.hasWords() ? 2 : 1;
 }
 
 Value MatrixEmitter::stage(RegionEmitter &e, Value at) {

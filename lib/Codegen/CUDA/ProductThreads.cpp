@@ -30,6 +30,12 @@ protected:
     return 2 * partElements() * type().getIntOrFloatBitWidth() / 8;
   }
   int64_t partDepth() override { return tile.depth; }
+  /// As many as have 16 warps, so that some multiply while others wait.
+  int32_t together() override {
+    constexpr int32_t kThreads = 512;
+    bool isLarge = tile.groupsM * tile.groupsN == 4 && type().isF32();
+    return isLarge && isLight() ? kThreads / shape.threads() : 1;
+  }
   Values multiply(RegionEmitter &e, Value begin, Value end,
                   Values sums) override;
 

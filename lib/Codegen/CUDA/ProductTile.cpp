@@ -23,6 +23,15 @@ SmallVector<Value> ProductEmitter::gridSizes(RegionEmitter &e) {
   return sizes;
 }
 
+bool ProductEmitter::isLight() {
+  constexpr size_t kFewOps = 12;
+  int64_t sizes[] = {problem.staticBatch, problem.staticM, problem.staticN,
+                     problem.staticK};
+  Block &body = product.kernel.getRegion().getBody().front();
+  return problem.beginsAtZero() && !ShapedType::isDynamicShape(sizes) &&
+         body.getOperations().size() <= kFewOps;
+}
+
 int64_t ProductEmitter::warpRowBytes() {
   return shape.warpRows * sumStride() * type().getIntOrFloatBitWidth() / 8;
 }

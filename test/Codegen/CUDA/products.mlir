@@ -98,13 +98,13 @@ func.func @main(%x: tensor<70x300xf32>, %y: tensor<300x1xf32>) -> tensor<70x1xf3
 //       SM90:   nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
 //  SM90-NEXT:   nvvm.barrier0
 //       SM90:   nvvm.wgmma.fence.aligned
-//       SM90:   nvvm.wgmma.mma_async {{.+}} <m = 64, n = 128, k = 16>
+//       SM90:   nvvm.wgmma.mma_async {{.+}} <m = 64, n = 256, k = 16>
 //       SM90:   nvvm.wgmma.commit.group.sync.aligned
 //  SM90-NEXT:   nvvm.wgmma.wait.group.sync.aligned 1
 //       SM90:   scf.yield
 //       SM90:   nvvm.wgmma.wait.group.sync.aligned 0
 //       SM90: llvm.mlir.global external @{{.+}}() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
-//       SM90: dispatch.kernel @contract_0 {{.+}}, shared = 98304>
+//       SM90: dispatch.kernel @contract_0 {{.+}}, shared = 196608>
 func.func @main(%x: tensor<2048x256xbf16>, %y: tensor<256x2048xbf16>) -> tensor<2048x2048xf32> {
   %0 = dispatch.region ins(%x, %y : tensor<2048x256xbf16>, tensor<256x2048xbf16>) -> tensor<2048x2048xf32> {
   ^bb0(%a: tensor<2048x256xbf16>, %b: tensor<256x2048xbf16>):
