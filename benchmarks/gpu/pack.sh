@@ -26,7 +26,7 @@ trap 'rm -rf "$folder"' EXIT
 version=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
 "$python" "$here/make.py" "$folder/weft-gpu" --build "$build" --version "$version" "${flags[@]}"
 # Weights repeat after 16 KiB; what is computed by nobody else is some megabytes.
-tar -C "$folder" -cf - weft-gpu | xz -6 -T2 > "$output"
+tar -C "$folder" -cf - weft-gpu | xz -9 -T2 > "$output"
 bytes=$(stat -c %s "$output")
 echo "$output: $((bytes >> 10)) KiB"
 if [ "$bytes" -gt $((64 << 20)) ]; then
