@@ -40,7 +40,9 @@ def JoinRegionsPass : Pass<"dispatch-join", "::mlir::func::FuncOp"> {
     many small parameters: regions of elementwise ops whose results nothing in
     their block needs but its end become one region. So do regions that reduce
     tensors to a number each, from which the next goes on. Large ones stay alone,
-    since what they read would have to be kept until the last of them runs.
+    since what they read would have to be kept until the last of them runs. So do,
+    of any size, the elementwise ones of the block's arguments that it begins
+    with, such as weights in another type.
 
     Requires: regions, in an order in which they can run.
     Ensures: the same results.

@@ -47,9 +47,9 @@ static int64_t countWords(RegionOp region) {
   return words;
 }
 
-/// Replaces `regions` by one, where the last of them is. What only another of
-/// them needs is no longer a result.
-static void join(ArrayRef<RegionOp> regions) {
+/// Replaces `regions` by one, before `place`. What only another of them needs
+/// is no longer a result.
+static void join(ArrayRef<RegionOp> regions, Operation *place) {
   llvm::SetVector<Value> inputs, scalars;
   SmallVector<Type> types;
   SmallVector<Location> locations;
@@ -69,7 +69,7 @@ static void join(ArrayRef<RegionOp> regions) {
         types.push_back(result.getType());
     locations.push_back(region.getLoc());
   }
-  OpBuilder b(regions.back());
+  OpBuilder b(place);
   Location loc = b.getFusedLoc(locations);
   auto joined = RegionOp::create(b, loc, types, inputs.getArrayRef(),
                                  scalars.getArrayRef(), {});
@@ -113,7 +113,7 @@ struct JoinRegions : weft::impl::JoinRegionsPassBase<JoinRegions> {
     int64_t words = 0;
     auto end = [&] {
       if (regions.size() > 1) {
-        join(regions);
+        join(regions, regions.back());
         ++numJoined;
       }
       regions.clear();
@@ -132,6 +132,26 @@ struct JoinRegions : weft::impl::JoinRegionsPassBase<JoinRegions> {
     end();
     // What casts results may have been in front of what makes them now.
     sortTopologically(&block);
+  }
+
+  /// What a block begins with, such as weights in another type: nothing is kept
+  /// for longer if that is made together.
+  void joinFirst(Block &block) {
+    SmallVector<RegionOp> regions;
+    int64_t words = 0;
+    auto isArgument = [](Value value) { return isa<BlockArgument>(value); };
+    for (RegionOp region : block.getOps<RegionOp>()) {
+      if (!isSmallAndElementwise(region, std::numeric_limits<int64_t>::max()) ||
+          !llvm::all_of(region.getOperands(), isArgument) ||
+          words + countWords(region) > maxWords)
+        break;
+      regions.push_back(region);
+      words += countWords(region);
+    }
+    if (regions.size() > 1) {
+      join(regions, regions.front());
+      ++numJoined;
+    }
   }
 
   /// Numbers that are made one from another, such as whether all gradients so
@@ -166,13 +186,14 @@ struct JoinRegions : weft::impl::JoinRegionsPassBase<JoinRegions> {
     }
     for (ArrayRef<RegionOp> chain : chains)
       if (chain.size() > 1) {
-        join(chain);
+        join(chain, chain.back());
         ++numJoined;
       }
   }
 
   void runOnOperation() override {
     for (Block &block : getOperation().getBody()) {
+      joinFirst(block);
       joinTotals(block);
       joinInBlock(block);
     }

@@ -4,6 +4,7 @@
 // large one stays alone, and so does what something else needs.
 // CHECK-LABEL: func.func @updates(
 //  CHECK-SAME:   %[[A:.+]]: tensor<4xf32>, %[[B:.+]]: tensor<2x2xf32>, %[[C:.+]]: tensor<9xf32>, %[[R:.+]]: tensor<f32>)
+//       CHECK:   %[[MAX:.+]] = dispatch.region
 //       CHECK:   %[[LARGE:.+]] = dispatch.region ins(%[[C]] : tensor<9xf32>)
 //       CHECK:   %[[USED:.+]] = dispatch.region ins(%[[A]] : tensor<4xf32>)
 //   CHECK-NOT:   dispatch.region
@@ -17,7 +18,12 @@
 //  CHECK-NEXT:     dispatch.yield %[[NEW]], %[[NEG]]
 //       CHECK:   return %[[BOTH]]#0, %[[BOTH]]#1, %[[LARGE]]
 func.func @updates(%a: tensor<4xf32>, %b: tensor<2x2xf32>, %c: tensor<9xf32>, %r: tensor<f32>)
-    -> (tensor<4xf32>, tensor<2x2xf32>, tensor<9xf32>, tensor<f32>) {
+    -> (tensor<4xf32>, tensor<2x2xf32>, tensor<9xf32>, tensor<f32>, tensor<f32>) {
+  %first = dispatch.region ins(%a : tensor<4xf32>) -> tensor<f32> {
+  ^bb0(%x: tensor<4xf32>):
+    %5 = weft.reduce max %x axes [0] : tensor<4xf32>
+    dispatch.yield %5 : tensor<f32>
+  }
   %0 = dispatch.region ins(%a, %r : tensor<4xf32>, tensor<f32>) -> tensor<4xf32> {
   ^bb0(%a0: tensor<4xf32>, %r0: tensor<f32>):
     %5 = weft.broadcast %r0 dims [] : tensor<f32> to tensor<4xf32>
@@ -44,7 +50,7 @@ func.func @updates(%a: tensor<4xf32>, %b: tensor<2x2xf32>, %c: tensor<9xf32>, %r
     %5 = weft.neg %b0 : tensor<2x2xf32>
     dispatch.yield %5 : tensor<2x2xf32>
   }
-  return %0, %4, %1, %3 : tensor<4xf32>, tensor<2x2xf32>, tensor<9xf32>, tensor<f32>
+  return %0, %4, %1, %3, %first : tensor<4xf32>, tensor<2x2xf32>, tensor<9xf32>, tensor<f32>, tensor<f32>
 }
 
 // -----
@@ -52,11 +58,17 @@ func.func @updates(%a: tensor<4xf32>, %b: tensor<2x2xf32>, %c: tensor<9xf32>, %r
 // A launch has room for so many addresses: of four regions with three words, two
 // go together.
 // CHECK-LABEL: func.func @words(
+//       CHECK: weft.reduce
 // CHECK-COUNT-2: dispatch.region ins(%{{[^,]+}}, %{{[^,]+}}, %{{[^,]+}}, %{{[^,]+}} : {{.+}}) -> tensor<4xf32>, tensor<4xf32>
 //     CHECK-NOT: dispatch.region
 func.func @words(%a: tensor<4xf32>, %b: tensor<4xf32>, %c: tensor<4xf32>, %d: tensor<4xf32>,
     %e: tensor<4xf32>, %f: tensor<4xf32>, %g: tensor<4xf32>, %h: tensor<4xf32>)
-    -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+    -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<f32>) {
+  %first = dispatch.region ins(%a : tensor<4xf32>) -> tensor<f32> {
+  ^bb0(%x: tensor<4xf32>):
+    %5 = weft.reduce max %x axes [0] : tensor<4xf32>
+    dispatch.yield %5 : tensor<f32>
+  }
   %0 = dispatch.region ins(%a, %b : tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
   ^bb0(%x: tensor<4xf32>, %y: tensor<4xf32>):
     %5 = weft.add %x, %y : tensor<4xf32>
@@ -77,7 +89,7 @@ func.func @words(%a: tensor<4xf32>, %b: tensor<4xf32>, %c: tensor<4xf32>, %d: te
     %5 = weft.sub %x, %y : tensor<4xf32>
     dispatch.yield %5 : tensor<4xf32>
   }
-  return %0, %1, %2, %3 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+  return %0, %1, %2, %3, %first : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<f32>
 }
 
 // -----
@@ -123,4 +135,39 @@ func.func @totals(%a: tensor<4xf32>, %b: tensor<2x3xf32>, %c: tensor<9xf32>, %n:
     dispatch.yield %6 : tensor<f32>
   }
   return %2, %3 : tensor<f32>, tensor<f32>
+}
+
+// -----
+
+// What a function makes of its arguments first is made together, however large
+// it is; what comes later is not.
+// CHECK-LABEL: func.func @casts(
+//  CHECK-SAME:   %[[A:.+]]: tensor<4x4xf32>, %[[B:.+]]: tensor<20xf32>)
+//       CHECK:   %[[BOTH:.+]]:2 = dispatch.region ins(%[[A]], %[[B]] : tensor<4x4xf32>, tensor<20xf32>) -> tensor<4x4xbf16>, tensor<20xbf16>
+//       CHECK:   %[[SUM:.+]] = dispatch.region ins(%[[BOTH]]#0 : tensor<4x4xbf16>)
+//       CHECK:   %[[LATE:.+]] = dispatch.region ins(%[[A]] : tensor<4x4xf32>)
+//       CHECK:   return %[[BOTH]]#1, %[[SUM]], %[[LATE]]
+func.func @casts(%a: tensor<4x4xf32>, %b: tensor<20xf32>)
+    -> (tensor<20xbf16>, tensor<4xbf16>, tensor<4x4xf16>) {
+  %0 = dispatch.region ins(%a : tensor<4x4xf32>) -> tensor<4x4xbf16> {
+  ^bb0(%x: tensor<4x4xf32>):
+    %5 = weft.cast %x : tensor<4x4xf32> to tensor<4x4xbf16>
+    dispatch.yield %5 : tensor<4x4xbf16>
+  }
+  %1 = dispatch.region ins(%b : tensor<20xf32>) -> tensor<20xbf16> {
+  ^bb0(%x: tensor<20xf32>):
+    %5 = weft.cast %x : tensor<20xf32> to tensor<20xbf16>
+    dispatch.yield %5 : tensor<20xbf16>
+  }
+  %2 = dispatch.region ins(%0 : tensor<4x4xbf16>) -> tensor<4xbf16> {
+  ^bb0(%x: tensor<4x4xbf16>):
+    %5 = weft.reduce sum %x axes [1] : tensor<4x4xbf16>
+    dispatch.yield %5 : tensor<4xbf16>
+  }
+  %3 = dispatch.region ins(%a : tensor<4x4xf32>) -> tensor<4x4xf16> {
+  ^bb0(%x: tensor<4x4xf32>):
+    %5 = weft.cast %x : tensor<4x4xf32> to tensor<4x4xf16>
+    dispatch.yield %5 : tensor<4x4xf16>
+  }
+  return %1, %2, %3 : tensor<20xbf16>, tensor<4xbf16>, tensor<4x4xf16>
 }
