@@ -1,6 +1,7 @@
 //===- HostToLLVM.cpp - The host program's calls of the runtime -----------===//
 
 #include "weft/Conversion/HostToLLVM.h"
+#include "TensorMaps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -30,7 +31,7 @@ class FunctionLowering {
 public:
   FunctionLowering(ModuleOp module, func::FuncOp func)
       : module(module), func(func), b(func.getLoc(), func),
-        ptr(LLVM::LLVMPointerType::get(func.getContext())) {
+        ptr(LLVM::LLVMPointerType::get(func.getContext())), tensorMaps(module) {
     for (auto kernel : module.getOps<dispatch::KernelOp>())
       onDevice |= kernel.getDevice().has_value();
   }
@@ -47,7 +48,7 @@ private:
   void lowerLaunch(LaunchOp op);
   Value launchTask(dispatch::KernelOp kernel, size_t task, Value iterations);
   Value launchDeviceTask(dispatch::KernelOp kernel, size_t task,
-                         size_t numWords, Value iterations);
+                         size_t numWords, Value iterations, LaunchOp op);
   void lowerCopy(CopyOp op);
   void lowerOutput(OutputOp op);
   void lowerRequire(RequireOp op);
@@ -101,6 +102,7 @@ private:
   bool onDevice = false;
   Value run, symbols, arena, launchArgs;
   Value launchAddresses, grid; ///< of device launches
+  TensorMaps tensorMaps;       ///< of these
   /// Loads that are part of requirements, and what these leave behind.
   llvm::DenseMap<RequireOp, LoadOp> deferred;
   SmallVector<Operation *> dead;
@@ -197,7 +199,7 @@ void FunctionLowering::lowerLaunch(LaunchOp op) {
                            .getResult(0);
     Value status =
         kernel.getDevice()
-            ? launchDeviceTask(kernel, task, words.size(), iterations)
+            ? launchDeviceTask(kernel, task, words.size(), iterations, op)
             : launchTask(kernel, task, iterations);
     failUnlessZero(status, op);
   }
@@ -215,7 +217,8 @@ Value FunctionLowering::launchTask(dispatch::KernelOp kernel, size_t task,
 }
 
 Value FunctionLowering::launchDeviceTask(dispatch::KernelOp kernel, size_t task,
-                                         size_t numWords, Value iterations) {
+                                         size_t numWords, Value iterations,
+                                         LaunchOp op) {
   auto launch = cast<dispatch::DeviceTaskAttr>((*kernel.getDevice())[task]);
   auto storeWord = [&](size_t position, Value word) {
     LLVM::StoreOp::create(
@@ -227,6 +230,17 @@ Value FunctionLowering::launchDeviceTask(dispatch::KernelOp kernel, size_t task,
   Value blocks = arith::CeilDivSIOp::create(
       b, iterations, constant(64, launch.getIterations()));
   LLVM::StoreOp::create(b, blocks, grid);
+  // Tensor maps come before the words, in the last of their places.
+  size_t place = tensorMaps.getMost() - launch.getNumMaps();
+  Value first = element(launchAddresses, ptr, constant(64, place));
+  for (size_t number : llvm::seq(launch.getNumMaps())) {
+    auto map = cast<dispatch::TensorMapAttr>(launch.getMaps()[number]);
+    Value word =
+        element(launchArgs, b.getI64Type(), constant(64, map.getWord()));
+    SmallVector<Value> operands = tensorMaps.describe(b, map, word, place++);
+    operands.insert(operands.begin(), run);
+    callOrFail("weft_rt_device_tensor_map", operands, op);
+  }
   // Its number among the functions on the device.
   int64_t number = task;
   for (auto before : module.getOps<dispatch::KernelOp>()) {
@@ -236,7 +250,7 @@ Value FunctionLowering::launchDeviceTask(dispatch::KernelOp kernel, size_t task,
   }
   return call("weft_rt_device_launch", b.getI32Type(),
               {run, constant(32, number), grid,
-               constant(64, launch.getShared()), launchAddresses});
+               constant(64, launch.getShared()), first});
 }
 
 void FunctionLowering::lowerCopy(CopyOp op) {
@@ -479,21 +493,26 @@ void FunctionLowering::reserveLaunchArgs(size_t maxWords) {
     launchArgs = reserve(b.getI64Type(), std::max<size_t>(1, maxWords));
     return;
   }
-  // Behind the words come the number of iterations and the record of faults.
-  // Arguments are given by their addresses; grids have one dimension.
+  // Behind the words come the number of iterations and the record of faults;
+  // before them come tensor maps. Arguments are given by their addresses; grids
+  // have one dimension.
   maxWords += 2;
   grid = reserve(b.getI64Type(), 3);
-  launchAddresses = reserve(ptr, maxWords);
+  size_t numMaps = tensorMaps.getMost();
+  launchAddresses = reserve(ptr, numMaps + maxWords);
   launchArgs = reserve(b.getI64Type(), maxWords);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointAfterValue(grid);
   for (int64_t dim : {1, 2})
     LLVM::StoreOp::create(b, constant(64, 1),
                           element(grid, b.getI64Type(), constant(64, dim)));
-  for (size_t word : llvm::seq(maxWords)) {
-    Value address = element(launchArgs, b.getI64Type(), constant(64, word));
+  tensorMaps.reserve(b);
+  for (size_t number : llvm::seq(numMaps + maxWords)) {
+    Value address = number < numMaps ? tensorMaps.at(b, number)
+                                     : element(launchArgs, b.getI64Type(),
+                                               constant(64, number - numMaps));
     LLVM::StoreOp::create(b, address,
-                          element(launchAddresses, ptr, constant(64, word)));
+                          element(launchAddresses, ptr, constant(64, number)));
   }
 }
 

@@ -109,3 +109,47 @@ dispatch.kernel @k tasks [@t] counts [@c] scratch 0 nodes ["a"] device [#dispatc
 func.func private @t(!llvm.ptr, !llvm.ptr, i64)
 func.func private @c(!llvm.ptr) -> i64
 }
+
+// -----
+
+// Tensor maps are made at the launch that takes them, of the address that is one
+// of its words, and are its first arguments; that of another launch begins
+// behind their place.
+//       CHECK-DAG: llvm.mlir.global private constant @weft_tensor_map_0(dense<[10, 2, 64, 128, 0, 0, 0, 128]> : tensor<8xi32>)
+//       CHECK-DAG: llvm.mlir.global private constant @weft_tensor_map_0_sizes(dense<[256, 512, 512]> : tensor<3xi64>)
+// CHECK-LABEL: func.func @weft_run(
+//       CHECK:   %[[ADDRESSES:.+]] = llvm.alloca %{{.+}} x !llvm.ptr
+//       CHECK:   %[[ROOM:.+]] = llvm.alloca %{{.+}} x i8 {alignment = 64 : i64}
+//       CHECK:   %[[MAP:.+]] = llvm.getelementptr %[[ROOM]][0]
+//       CHECK:   llvm.store %[[MAP]], %{{.+}}
+//       CHECK:   %[[SIZES:.+]] = llvm.mlir.addressof @weft_tensor_map_0_sizes
+//       CHECK:   %[[STRIDES:.+]] = llvm.getelementptr %[[SIZES]][2]
+//       CHECK:   %[[BOX:.+]] = llvm.mlir.addressof @weft_tensor_map_0
+//       CHECK:   %[[TENSOR:.+]] = llvm.load
+//       CHECK:   %[[PLACE:.+]] = llvm.getelementptr %[[ROOM]][0]
+//       CHECK:   %[[STATUS:.+]] = call @weft_rt_device_tensor_map(%{{.+}}, %[[BOX]], %[[TENSOR]], %[[SIZES]], %[[STRIDES]], %[[PLACE]])
+//       CHECK:   arith.cmpi ne, %[[STATUS]]
+//       CHECK:   call @weft_rt_device_launch(
+//   CHECK-NOT:   call @weft_rt_device_tensor_map
+//       CHECK:   %[[FIRST:.+]] = llvm.getelementptr %[[ADDRESSES]][%c1_i64{{.*}}]
+//       CHECK:   call @weft_rt_device_launch(%{{.+}}, %{{.+}}, %{{.+}}, %{{.+}}, %[[FIRST]])
+module attributes {
+  host.inputs = [#host.port<"x", tensor<512x256xf16>, [-1, -1]>],
+  host.outputs = [#host.port<"y", tensor<2xf32>, [-1]>],
+  host.symbols = []
+} {
+func.func @main() {
+  %x = host.input 0
+  %y = host.output 0 sizes()
+  host.launch @k reads(%x) writes(%y) words()
+  return
+}
+func.func @arena_bytes() -> index {
+  %c0 = arith.constant 0 : index
+  return %c0 : index
+}
+dispatch.kernel @k tasks [@t, @u] counts [@c, @c] scratch 0 nodes ["a"] device [#dispatch.device_task<threads = 128, iterations = 1, arguments = 4, maps = [#dispatch.tensor_map<word = 0, element = f16, sizes = [256, 512], strides = [512], box = [64, 128], swizzle = 128>]>, #dispatch.device_task<threads = 128, iterations = 1, arguments = 3>]
+func.func private @t(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64)
+func.func private @u(!llvm.ptr, !llvm.ptr, i64)
+func.func private @c(!llvm.ptr) -> i64
+}

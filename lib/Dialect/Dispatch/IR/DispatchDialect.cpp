@@ -28,6 +28,76 @@ void DispatchDialect::initialize() {
 }
 
 //===----------------------------------------------------------------------===//
+// Tensor maps
+//===----------------------------------------------------------------------===//
+
+/// Whether all of `values` are in [least, most], and multiples of `of`.
+static bool areWithin(ArrayRef<int64_t> values, int64_t least, int64_t most,
+                      int64_t of = 1) {
+  return llvm::all_of(values, [&](int64_t value) {
+    return value >= least && value <= most && value % of == 0;
+  });
+}
+
+// What drivers take, without elements of odd sizes and steps within boxes.
+LogicalResult
+TensorMapAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                      int64_t word, Type element, DenseI64ArrayAttr sizes,
+                      DenseI64ArrayAttr strides, DenseI64ArrayAttr box,
+                      int64_t swizzle) {
+  constexpr int64_t kMostRank = 5, kMostBox = 256, kChunk = 16;
+  int64_t rank = sizes.size();
+  if (word < 0)
+    return emitError() << "there is no word " << word;
+  if (!element.isIntOrFloat() ||
+      !llvm::is_contained({8u, 16u, 32u, 64u}, element.getIntOrFloatBitWidth()))
+    return emitError() << "there are no tensor maps of " << element;
+  if (rank < 1 || rank > kMostRank || strides.size() != rank - 1 ||
+      box.size() != rank)
+    return emitError()
+           << "a tensor map has 1 to 5 sizes, as many of a box, and "
+              "a stride less, not "
+           << rank << ", " << box.size() << " and " << strides.size();
+  if (!areWithin(sizes.asArrayRef(), 1, int64_t{1} << 32))
+    return emitError() << "sizes " << sizes << " are not within 1 to 2^32";
+  if (!areWithin(strides.asArrayRef(), kChunk, (int64_t{1} << 40) - kChunk,
+                 kChunk))
+    return emitError() << "strides " << strides
+                       << " are no multiples of 16 below 2^40";
+  if (!areWithin(box.asArrayRef(), 1, kMostBox))
+    return emitError() << "boxes of " << box << " are not within 1 to 256";
+  if (!llvm::is_contained({0, 32, 64, 128}, swizzle))
+    return emitError() << "there are no swizzled spans of " << swizzle
+                       << " bytes";
+  int64_t bytes = box[0] * element.getIntOrFloatBitWidth() / 8;
+  if (bytes % kChunk != 0 || (swizzle != 0 && bytes > swizzle))
+    return emitError()
+           << "rows of " << bytes
+           << " bytes are no multiple of 16, or longer than spans of "
+           << swizzle;
+  return success();
+}
+
+LogicalResult
+DeviceTaskAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                       int32_t threads, int64_t iterations, int32_t arguments,
+                       bool canFault, int64_t shared, ArrayAttr maps) {
+  if (!maps)
+    return success();
+  int64_t numWords = arguments - int64_t(maps.size()) - 1 - canFault;
+  for (Attribute attr : maps) {
+    auto map = dyn_cast<TensorMapAttr>(attr);
+    if (!map)
+      return emitError() << attr << " is no tensor map";
+    if (map.getWord() >= numWords)
+      return emitError() << "word " << map.getWord()
+                         << " of a tensor map is not among the launch's "
+                         << numWords;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // Sizes of results
 //===----------------------------------------------------------------------===//
 

@@ -23,15 +23,43 @@ def Dispatch_Dialect : Dialect {
   let useDefaultAttributePrinterParser = 1;
 }
 
+def Dispatch_TensorMapAttr : AttrDef<Dispatch_Dialect, "TensorMap"> {
+  let mnemonic = "tensor_map";
+  let summary = "A tensor of which a task copies boxes";
+  let description = [{
+    The tensor at the address that is word `word` of the launch has elements of
+    type `element` and `sizes`, the innermost dimension first; `strides[i]` are
+    the bytes from one element to the next in dimension i + 1. A box has `box`
+    elements. In shared memory, chunks of 16 bytes are exchanged within spans of
+    `swizzle` bytes, if that is not 0. The runtime makes a tensor map of it at
+    each launch (`weft_rt_device_tensor_map`).
+
+    Example:
+
+    ```mlir
+    #dispatch.tensor_map<word = 0, element = f16, sizes = [256, 512],
+                         strides = [512], box = [64, 128], swizzle = 128>
+    ```
+  }];
+  let parameters = (ins "int64_t":$word, "::mlir::Type":$element,
+                        "::mlir::DenseI64ArrayAttr":$sizes,
+                        "::mlir::DenseI64ArrayAttr":$strides,
+                        "::mlir::DenseI64ArrayAttr":$box,
+                        DefaultValuedParameter<"int64_t", "0">:$swizzle);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Dispatch_DeviceTaskAttr : AttrDef<Dispatch_Dialect, "DeviceTask"> {
   let mnemonic = "device_task";
   let summary = "How a task is launched on a GPU";
   let description = [{
     A block has `threads` threads and runs `iterations` iterations of the task;
     there are as many blocks as that takes. The function has `arguments`
-    arguments: the words of the launch, the number of iterations (i64), and, if
-    `can_fault` is set, the address of the run's `weft_device_fault`
-    (weft-rt/program.h). A block has `shared` bytes of dynamic shared memory.
+    arguments: the tensor maps `maps`, the words of the launch, the number of
+    iterations (i64), and, if `can_fault` is set, the address of the run's
+    `weft_device_fault` (weft-rt/program.h). A block has `shared` bytes of
+    dynamic shared memory.
 
     Example:
 
@@ -42,8 +70,13 @@ def Dispatch_DeviceTaskAttr : AttrDef<Dispatch_Dialect, "DeviceTask"> {
   let parameters = (ins "int32_t":$threads, "int64_t":$iterations,
                         "int32_t":$arguments,
                         DefaultValuedParameter<"bool", "false">:$can_fault,
-                        DefaultValuedParameter<"int64_t", "0">:$shared);
+                        DefaultValuedParameter<"int64_t", "0">:$shared,
+                        OptionalParameter<"::mlir::ArrayAttr">:$maps);
   let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    size_t getNumMaps() const { return getMaps() ? getMaps().size() : 0; }
+  }];
 }
 
 class Dispatch_Op<string mnemonic, list<Trait> traits = []>
