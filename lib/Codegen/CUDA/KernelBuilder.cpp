@@ -7,6 +7,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
+#include "weft-rt/program.h"
 #include "weft/Codegen/CUDA/Passes.h"
 #include "weft/Dialect/Weft/IR/SizeChecks.h"
 
@@ -145,7 +146,7 @@ void KernelBuilder::addTask(int32_t threads, int64_t iterations, CountFn count,
   size_t numWords = types.size();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
   types.append({indexType, pointer});
-  func::FuncOp task = createFunction("_task" + suffix, types);
+  task = createFunction("_task" + suffix, types);
   for (unsigned i : llvm::seq<unsigned>(0, numWords))
     if (types[i] == pointer)
       task.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
@@ -160,6 +161,8 @@ void KernelBuilder::addTask(int32_t threads, int64_t iterations, CountFn count,
   bindFaults(emitter, task.getArgument(numWords + 1));
   taskCanFault = false;
   dynamicShared = 0;
+  maps.clear();
+  Value numIterations = task.getArgument(numWords);
 
   auto toIndex = [&](Value value) -> Value {
     return arith::IndexCastUIOp::create(b, indexType, value);
@@ -172,7 +175,7 @@ void KernelBuilder::addTask(int32_t threads, int64_t iterations, CountFn count,
     Value number =
         emitter.add(emitter.mul(block, emitter.index(iterations)), thread);
     Value isOne = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number,
-                                        task.getArgument(numWords));
+                                        numIterations);
     auto guarded = scf::IfOp::create(b, isOne, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(guarded.thenBlock());
@@ -181,14 +184,15 @@ void KernelBuilder::addTask(int32_t threads, int64_t iterations, CountFn count,
   b.setInsertionPointToEnd(&task.getBody().front());
   func::ReturnOp::create(b);
 
-  if (!taskCanFault && failed(task.eraseArgument(numWords + 1)))
+  if (!taskCanFault && failed(task.eraseArgument(maps.size() + numWords + 1)))
     llvm_unreachable("the record of faults is used by faults alone");
   if (hasSmallSizes(region) && !hasWideIndices(task))
     task->setAttr(kNarrowIndicesAttr, moduleBuilder.getUnitAttr());
   tasks.push_back(FlatSymbolRefAttr::get(task));
   device.push_back(dispatch::DeviceTaskAttr::get(
       module.getContext(), threads, iterations, task.getNumArguments(),
-      taskCanFault, dynamicShared));
+      taskCanFault, dynamicShared,
+      maps.empty() ? ArrayAttr() : moduleBuilder.getArrayAttr(maps)));
 }
 
 void KernelBuilder::addThreads(CountFn count, BodyFn body) {
@@ -238,6 +242,34 @@ Value KernelBuilder::sharedMemory(RegionEmitter &emitter, Type type,
       name + "_shared_" + std::to_string(numShared++), Attribute(), alignment,
       static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
   return LLVM::AddressOfOp::create(emitter.builder(), global);
+}
+
+Value KernelBuilder::tensorMap(BlockArgument tensor, ArrayRef<int64_t> sizes,
+                               ArrayRef<int64_t> strides, ArrayRef<int64_t> box,
+                               int64_t swizzle) {
+  // What is made in place is found where it is made.
+  int64_t word = tensor.getArgNumber();
+  for (unsigned number : llvm::seq(region.getNumResults()))
+    if (region.getInPlaceInput(number) == tensor.getArgNumber())
+      word = region.getInputs().size() + number;
+  // Maps are the task's first arguments, by value.
+  MLIRContext *context = module.getContext();
+  auto bytes = LLVM::LLVMArrayType::get(moduleBuilder.getI8Type(),
+                                        WEFT_TENSOR_MAP_BYTES);
+  NamedAttribute attributes[] = {
+      {LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(bytes)},
+      {LLVM::LLVMDialect::getAlignAttrName(),
+       moduleBuilder.getI64IntegerAttr(WEFT_TENSOR_MAP_ALIGNMENT)}};
+  if (failed(task.insertArgument(
+          maps.size(), LLVM::LLVMPointerType::get(context),
+          DictionaryAttr::get(context, attributes), region.getLoc())))
+    llvm_unreachable("a function takes any arguments");
+  auto element = cast<RankedTensorType>(tensor.getType()).getElementType();
+  maps.push_back(dispatch::TensorMapAttr::get(
+      context, word, element, moduleBuilder.getDenseI64ArrayAttr(sizes),
+      moduleBuilder.getDenseI64ArrayAttr(strides),
+      moduleBuilder.getDenseI64ArrayAttr(box), swizzle));
+  return task.getArgument(maps.size() - 1);
 }
 
 Value KernelBuilder::constantWords(RegionEmitter &emitter,

@@ -36,6 +36,13 @@ public:
   mlir::Value sharedMemory(RegionEmitter &emitter, mlir::Type type,
                            int64_t count, unsigned alignment = 16);
 
+  /// The address of a tensor map (dispatch.tensor_map) of `tensor`, an input of
+  /// the region, in the task that is being emitted.
+  mlir::Value tensorMap(mlir::BlockArgument tensor,
+                        llvm::ArrayRef<int64_t> sizes,
+                        llvm::ArrayRef<int64_t> strides,
+                        llvm::ArrayRef<int64_t> box, int64_t swizzle);
+
   /// The address of constant words in device memory.
   mlir::Value constantWords(RegionEmitter &emitter,
                             llvm::ArrayRef<int32_t> words);
@@ -59,7 +66,10 @@ private:
   unsigned numShared = 0;
   std::map<std::vector<int32_t>, mlir::LLVM::GlobalOp> constants;
   int64_t scratchBytes = 0, dynamicShared = 0;
-  mlir::Value scratch; ///< of the task that is being emitted
+  // Of the task that is being emitted.
+  mlir::func::FuncOp task;
+  mlir::Value scratch;
+  llvm::SmallVector<mlir::Attribute> maps;
   bool canFault = false, taskCanFault = false;
 };
 

@@ -57,6 +57,12 @@ static void markKernel(LLVM::LLVMFuncOp func) {
   auto count = static_cast<int32_t>(threads.getInt());
   func->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
                 b.getDenseI32ArrayAttr({count, 1, 1}));
+  // What comes by value is read where the launch has put it, as tensor maps
+  // must be.
+  for (unsigned i : llvm::seq(func.getNumArguments()))
+    if (func.getArgAttr(i, LLVM::LLVMDialect::getByValAttrName()))
+      func.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(),
+                      b.getUnitAttr());
   // Else ptxas would rather spill than let fewer blocks run at a time.
   if (!func->hasAttr(NVVM::NVVMDialect::getMinctasmAttrName()))
     func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),

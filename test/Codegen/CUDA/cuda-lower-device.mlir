@@ -17,6 +17,12 @@ func.func @tanh_0_task(%x: !llvm.ptr, %n: index) attributes {weft.threads = 256 
   return
 }
 
+// Tensor maps stay where the launch has put them.
+//       CHECK: llvm.func @mapped(%{{.+}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant}, %{{.+}}: !llvm.ptr)
+func.func @mapped(%map: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>}, %x: !llvm.ptr) attributes {weft.threads = 32 : i32} {
+  return
+}
+
 // Indices that are known to be small are computed in 32 bits.
 //       CHECK: llvm.func @narrow(%{{.+}}: !llvm.ptr, %{{.+}}: i32)
 //   CHECK-NOT:     weft.narrow_indices
