@@ -269,6 +269,25 @@ def deep_blocks():
     f.ret(f.conv(f.arg(["N", 28, 6, 9], "f16"), f.arg([128, 28, 3, 3], "f16"), element="f32", low=[1, 1], high=[1, 1]))
 
 
+def boxes():
+    """Operands of 16 bits whose sizes are known, ragged and in all orders, batches, and what follows the product.
+    More of these are in test/Codegen/CUDA/test_boxes.py."""
+    for element, k, ta, tb in (("f16", 72, 0, 0), ("bf16", 40, 0, 1), ("bf16", 40, 1, 0), ("f16", 72, 1, 1)):
+        f = Function(f"blocks_large_{element}_boxes_ta{ta}_tb{tb}")
+        a, b = f.arg([k, 360] if ta else [360, k], element), f.arg([352, k] if tb else [k, 352], element)
+        f.ret(f.contract(a, b, contract=([1 - ta], [tb]), element="f32"))
+    # Heads that are split off a row, as of attention, and their gradients' turn.
+    f = Function("blocks_large_f16_boxes_batch")
+    a, b = f.transpose(f.arg([2, 104, 4, 40], "f16"), [0, 2, 1, 3]), f.transpose(f.arg([2, 104, 4, 40], "f16"), [0, 2, 3, 1])
+    p = f.arg([2, 4, 104, 104], "f16")
+    f.ret(f.contract(a, b, batch=([0, 1], [0, 1]), contract=([3], [2]), element="f32"),
+          f.contract(p, b, batch=([0, 1], [0, 1]), contract=([2], [3]), element="f32"))
+    f = Function("blocks_large_bf16_boxes_after")
+    x, w, r = f.arg([392, 24], "bf16"), f.arg([24, 376], "bf16"), f.arg([392, 376], "bf16")
+    y = f.binary("add", f.matmul(x, w), f.broadcast(f.arg([376], "bf16"), [1], [392, 376]))
+    f.ret(f.binary("max", f.binary("add", y, r), f.splat(0, y)))
+
+
 def sums_from_elsewhere():
     for m, k, n in ((1, 5, 1), (1, 300, 17), (1, 64, 256), (2, 40, 128), (9, 17, 33), (16, 700, 31), (13, 0, 5)):
         f = Function(f"contract_init_{m}x{k}x{n}")
@@ -551,6 +570,7 @@ def add_cases():
     blocks_of_images()
     blocks_with_epilogues()
     deep_blocks()
+    boxes()
     sums_from_elsewhere()
     fused_products()
     convolutions()

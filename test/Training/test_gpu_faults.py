@@ -99,6 +99,21 @@ def test_run(program, tmp_path):
     assert tried > 25
 
 
+def test_run_with_tensor_maps(tmp_path):
+    model = tmp_path / "model.mlir"
+    model.write_text("""func.func @main(%x: tensor<392x72xf16>, %y: tensor<72x376xf16>) -> tensor<392x376xf32> {
+      %0 = weft.contract %x, %y batch [] x [] contract [1] x [0] : tensor<392x72xf16>, tensor<72x376xf16> -> tensor<392x376xf32>
+      return %0 : tensor<392x376xf32>
+    }""")
+    words = ["compile", model, "--start-at", "tensor", "--target", "cuda", "--cuda-arch", "sm_90a", "-o"]
+    run(*words, tmp_path / "model.so", check=0)
+    words = ["run", tmp_path / "model.so", "--random"]
+    call = "cuTensorMapEncodeTiled"
+    assert count_calls(tmp_path, *words)[call] == 2
+    for nth in (1, 2):
+        expect_error(run(*words, WEFT_FAKECUDA_FAIL=f"{call}:{nth}=1"), call)
+
+
 def train(folder, name, *flags, check=None, **environment):
     return run(
         "train", MLP, "--data", folder / "data.npz", "--batch", "8", "--epochs", "2",

@@ -156,6 +156,9 @@ private:
   Form form;
 };
 
+/// Emits a barrier of all threads of a block.
+void barrier(RegionEmitter &e);
+
 /// Emits a task whose blocks compute tiles of C. The sums, which the threads of
 /// a block hold, go back through shared memory, so that what follows the
 /// product is emitted once and reads and writes neighbours.
@@ -185,6 +188,8 @@ protected:
   virtual int64_t sumStride() = 0;
   /// Of shared memory for parts of the operands.
   virtual int64_t operandBytes() = 0;
+  /// Of shared memory behind that for the parts, or the sums.
+  virtual int64_t extraBytes() { return 0; }
   virtual unsigned alignment() { return 16; }
   /// How many blocks are to fit a multiprocessor, for want of registers.
   virtual int32_t together() { return 1; }
@@ -194,6 +199,19 @@ protected:
   /// run. Shared memory is free, and must be so again afterwards.
   virtual Values multiply(RegionEmitter &e, mlir::Value begin, mlir::Value end,
                           Values sums) = 0;
+
+  /// The threads of a block, of which the first shape.threads() have sums.
+  virtual int32_t threads() { return shape.threads(); }
+  /// Emits a barrier of those that have sums.
+  virtual void barrier(RegionEmitter &e) { cuda::barrier(e); }
+  /// Computes the tile from parts [begin, end) of the depth.
+  virtual void compute(RegionEmitter &e, mlir::Value begin, mlir::Value end) {
+    finish(e, multiply(e, begin, end, beginSums(e)));
+  }
+
+  Values beginSums(RegionEmitter &e);
+  /// Ends the sums, which go through shared memory.
+  void finish(RegionEmitter &e, mlir::ValueRange sums);
 
   mlir::Type type() const { return problem.accumulatorType; }
   /// Whether threads need few registers but for operands and sums: indices are
@@ -210,6 +228,11 @@ protected:
   ProductBlock block;
   mlir::Value warpM, warpN, lane, shared;
 
+  /// Of parts, or sums, in shared memory.
+  int64_t sharedBytes() {
+    return std::max(operandBytes(), warpsAtATime() * warpRowBytes());
+  }
+
 private:
   void emit(RegionEmitter &e, mlir::Value number);
   /// Of the sums of a row of warps; how many rows' are in shared memory at a
@@ -218,7 +241,6 @@ private:
   int64_t warpsAtATime();
   mlir::Value isOurTurn(RegionEmitter &e, mlir::Value turn);
   mlir::Value placeOf(RegionEmitter &e, const Run &run);
-  Values beginSums(RegionEmitter &e);
   Values takeSums(RegionEmitter &e);
   void giveSums(RegionEmitter &e, mlir::ValueRange sums);
   /// The sums of neighbours: where the first is in C, and where it lies in
@@ -230,7 +252,6 @@ private:
                   int64_t unroll,
                   llvm::function_ref<void(llvm::ArrayRef<Place>)> body);
   mlir::Value isInside(RegionEmitter &e, const Place &place);
-  void finish(RegionEmitter &e, mlir::ValueRange sums);
   void storeSums(RegionEmitter &e, const Place &place, mlir::ValueRange sums);
   std::optional<Neighbours> findNeighbours(RegionEmitter &e);
   void endSums(RegionEmitter &e, Neighbours *neighbours, int64_t width,
@@ -274,6 +295,13 @@ void addMatrixProduct(const Product &product, const TileShape &shape,
 void addWarpgroupProduct(const Product &product, const TileShape &shape,
                          int64_t splits);
 
+/// The same for operands whose parts are copied as boxes of tensors, by a warp
+/// of their own.
+void addTensorMapProduct(const Product &product, const TileShape &shape,
+                         int64_t splits);
+/// Whether both operands lie in memory so that they can be.
+bool takesTensorMaps(Contraction &problem);
+
 /// Adds a task for a product with a single row or column, in which threads
 /// share the sum of each result.
 void addVectorProduct(const Product &product);
@@ -293,7 +321,6 @@ mlir::Value loadVector(RegionEmitter &e, mlir::Value base, mlir::Type type,
 void storeVector(RegionEmitter &e, mlir::Value base, mlir::ValueRange elements,
                  mlir::Value position);
 mlir::Value extract(RegionEmitter &e, mlir::Value vector, int64_t number);
-void barrier(RegionEmitter &e);
 /// Emits `body`, or else zeros of the types that it returns, by whether
 /// `condition` holds. Null stands for true.
 llvm::SmallVector<mlir::Value> emitIf(

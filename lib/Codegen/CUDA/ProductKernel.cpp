@@ -227,8 +227,10 @@ static void addMatrixTasks(const Product &product, int64_t processors,
       candidates.push_back({shape, speed, /*hasGroups=*/true});
   Choice choice = chooseTile(problem, candidates,
                              {processors, /*rate=*/1024, /*latency=*/14});
-  (choice.tile < firstOfGroups ? addMatrixProduct : addWarpgroupProduct)(
-      product, candidates[choice.tile].shape, choice.splits);
+  auto add = choice.tile < firstOfGroups ? addMatrixProduct
+             : takesTensorMaps(problem)  ? addTensorMapProduct
+                                         : addWarpgroupProduct;
+  add(product, candidates[choice.tile].shape, choice.splits);
 }
 
 /// Whether there is so little to a result, or to what results share, that each

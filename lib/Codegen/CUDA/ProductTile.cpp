@@ -292,9 +292,8 @@ void ProductEmitter::emit(RegionEmitter &e, Value number) {
   lane = e.rem(block.thread, e.index(kWarp));
   warpM = e.div(warp, e.index(shape.warpsN));
   warpN = e.rem(warp, e.index(shape.warpsN));
-  int64_t bytes = std::max(operandBytes(), warpsAtATime() * warpRowBytes());
-  shared = product.kernel.sharedMemory(e, e.builder().getI8Type(), bytes,
-                                       alignment());
+  shared = product.kernel.sharedMemory(
+      e, e.builder().getI8Type(), sharedBytes() + extraBytes(), alignment());
   Value begin = e.index(0);
   Value end = e.ceilDiv(problem.depth(e), e.index(partDepth()));
   if (splits > 1) {
@@ -302,7 +301,7 @@ void ProductEmitter::emit(RegionEmitter &e, Value number) {
     begin = e.min(e.mul(split, share), end);
     end = e.min(e.add(begin, share), end);
   }
-  finish(e, multiply(e, begin, end, beginSums(e)));
+  compute(e, begin, end);
 }
 
 /// Adds the sums of the splits, the first to the last, for neighbours in a row
@@ -343,7 +342,7 @@ void ProductEmitter::addTasks() {
     scratch = product.kernel.reserveScratch(splits * numTotals() *
                                             type().getIntOrFloatBitWidth() / 8);
   product.kernel.addBlocks(
-      shape.threads(),
+      threads(),
       [&](RegionEmitter &e) {
         return product.countIfWanted(e, e.product(gridSizes(e)));
       },

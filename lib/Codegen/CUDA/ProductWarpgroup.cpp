@@ -8,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ProductMatrix.h"
+#include "ProductWarpgroup.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -48,36 +48,25 @@ Value MatrixCopy::descriptor(RegionEmitter &e, Value base, Value first,
       constant(leading / 16 << 16 | stride / 16 << 32 | mode << 62));
 }
 
-namespace {
-class WarpgroupEmitter : public MatrixEmitter {
-public:
-  WarpgroupEmitter(const Product &product, const TileShape &shape,
-                   int64_t splits)
-      : MatrixEmitter(product, shape, splits, /*depthBytes=*/128) {
-    // Of what a multiprocessor has, half, or all if that is too little.
-    constexpr int64_t kHalf = 112 * 1024, kLeast = 3, kMost = 4;
-    int64_t fit = kHalf / partBytes();
-    isAlone = fit < kLeast;
-    stages = std::min(kMost, isAlone ? 2 * kHalf / partBytes() : fit);
-    // One part is multiplied still when the next one is begun with.
-    ahead = stages - 2;
-  }
+WarpgroupEmitter::WarpgroupEmitter(const Product &product,
+                                   const TileShape &shape, int64_t splits)
+    : MatrixEmitter(product, shape, splits, /*depthBytes=*/128) {
+  // Of what a multiprocessor has, half, or all if that is too little.
+  constexpr int64_t kHalf = 112 * 1024, kLeast = 3, kMost = 4;
+  int64_t fit = kHalf / partBytes();
+  isAlone = fit < kLeast;
+  stages = std::min(kMost, isAlone ? 2 * kHalf / partBytes() : fit);
+  // One part is multiplied still when the next one is begun with.
+  ahead = stages - 2;
+}
 
-protected:
-  unsigned alignment() override { return MatrixCopy::kAlignment; }
-  int32_t together() override {
-    return isAlone || !areAsynchronous() ? 1 : MatrixEmitter::together();
-  }
-  void publishPart(RegionEmitter &e) override;
-  Values multiplyPart(RegionEmitter &e, Value at, Values sums) override;
-  void endParts(RegionEmitter &e) override {
-    NVVM::WgmmaWaitGroupSyncOp::create(e.builder(), 0);
-  }
+int32_t WarpgroupEmitter::together() {
+  return isAlone || !areAsynchronous() ? 1 : MatrixEmitter::together();
+}
 
-private:
-  bool isAlone; ///< on a multiprocessor
-};
-} // namespace
+void WarpgroupEmitter::endParts(RegionEmitter &e) {
+  NVVM::WgmmaWaitGroupSyncOp::create(e.builder(), 0);
+}
 
 void WarpgroupEmitter::publishPart(RegionEmitter &e) {
   ImplicitLocOpBuilder &b = e.builder();

@@ -1,6 +1,7 @@
 //===- MatrixProblem.cpp - weft.contract as a product of matrices ---------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "weft/Codegen/Common/Contraction.h"
 
 using namespace mlir;
@@ -73,6 +74,7 @@ public:
     return innerAddress(e, rhs, batch, n, k);
   }
   Value depthAddress(RegionEmitter &e, ArrayRef<Value> batch, Value n) override;
+  std::optional<OperandMemory> findMemory(bool isA) override;
   bool isDeepA() override { return isDeep(lhs); }
   bool isDeepB() override { return isDeep(rhs); }
 
@@ -95,7 +97,7 @@ private:
 } // namespace
 
 /// Looks through transposes of memory.
-static std::optional<PermutedMemory> findMemory(Value tensor) {
+static std::optional<PermutedMemory> findPermuted(Value tensor) {
   if (!tensor.getDefiningOp()) {
     int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
     return PermutedMemory{tensor, llvm::to_vector(llvm::seq(rank))};
@@ -103,7 +105,7 @@ static std::optional<PermutedMemory> findMemory(Value tensor) {
   auto transpose = tensor.getDefiningOp<TransposeOp>();
   if (!transpose)
     return std::nullopt;
-  std::optional<PermutedMemory> inner = findMemory(transpose.getInput());
+  std::optional<PermutedMemory> inner = findPermuted(transpose.getInput());
   if (!inner)
     return std::nullopt;
   PermutedMemory result{inner->memory, {}};
@@ -169,7 +171,7 @@ bool MatrixProblem::isDeep(const Side &side) {
 }
 
 void MatrixProblem::examine(Side &side) {
-  side.memory = findMemory(side.tensor);
+  side.memory = findPermuted(side.tensor);
   if (!side.memory)
     return;
   side.plain = side.type.getElementType() == operandType;
@@ -264,6 +266,28 @@ SmallVector<Value> MatrixProblem::resultIndices(RegionEmitter &e,
   llvm::append_range(indices, e.delinearize(m, sizesOf(e, lhs, lhs.free)));
   llvm::append_range(indices, e.delinearize(n, sizesOf(e, rhs, rhs.free)));
   return indices;
+}
+
+std::optional<OperandMemory> MatrixProblem::findMemory(bool isA) {
+  const Side &side = isA ? lhs : rhs;
+  if (!side.plain || !side.freeJoined || !side.depthJoined)
+    return std::nullopt;
+  auto type = cast<RankedTensorType>(side.memory->memory.getType());
+  if (!type.hasStaticShape() || type.getNumElements() == 0)
+    return std::nullopt;
+  SmallVector<int64_t> strides = computeSuffixProduct(type.getShape());
+  auto dimOf = [&](ArrayRef<int64_t> dims) {
+    SmallVector<int64_t> wide = withoutUnits(side.type, dims);
+    int64_t stride = wide.empty() ? 0 : strides[side.memory->dims[wide.back()]];
+    return OperandMemory::Dim{staticProduct(side.type, dims), stride};
+  };
+  OperandMemory result{cast<BlockArgument>(side.memory->memory),
+                       dimOf(side.free),
+                       dimOf(side.contracted),
+                       {}};
+  for (int64_t dim : side.batch)
+    result.batch.push_back(dimOf(dim));
+  return result;
 }
 
 Value MatrixProblem::rowAddress(RegionEmitter &e, ArrayRef<Value> batch,

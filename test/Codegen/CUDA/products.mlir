@@ -93,19 +93,54 @@ func.func @main(%x: tensor<70x300xf32>, %y: tensor<300x1xf32>) -> tensor<70x1xf3
 
 // On sm_90a, four warps multiply together where there is enough to do. Parts lie
 // in memory that the launch asks for, and while one is multiplied, the next one
-// is begun with.
-// SM90-LABEL: func.func private @contract_0_task(
+// is begun with. The sizes that are not known have threads copy them.
+// SM90-LABEL: func.func @unknown(
+//       SM90: func.func private @contract_0_task(
 //       SM90:   nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
 //  SM90-NEXT:   nvvm.barrier0
 //       SM90:   nvvm.wgmma.fence.aligned
-//       SM90:   nvvm.wgmma.mma_async {{.+}} <m = 64, n = 256, k = 16>
+//       SM90:   nvvm.wgmma.mma_async {{.+}} <m = 64, n = {{[0-9]+}}, k = 16>
 //       SM90:   nvvm.wgmma.commit.group.sync.aligned
 //  SM90-NEXT:   nvvm.wgmma.wait.group.sync.aligned 1
 //       SM90:   scf.yield
 //       SM90:   nvvm.wgmma.wait.group.sync.aligned 0
-//       SM90: llvm.mlir.global external @{{.+}}() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
-//       SM90: dispatch.kernel @contract_0 {{.+}}, shared = 196608>
-func.func @main(%x: tensor<2048x256xbf16>, %y: tensor<256x2048xbf16>) -> tensor<2048x2048xf32> {
+//       SM90: llvm.mlir.global external @{{.+}}() {addr_space = 3 : i32, alignment = 1024 : i64}
+//       SM90: dispatch.kernel @contract_0 {{.+}}, shared = 98304>
+func.func @unknown(%x: tensor<?x256xbf16>, %size: index, %y: tensor<256x2048xbf16>) -> tensor<?x2048xf32> {
+  %0 = dispatch.region ins(%x, %y : tensor<?x256xbf16>, tensor<256x2048xbf16>) sizes(%size) -> tensor<?x2048xf32> {
+  ^bb0(%a: tensor<?x256xbf16>, %b: tensor<256x2048xbf16>):
+    %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<?x256xbf16>, tensor<256x2048xbf16> -> tensor<?x2048xf32>
+    dispatch.yield %n : tensor<?x2048xf32>
+  }
+  return %0 : tensor<?x2048xf32>
+}
+
+// -----
+
+// Operands whose sizes are known come as boxes of tensors, which a warp of its
+// own asks for; the others wait for each part, and say when they are through with
+// the one before.
+// SM90-LABEL: func.func @boxes(
+//       SM90: func.func private @contract_0_task(
+//  SM90-SAME:   %[[A:.+]]: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>}, %[[B:.+]]: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>},
+//       SM90:   nvvm.mbarrier.init
+//       SM90:   nvvm.fence.mbarrier.init
+//       SM90:   nvvm.barrier0
+//       SM90:   scf.for
+//       SM90:     llvm.inline_asm {{.+}}mbarrier.try_wait
+//       SM90:     nvvm.wgmma.mma_async {{.+}} <m = 64, n = 256, k = 16>
+//       SM90:     nvvm.wgmma.wait.group.sync.aligned 1
+//       SM90:     nvvm.mbarrier.arrive
+//       SM90:   nvvm.barrier id = {{.+}} number_of_threads =
+//       SM90:   scf.for
+//       SM90:     llvm.inline_asm {{.+}}mbarrier.try_wait
+//       SM90:     nvvm.mbarrier.arrive.expect_tx
+//       SM90:     nvvm.cp.async.bulk.tensor.shared.cluster.global {{.+}}, %[[A]], {{.+}}, box[
+// SM90-COUNT-4:   nvvm.cp.async.bulk.tensor.shared.cluster.global {{.+}}, %[[B]], {{.+}}, box[
+//       SM90: dispatch.kernel @contract_0
+//  SM90-SAME:   threads = 288
+//  SM90-SAME:   maps = [#dispatch.tensor_map<word = 0, element = bf16, sizes = [256, 2048], strides = [512], box = [64, 128], swizzle = 128>, #dispatch.tensor_map<word = 1, element = bf16, sizes = [2048, 256], strides = [4096], box = [64, 64], swizzle = 128>]
+func.func @boxes(%x: tensor<2048x256xbf16>, %y: tensor<256x2048xbf16>) -> tensor<2048x2048xf32> {
   %0 = dispatch.region ins(%x, %y : tensor<2048x256xbf16>, tensor<256x2048xbf16>) -> tensor<2048x2048xf32> {
   ^bb0(%a: tensor<2048x256xbf16>, %b: tensor<256x2048xbf16>):
     %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<2048x256xbf16>, tensor<256x2048xbf16> -> tensor<2048x2048xf32>

@@ -35,7 +35,7 @@ CASES = (
     "scatter_elements_(add_f32|long_add_f32)", "scatter_nd_add_f32", "scatter_nd_wide",
     "top_k_f32", "sort_f32_3x5000_1_5000", "cumulative_sum_f32", "nonzero",  # orders and scans
     "pool_3x3_same", "spread_3x3_same", "average_pool",  # windows
-    "blocks_(ragged|vectors|deep)_(f32|f16)_ta._tb.", "blocks_large_(f32|f16|f64)", "blocks_(i32|init|dynamic)",  # products
+    "blocks_(ragged|vectors|deep)_(f32|f16)_ta._tb.", "blocks_large_(f32|f16|f64)", "blocks_large_b?f16_boxes_.*", "blocks_(i32|init|dynamic)",  # products
     "vector_long_(f32|f16)_4096x48_tb.", "vector_long_ones_40x100x64",
     "blocks_conv(_f16|_filter)?", "linear_gelu", "contract_matrix_vector", "conv_2d_depthwise",
     "lstm", "inverses", "determinants",

@@ -7,6 +7,18 @@
 
 namespace weft {
 
+/// An operand of a product that lies in memory in the operands' type, with
+/// sizes that are known: A[b, m, k] or B[b, k, n], where m or n is the outer
+/// index.
+struct OperandMemory {
+  struct Dim {
+    int64_t size, stride; ///< in elements
+  };
+  mlir::BlockArgument tensor; ///< the region's
+  Dim outer, depth;
+  llvm::SmallVector<Dim> batch;
+};
+
 /// A product of matrices C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n], as
 /// which a contraction or convolution is computed. Static sizes that are not
 /// known are ShapedType::kDynamic.
@@ -84,6 +96,11 @@ public:
   virtual mlir::Value depthAddress(RegionEmitter &e,
                                    llvm::ArrayRef<mlir::Value> batch,
                                    mlir::Value n) = 0;
+
+  /// Where A, or else B, lies as a whole; nothing if it does not lie like that.
+  virtual std::optional<OperandMemory> findMemory(bool isA) {
+    return std::nullopt;
+  }
 
   /// Whether neighbours in memory are rather neighbours along k than along the
   /// other index.
