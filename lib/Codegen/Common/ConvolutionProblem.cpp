@@ -184,12 +184,50 @@ bool ConvolutionProblem::hasShortDistances() {
   return stride <= kMost && reach <= kMost;
 }
 
+bool ConvolutionProblem::hasTapMasks() {
+  constexpr int64_t kMostTaps = 32;
+  return llvm::product_of(taps) <= kMostTaps &&
+         llvm::all_of(conv.getInputDilation(),
+                      [](int64_t step) { return step == 1; });
+}
+
 void ConvolutionProblem::lookUpDepth(TableFn fn) {
-  constexpr int64_t kMostDepth = 1 << 13, kMostTaps = 32;
-  auto isOne = [](int64_t step) { return step == 1; };
-  if (staticK <= kMostDepth && llvm::product_of(taps) <= kMostTaps &&
-      llvm::all_of(conv.getInputDilation(), isOne) && hasShortDistances())
+  constexpr int64_t kMostDepth = 1 << 13;
+  if (staticK <= kMostDepth && hasTapMasks() && hasShortDistances())
     table = std::move(fn);
+}
+
+Value ConvolutionProblem::tapMask(RegionEmitter &e, ArrayRef<Value> starts) {
+  if (!llvm::is_contained(input.isPadded, true))
+    return nullptr;
+  ImplicitLocOpBuilder &b = e.builder();
+  Type i32 = b.getI32Type();
+  SmallVector<SmallVector<Value>> meets(spatialRank);
+  for (int64_t dim : llvm::seq(spatialRank))
+    for (int64_t tap : llvm::seq(taps[dim])) {
+      Value inside;
+      Value distance = e.index(tap * conv.getFilterDilation()[dim]);
+      input.indexAt(e, dim, e.add(starts[dim], distance), inside);
+      meets[dim].push_back(inside);
+    }
+  Value mask = e.constant(i32, 0);
+  for (int64_t tap : llvm::seq(llvm::product_of(taps))) {
+    Value inside;
+    int64_t rest = tap;
+    for (int64_t dim = spatialRank; dim-- > 0; rest /= taps[dim])
+      if (Value meet = meets[dim][rest % taps[dim]])
+        inside = inside ? Value(arith::AndIOp::create(b, inside, meet)) : meet;
+    Value bit = arith::ExtUIOp::create(b, i32, inside);
+    bit = arith::ShLIOp::create(b, bit, e.constant(i32, tap));
+    mask = arith::OrIOp::create(b, mask, bit);
+  }
+  return mask;
+}
+
+Value ConvolutionProblem::isInMask(RegionEmitter &e, Value mask, Value tap) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value bit = arith::ShRUIOp::create(b, mask, tap);
+  return arith::TruncIOp::create(b, b.getI1Type(), bit);
 }
 
 /// An element of a patch that begins at `starts`: a table has for each depth
@@ -216,29 +254,7 @@ Value ConvolutionProblem::lookedUpElement(RegionEmitter &e,
     words.push_back(static_cast<int32_t>(depth / numTaps * image + distance));
     words.push_back(static_cast<int32_t>(tap));
   }
-  Value mask;
-  if (llvm::is_contained(input.isPadded, true)) {
-    mask = e.constant(i32, 0);
-    SmallVector<SmallVector<Value>> meets(spatialRank);
-    for (int64_t dim : llvm::seq(spatialRank))
-      for (int64_t tap : llvm::seq(taps[dim])) {
-        Value inside;
-        input.indexAt(e, dim, e.add(starts[dim], e.index(tap * steps[dim])),
-                      inside);
-        meets[dim].push_back(inside);
-      }
-    for (int64_t tap : llvm::seq(numTaps)) {
-      Value inside;
-      int64_t rest = tap;
-      for (int64_t dim = spatialRank; dim-- > 0; rest /= taps[dim])
-        if (Value meet = meets[dim][rest % taps[dim]])
-          inside =
-              inside ? Value(arith::AndIOp::create(b, inside, meet)) : meet;
-      Value bit = arith::ExtUIOp::create(b, i32, inside);
-      bit = arith::ShLIOp::create(b, bit, e.constant(i32, tap));
-      mask = arith::OrIOp::create(b, mask, bit);
-    }
-  }
+  Value mask = tapMask(e, starts);
   Value position = e.mul(batch[0], view.strides[0]);
   position = e.add(position, e.mul(batch[1], e.index(groupChannels * image)));
   for (int64_t dim : llvm::seq(spatialRank))
@@ -259,20 +275,23 @@ Value ConvolutionProblem::lookedUpElement(RegionEmitter &e,
   };
   position =
       e.add(position, arith::IndexCastOp::create(b, b.getIndexType(), word(0)));
-  Value inside;
-  if (mask) {
-    Value bit = arith::ShRUIOp::create(b, mask, word(1));
-    inside = arith::TruncIOp::create(b, b.getI1Type(), bit);
-  }
+  Value inside = mask ? isInMask(e, mask, word(1)) : Value();
   return input.elementAt(e, position, inside);
+}
+
+SmallVector<Value> ConvolutionProblem::startsOf(RegionEmitter &e,
+                                                ArrayRef<Value> positions) {
+  SmallVector<Value> starts;
+  for (auto [dim, i] : llvm::enumerate(positions))
+    starts.push_back(e.sub(e.mul(i, e.index(conv.getStrides()[dim])),
+                           e.index(conv.getLow()[dim])));
+  return starts;
 }
 
 Value ConvolutionProblem::elementB(RegionEmitter &e, ArrayRef<Value> batch,
                                    Value k, Value n) {
-  SmallVector<Value> starts, place = placeOf(e, batch, n);
-  for (auto [dim, i] : llvm::enumerate(ArrayRef(place).drop_front()))
-    starts.push_back(e.sub(e.mul(i, e.index(conv.getStrides()[dim])),
-                           e.index(conv.getLow()[dim])));
+  SmallVector<Value> place = placeOf(e, batch, n);
+  SmallVector<Value> starts = startsOf(e, ArrayRef(place).drop_front());
   SmallVector<Value> image{place[0], batch.back()};
   return table && e.getMemory(conv.getInput())
              ? lookedUpElement(e, image, k, starts)

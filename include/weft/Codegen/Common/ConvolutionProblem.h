@@ -92,6 +92,19 @@ public:
   /// The image and the output position of column `n`.
   llvm::SmallVector<mlir::Value>
   placeOf(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch, mlir::Value n);
+  /// Where the patch of an output position begins, by spatial dimension.
+  llvm::SmallVector<mlir::Value>
+  startsOf(RegionEmitter &e, llvm::ArrayRef<mlir::Value> positions);
+
+  /// Whether tapMask() can be asked for: taps are few, and where they meet the
+  /// input depends on nothing but their distance from the patch's start.
+  bool hasTapMasks();
+  /// A word (i32) with a bit for each tap of the patch that begins at `starts`:
+  /// whether it meets the input. Null: all do.
+  mlir::Value tapMask(RegionEmitter &e, llvm::ArrayRef<mlir::Value> starts);
+  /// Whether `mask` has tap number `tap` (i32).
+  static mlir::Value isInMask(RegionEmitter &e, mlir::Value mask,
+                              mlir::Value tap);
 
 private:
   TableFn table;
