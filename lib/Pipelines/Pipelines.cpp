@@ -74,11 +74,15 @@ static void addPassesToDispatch(OpPassManager &pm,
 static void addPassesToKernel(OpPassManager &pm,
                               const PipelineOptions &options) {
   // Regions become functions on scalars and vectors.
-  if (options.device)
-    pm.addPass(createGenerateCUDAKernelsPass(
-        {options.device->arch, options.device->tf32}));
-  else
+  if (!options.device) {
     pm.addPass(createGenerateCPUKernelsPass());
+    return;
+  }
+  GenerateCUDAKernelsPassOptions cuda{.arch = options.device->arch,
+                                      .tf32 = options.device->tf32};
+  if (options.device->packFrom)
+    cuda.packFrom = *options.device->packFrom;
+  pm.addPass(createGenerateCUDAKernelsPass(cuda));
 }
 
 static void addPassesToHost(OpPassManager &pm, const PipelineOptions &options) {

@@ -5,7 +5,7 @@ import sys
 
 from function import TABLE
 
-FAMILIES = ("elementwise", "rows", "products", "attention", "movement", "programs", "sizes")
+FAMILIES = ("elementwise", "rows", "products", "packed", "attention", "movement", "programs", "sizes")
 
 for family in sys.argv[1:] or FAMILIES:
     importlib.import_module(family).add_cases()

@@ -53,6 +53,9 @@ static cl::opt<std::string>
                               "after a program's first case; nothing is run"));
 static cl::opt<bool> cudaTF32("cuda-tf32",
                               cl::desc("Round operands of products to tf32"));
+static cl::opt<int64_t> cudaPackFrom(
+    "cuda-pack-from",
+    cl::desc("Pack tensors of convolutions from so many loads of elements on"));
 static cl::opt<double>
     leastBound("bound", cl::init(0),
                cl::desc("Least bound of results that are floats"));
@@ -168,6 +171,8 @@ Outcome Batch::run() {
   options.target.cpu = mcpu;
   if (!cudaArch.empty())
     options.device = DeviceOptions{.arch = cudaArch, .tf32 = cudaTF32};
+  if (!cudaArch.empty() && cudaPackFrom.getNumOccurrences() > 0)
+    options.device->packFrom = cudaPackFrom;
   options.dumpStages = dumpStages;
   if (!ptxFolder.empty())
     return writePTX(options);

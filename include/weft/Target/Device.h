@@ -5,6 +5,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Error.h"
+#include <optional>
 #include <string>
 
 namespace weft {
@@ -14,6 +15,8 @@ struct DeviceOptions {
   std::string arch = "sm_80"; ///< "sm_" and a number, perhaps with "a"
   std::string toolkit;        ///< folder; empty: the usual ones are tried
   bool tf32 = false;          ///< products of f32 may round operands to tf32
+  /// `pack-from` of the pass that generates kernels; none: its default.
+  std::optional<int64_t> packFrom;
 };
 
 /// PTX of a module in the LLVM and NVVM dialects. Functions of libdevice are

@@ -30,7 +30,7 @@ struct GenerateCUDAKernels
               emitScanKernel(builder) || emitTopKKernel(builder) ||
               emitNonZeroKernel(builder) || emitAttentionKernel(builder) ||
               emitAttentionGradientKernel(builder) || emitLoopKernel(builder) ||
-              emitProductKernel(builder, tf32, arch) ||
+              emitProductKernel(builder, tf32, arch, packFrom) ||
               emitTotalsKernel(builder) || emitRowKernel(builder);
           if (!isMade)
             emitElementKernel(builder);

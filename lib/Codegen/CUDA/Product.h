@@ -47,6 +47,8 @@ struct Product {
   Contraction &problem;
   Epilogue &epilogue;
   ConditionFn isWanted;
+  /// Adds the tasks that go before, once all scratch is reserved.
+  llvm::function_ref<void()> prepare;
 
   /// `count`, or zero if the task has nothing to do.
   mlir::Value countIfWanted(RegionEmitter &e, mlir::Value count) const;
@@ -76,7 +78,7 @@ public:
   /// Whether elements are neighbours in memory along the depth, or along the
   /// other index.
   bool isAlongDepth() {
-    return isA ? problem.isContiguousA() : problem.isTransposedB();
+    return isA ? problem.isContiguousA() : problem.depthRun() != 0;
   }
   bool isAlongOuter() {
     return isA ? problem.isTransposedA() : problem.columnRun() != 0;
@@ -84,7 +86,8 @@ public:
   /// Whether `count` elements at a multiple of `count` are neighbours along
   /// the index in question, at an address with such an alignment.
   bool hasVectorsAlongDepth(int64_t count) {
-    return isAlongDepth() && isMultiple(problem.staticK, count);
+    return isAlongDepth() &&
+           isMultiple(isA ? problem.staticK : problem.depthRun(), count);
   }
   bool hasVectorsAlongOuter(int64_t count) {
     return isAlongOuter() &&
@@ -99,9 +102,20 @@ public:
     return isA ? problem.elementA(e, batch, outer, k)
                : problem.elementB(e, batch, k, outer);
   }
-  /// Where an element lies, if elements are neighbours along some index.
+  /// What does not depend on the depth of where elements of row or column
+  /// `outer` lie, for address(), where they have patches.
+  bool hasPatches() { return !isA && problem.hasPatches(); }
+  llvm::SmallVector<mlir::Value> beginPatch(RegionEmitter &e,
+                                            llvm::ArrayRef<mlir::Value> batch,
+                                            mlir::Value outer) {
+    return hasPatches() ? problem.beginPatch(e, batch, outer)
+                        : llvm::SmallVector<mlir::Value>();
+  }
+  /// Where an element lies, if elements are neighbours along some index;
+  /// narrows `inside` (null: always) to whether there is one. Else it is zero.
   mlir::Value address(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
-                      mlir::Value outer, mlir::Value k);
+                      mlir::ValueRange patch, mlir::Value outer, mlir::Value k,
+                      mlir::Value &inside);
 
   static bool isMultiple(int64_t size, int64_t of) {
     return mlir::ShapedType::isStatic(size) && size % of == 0;
@@ -123,6 +137,8 @@ public:
   int64_t stride() const { return rowStride; }
   int64_t elements() const { return depth * rowStride; }
 
+  /// Emits what loads share, where all of them can use it.
+  void begin(RegionEmitter &e, const ProductBlock &block);
   /// Loads this thread's share of the part at `k0`, as vectors or elements.
   /// What lies beyond the depth is zero, what lies beyond the outer size is
   /// anything. The depth must not be empty.
@@ -146,6 +162,10 @@ private:
   /// How many a thread copies.
   int64_t share() const { return llvm::divideCeil(units(), threads); }
   Place place(RegionEmitter &e, const ProductBlock &block, int64_t number);
+  mlir::Value indexOf(RegionEmitter &e, const ProductBlock &block,
+                      mlir::Value place);
+  mlir::Value loadVector(RegionEmitter &e, const ProductBlock &block,
+                         int64_t number, mlir::Value index, mlir::Value k);
   /// Emits `body` for those threads that have a share.
   llvm::SmallVector<mlir::Value>
   ifSharing(RegionEmitter &e, const ProductBlock &block,
@@ -154,6 +174,8 @@ private:
   ProductOperand operand;
   int64_t outer, depth, vector, threads, rowStride;
   Form form;
+  /// Of a thread's share; none if there are no patches.
+  llvm::SmallVector<llvm::SmallVector<mlir::Value>> patches;
 };
 
 /// Emits a barrier of all threads of a block.

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Kernels.h"
+#include "PackedProblem.h"
 #include "Product.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "weft/Codegen/Common/ConvolutionProblem.h"
@@ -253,8 +254,21 @@ static Value hasRows(RegionEmitter &e, Contraction &problem,
                                e.index(1));
 }
 
+/// Adds the tasks of a product, by what its sizes and operands allow.
+static void addTasks(const Product &product, bool tf32, StringRef arch) {
+  Contraction &problem = product.problem;
+  bool isVector = problem.staticM == 1 || problem.staticN == 1;
+  bool isF32 = problem.operandType.isF32();
+  if (isVector && problem.beginsAtZero())
+    addVectorProduct(product);
+  else if (problem.operandType != problem.accumulatorType || (tf32 && isF32))
+    addMatrixTasks(product, getProcessors(arch), arch == "sm_90a" && !isF32);
+  else
+    addThreadTasks(product, getProcessors(arch));
+}
+
 bool weft::cuda::emitProductKernel(KernelBuilder &kernel, bool tf32,
-                                   StringRef arch) {
+                                   StringRef arch, int64_t packFrom) {
   std::unique_ptr<Contraction> problem = findProblem(kernel);
   if (!problem || isSmall(*problem))
     return false;
@@ -262,17 +276,16 @@ bool weft::cuda::emitProductKernel(KernelBuilder &kernel, bool tf32,
       Epilogue::create(kernel, problem->op, problem->columnDims);
   if (!epilogue)
     return false;
+  std::unique_ptr<PackedProblem> packed =
+      packProblem(kernel, problem, packFrom);
+  if (packed) {
+    auto prepare = [&] { packed->addPreparation(); };
+    addTasks({kernel, *packed, *epilogue, nullptr, prepare}, tf32, arch);
+    return true;
+  }
   auto add = [&](ConditionFn isWanted) {
-    Product product{kernel, *problem, *epilogue, isWanted};
-    bool isVector = problem->staticM == 1 || problem->staticN == 1;
-    if (isVector && problem->beginsAtZero())
-      addVectorProduct(product);
-    else if (problem->operandType != problem->accumulatorType ||
-             (tf32 && problem->operandType.isF32()))
-      addMatrixTasks(product, getProcessors(arch),
-                     arch == "sm_90a" && !problem->operandType.isF32());
-    else
-      addThreadTasks(product, getProcessors(arch));
+    Product product{kernel, *problem, *epilogue, isWanted, nullptr};
+    addTasks(product, tf32, arch);
   };
   auto module = kernel.getRegion()->getParentOfType<ModuleOp>();
   bool mayBeRow = ShapedType::isDynamic(problem->staticM) &&

@@ -67,6 +67,17 @@ Value MatrixCopy::indexOf(RegionEmitter &e, const ProductBlock &block,
   return e.min(index, e.sub(operand.outerSize(e), e.index(count)));
 }
 
+void MatrixCopy::begin(RegionEmitter &e, const ProductBlock &block) {
+  patches.clear();
+  if (!isAsync || !operand.hasPatches())
+    return;
+  for (int64_t number : llvm::seq(share())) {
+    Value index =
+        indexOf(e, block, place(e, block, number).outer, isDeep ? 1 : chunk());
+    patches.push_back(operand.beginPatch(e, block.batch, index));
+  }
+}
+
 void MatrixCopy::copy(RegionEmitter &e, const ProductBlock &block, Value k0,
                       Value base) {
   ImplicitLocOpBuilder &b = e.builder();
@@ -79,18 +90,21 @@ void MatrixCopy::copy(RegionEmitter &e, const ProductBlock &block, Value k0,
     Place at = place(e, block, number);
     auto emitCopy = [&] {
       Value index = indexOf(e, block, at.outer, alongOuter);
-      Value k = e.add(k0, at.k), bytes;
+      Value k = e.add(k0, at.k), inside, bytes;
       if (!isWhole) {
-        // What lies beyond the depth is written as zero.
         Value size = operand.problem.depth(e);
-        Value inside =
-            arith::CmpIOp::create(b, arith::CmpIPredicate::slt, k, size);
+        inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, k, size);
+        k = e.min(k, e.sub(size, e.index(alongDepth)));
+      }
+      ValueRange patch;
+      if (!patches.empty())
+        patch = patches[number];
+      Value from = operand.address(e, block.batch, patch, index, k, inside);
+      // What lies beyond the depth, or where nothing is, is written as zero.
+      if (inside)
         bytes =
             arith::SelectOp::create(b, inside, e.constant(b.getI32Type(), 16),
                                     e.constant(b.getI32Type(), 0));
-        k = e.min(k, e.sub(size, e.index(alongDepth)));
-      }
-      Value from = operand.address(e, block.batch, index, k);
       from = LLVM::AddrSpaceCastOp::create(b, global, from);
       NVVM::CpAsyncOp::create(b, address(e, base, at), from, 16,
                               NVVM::LoadCacheModifierKind::CG, bytes);
@@ -384,6 +398,8 @@ SmallVector<Value> MatrixEmitter::multiplyParts(RegionEmitter &e, Value begin,
 SmallVector<Value> MatrixEmitter::multiply(RegionEmitter &e, Value begin,
                                            Value end, Values sums) {
   this->end = end;
+  copyA.begin(e, block);
+  copyB.begin(e, block);
   for (int64_t part : llvm::seq(ahead))
     copyPart(e, e.add(begin, e.index(part)), e.index(part * partBytes()));
   // Shares are loaded two parts ahead, so that nothing waits for them; there is

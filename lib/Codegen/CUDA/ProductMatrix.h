@@ -32,6 +32,8 @@ public:
   int64_t bytes() const { return outer * depthBytes; }
   int64_t depth() const { return depthBytes / bytesEach; }
 
+  /// Emits what copies share, where all of them can use it.
+  void begin(RegionEmitter &e, const ProductBlock &block);
   void copy(RegionEmitter &e, const ProductBlock &block, mlir::Value k0,
             mlir::Value base);
   llvm::SmallVector<mlir::Value>
@@ -88,6 +90,8 @@ private:
   int64_t outer, depthBytes, threads, bytesEach;
   bool isAsync;
   bool isDeep; ///< rows are along the depth
+  /// Of what a thread copies, one by one; none if there are no patches.
+  llvm::SmallVector<llvm::SmallVector<mlir::Value>> patches;
 };
 
 class MatrixEmitter : public ProductEmitter {

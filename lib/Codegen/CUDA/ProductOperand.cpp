@@ -119,7 +119,10 @@ weft::cuda::emitIf(RegionEmitter &e, Value condition, TypeRange types,
 //===----------------------------------------------------------------------===//
 
 Value ProductOperand::address(RegionEmitter &e, ArrayRef<Value> batch,
-                              Value outer, Value k) {
+                              ValueRange patch, Value outer, Value k,
+                              Value &inside) {
+  if (hasPatches())
+    return problem.patchAddress(e, patch, k, inside);
   if (isAlongOuter())
     return isA ? problem.columnAddressA(e, batch, outer, k)
                : problem.columnAddress(e, batch, k, outer);
@@ -194,35 +197,58 @@ OperandCopy::ifSharing(RegionEmitter &e, const ProductBlock &block,
   return emitIf(e, condition, types(), body);
 }
 
+/// The index of the operand's element; what lies beyond the edges is read from
+/// within.
+Value OperandCopy::indexOf(RegionEmitter &e, const ProductBlock &block,
+                           Value place) {
+  Value index = e.add(operand.isA ? block.m0 : block.n0, place);
+  if (ProductOperand::isMultiple(operand.staticOuter(), outer))
+    return index;
+  int64_t count = form == Form::VectorsOuter ? vector : 1;
+  return e.min(index, e.sub(operand.outerSize(e), e.index(count)));
+}
+
+void OperandCopy::begin(RegionEmitter &e, const ProductBlock &block) {
+  patches.clear();
+  for (int64_t number :
+       llvm::seq(isVector() && operand.hasPatches() ? share() : 0))
+    patches.push_back(operand.beginPatch(
+        e, block.batch, indexOf(e, block, place(e, block, number).outer)));
+}
+
+/// The vector at `index` and `k`, or zeros from where there are such.
+Value OperandCopy::loadVector(RegionEmitter &e, const ProductBlock &block,
+                              int64_t number, Value index, Value k) {
+  ImplicitLocOpBuilder &b = e.builder();
+  ValueRange patch;
+  if (!patches.empty())
+    patch = patches[number];
+  Value inside;
+  Value from = operand.address(e, block.batch, patch, index, k, inside);
+  if (inside)
+    from = arith::SelectOp::create(b, inside, from, operand.problem.zeros(e));
+  return LLVM::LoadOp::create(b, VectorType::get(vector, operand.type()), from,
+                              bytesOf(operand.type(), vector));
+}
+
 SmallVector<Value> OperandCopy::load(RegionEmitter &e,
                                      const ProductBlock &block, Value k0) {
   ImplicitLocOpBuilder &b = e.builder();
-  int64_t along = isVector() ? vector : 1;
-  int64_t alongOuter = form == Form::VectorsOuter ? along : 1;
-  int64_t alongDepth = form == Form::VectorsDepth ? along : 1;
-  Value first = operand.isA ? block.m0 : block.n0;
+  int64_t alongDepth = form == Form::VectorsDepth ? vector : 1;
   bool isDeep = !ProductOperand::isMultiple(operand.problem.staticK, depth);
   return ifSharing(e, block, [&] {
     SmallVector<Value> values;
     for (int64_t number : llvm::seq(share())) {
       Place at = place(e, block, number);
-      // What lies beyond the edges is read from within.
-      Value index = e.add(first, at.outer);
-      if (!ProductOperand::isMultiple(operand.staticOuter(), outer))
-        index = e.min(index, e.sub(operand.outerSize(e), e.index(alongOuter)));
+      Value index = indexOf(e, block, at.outer);
       Value k = e.add(k0, at.k), inside;
       if (isDeep) {
         Value size = operand.problem.depth(e);
         inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, k, size);
         k = e.min(k, e.sub(size, e.index(alongDepth)));
       }
-      Value value;
-      if (isVector())
-        value = LLVM::LoadOp::create(b, VectorType::get(vector, operand.type()),
-                                     operand.address(e, block.batch, index, k),
-                                     bytesOf(operand.type(), vector));
-      else
-        value = operand.element(e, block.batch, index, k);
+      Value value = isVector() ? loadVector(e, block, number, index, k)
+                               : operand.element(e, block.batch, index, k);
       if (inside)
         value = arith::SelectOp::create(b, inside, value,
                                         zeroOf(e, value.getType()));

@@ -125,6 +125,8 @@ SmallVector<Value> ThreadEmitter::multiplyPart(RegionEmitter &e, Value offset,
 SmallVector<Value> ThreadEmitter::multiply(RegionEmitter &e, Value begin,
                                            Value end, Values sums) {
   ImplicitLocOpBuilder &b = e.builder();
+  copyA.begin(e, block);
+  copyB.begin(e, block);
   SmallVector<Type> types = copyA.types();
   llvm::append_range(types, copyB.types());
   auto turn = [&](Value part) {

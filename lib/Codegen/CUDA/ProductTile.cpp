@@ -204,7 +204,7 @@ void ProductEmitter::storeSums(RegionEmitter &e, const Place &place,
 /// the product can be read and written like that.
 std::optional<Neighbours> ProductEmitter::findNeighbours(RegionEmitter &e) {
   Epilogue &epilogue = product.epilogue;
-  if (!epilogue.hasColumnLoop())
+  if (!epilogue.hasColumnLoop() || !problem.hasOrderedColumns())
     return std::nullopt;
   SmallVector<MemoryView> views;
   for (unsigned i : llvm::seq<unsigned>(product.kernel.getYields().size()))
@@ -341,6 +341,8 @@ void ProductEmitter::addTasks() {
   if (splits > 1)
     scratch = product.kernel.reserveScratch(splits * numTotals() *
                                             type().getIntOrFloatBitWidth() / 8);
+  if (product.prepare)
+    product.prepare();
   product.kernel.addBlocks(
       threads(),
       [&](RegionEmitter &e) {

@@ -186,8 +186,9 @@ SmallVector<Value> VectorEmitter::load(RegionEmitter &e, ProductOperand side,
   if (count > 1 && (isAlongDepth ? side.hasVectorsAlongDepth(count)
                                  : side.hasVectorsAlongOuter(count))) {
     int64_t bytes = count * side.type().getIntOrFloatBitWidth() / 8;
+    Value inside, from = side.address(e, batch, {}, outer, k, inside);
     Value all = LLVM::LoadOp::create(b, VectorType::get(count, side.type()),
-                                     side.address(e, batch, outer, k), bytes);
+                                     from, bytes);
     for (int64_t i : llvm::seq(count))
       values.push_back(extract(e, all, i));
   } else {

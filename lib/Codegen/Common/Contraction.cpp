@@ -12,6 +12,20 @@ Value Contraction::columnAddressA(RegionEmitter &e, ArrayRef<Value> batch,
   llvm_unreachable("columns of A are contiguous in no other problem");
 }
 
+SmallVector<Value> Contraction::beginPatch(RegionEmitter &e,
+                                           ArrayRef<Value> batch, Value n) {
+  llvm_unreachable("no other problem has patches");
+}
+
+Value Contraction::patchAddress(RegionEmitter &e, ValueRange patch, Value k,
+                                Value &inside) {
+  llvm_unreachable("no other problem has patches");
+}
+
+Value Contraction::zeros(RegionEmitter &e) {
+  llvm_unreachable("no other problem has patches");
+}
+
 /// Whether all elements of `tensor` are the constant zero.
 static bool isZero(Value tensor) {
   if (auto broadcast = tensor.getDefiningOp<BroadcastOp>())

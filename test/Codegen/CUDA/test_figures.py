@@ -43,6 +43,11 @@ CASES = (
 
 FORMS = f"^({'|'.join(CASES)})$"
 
+# Convolutions that write their tensors with channels last, however small they
+# are.
+PACKED = "^packed_(filter_)?(3x3_f16|3x3_f32|large_f16)$"
+ALL_PACKED, PACK = "^packed_", ("--cuda-pack-from=-1000000",)
+
 # Registers that a kernel may have more than the file says.
 SLACK = 4
 
@@ -72,7 +77,7 @@ def assemble(path, arch):
             for name, stack, stores, loads, registers, shared in entries]  # fmt: skip
 
 
-def compile_cases(folder, arch, only, batch):
+def compile_cases(folder, arch, only, batch, arguments):
     """PTX of the cases whose names match `only`, as files named after cases."""
     cases = folder / "cases.mlir"
     table = subprocess.run([sys.executable, ROOT / "test/Kernel/table.py"],
@@ -82,16 +87,16 @@ def compile_cases(folder, arch, only, batch):
     made.mkdir()
     subprocess.run(
         [BUILD / "bin/weft-test-kernels", cases, "--only", only, "--batch", str(batch), "--ptx", made,
-         "--cuda-arch", arch],
+         "--cuda-arch", arch, *arguments],
         check=True, timeout=300, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     return sorted(made.glob("*.ptx"))
 
 
-def measure(only, batch, arch):
+def measure(only, batch, arch, arguments=()):
     """By case and kernel: registers, shared memory, spills and stack."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = compile_cases(pathlib.Path(folder), arch, only, batch)
+        paths = compile_cases(pathlib.Path(folder), arch, only, batch, arguments)
         with ThreadPoolExecutor(2) as pool:
             results = pool.map(functools.partial(assemble, arch=arch), paths)
         return {(path.stem, name): figures for path, kernels in zip(paths, results) for name, *figures in kernels}
@@ -105,7 +110,7 @@ def get_version():
 def describe(version):
     """The text of the file of figures."""
     lines = [f"# registers / bytes of shared memory on {' and '.join(ARCHS)}, by ptxas {version}"]
-    by_arch = [measure(FORMS, 1, arch) for arch in ARCHS]
+    by_arch = [measure(FORMS, 1, arch) | measure(PACKED, 1, arch, PACK) for arch in ARCHS]
     for case, kernel in sorted(by_arch[0]):
         cells = ["{}/{}".format(*figures[case, kernel]) for figures in by_arch]
         lines.append(" ".join([case, kernel, *cells]))
@@ -118,9 +123,11 @@ needs_ptxas = pytest.mark.skipif(ptxas() is None, reason="there is no ptxas")
 # All kernels of the table for one architecture, which takes half a minute, and
 # one of each form for the other.
 @needs_ptxas
-@pytest.mark.parametrize("arch, only, least", [("sm_80", ".", 500), ("sm_90a", FORMS, 30)])
-def test_no_kernel_spills(arch, only, least):
-    kernels = measure(only, 40, arch)
+@pytest.mark.parametrize("arch, only, least, arguments", [
+    ("sm_80", ".", 500, ()), ("sm_90a", FORMS, 30, ()), ("sm_80", ALL_PACKED, 60, PACK), ("sm_90a", ALL_PACKED, 60, PACK),
+])  # fmt: skip
+def test_no_kernel_spills(arch, only, least, arguments):
+    kernels = measure(only, 40, arch, arguments)
     assert len(kernels) > least
     bad = {kernel: figures for kernel, figures in kernels.items() if any(figures[2:])}
     assert not bad, "registers, shared memory, spills and stack"

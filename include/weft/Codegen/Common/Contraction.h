@@ -101,6 +101,23 @@ public:
   virtual std::optional<OperandMemory> findMemory(bool isA) {
     return std::nullopt;
   }
+  /// Whether what depthRun() and columnRun() tell of B is where patches are:
+  /// patchAddress() is where B[batch, k, n] lies and narrows `inside` to
+  /// whether there is such an element; else it is zero, and the address none.
+  /// `patch` is what beginPatch() gave for n: what does not depend on k.
+  virtual bool hasPatches() { return false; }
+  virtual llvm::SmallVector<mlir::Value>
+  beginPatch(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
+             mlir::Value n);
+  virtual mlir::Value patchAddress(RegionEmitter &e, mlir::ValueRange patch,
+                                   mlir::Value k, mlir::Value &inside);
+  /// The address of 16 bytes of zeros, which is read in place of such.
+  virtual mlir::Value zeros(RegionEmitter &e);
+  /// How many elements of a column follow each other in memory, from each
+  /// multiple of their number on; 0 if they do not lie there.
+  virtual int64_t depthRun() { return isTransposedB() ? staticK : 0; }
+  /// Whether columns are in the order of the result's elements.
+  virtual bool hasOrderedColumns() { return true; }
 
   /// Whether neighbours in memory are rather neighbours along k than along the
   /// other index.

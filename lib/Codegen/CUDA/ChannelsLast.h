@@ -1,0 +1,37 @@
+//===- ChannelsLast.h - Tensors whose channels are neighbours -------------===//
+
+#ifndef WEFT_LIB_CODEGEN_CUDA_CHANNELSLAST_H
+#define WEFT_LIB_CODEGEN_CUDA_CHANNELSLAST_H
+
+#include "KernelBuilder.h"
+
+namespace weft::cuda {
+
+/// A tensor [batch, channels, positions...] of a region, all sizes known, that
+/// a task writes to scratch as [batch, positions..., channels].
+class ChannelsLast {
+public:
+  /// Reserves scratch for elements of `type`, f16, bf16 or f32, in which they
+  /// are wanted. Channels fill 16 bytes, or several times as much.
+  ChannelsLast(KernelBuilder &kernel, mlir::Value tensor, mlir::Type type);
+
+  /// The address of element number `position`, which may lie outside, in a task
+  /// of the kernel.
+  mlir::Value address(RegionEmitter &e, mlir::Value position) const;
+
+  mlir::Value tensor;
+  mlir::Type type;
+  int64_t batch, channels, positions;
+
+private:
+  KernelBuilder &kernel;
+  int64_t offset; ///< in scratch
+};
+
+/// Adds the task that writes `tensors`, in blocks for each.
+void addChannelsLastTask(KernelBuilder &kernel,
+                         llvm::ArrayRef<ChannelsLast> tensors);
+
+} // namespace weft::cuda
+
+#endif // WEFT_LIB_CODEGEN_CUDA_CHANNELSLAST_H

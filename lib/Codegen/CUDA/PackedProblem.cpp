@@ -1,0 +1,292 @@
+//===- PackedProblem.cpp - Convolutions of what lies channels last --------===//
+
+#include "PackedProblem.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "weft/Codegen/Common/ConvolutionProblem.h"
+#include "weft/Codegen/Common/FilterProblem.h"
+
+using namespace mlir;
+using namespace weft;
+using namespace weft::cuda;
+
+void PackedProblem::addPreparation() { addChannelsLastTask(kernel, tensors); }
+
+static SmallVector<Value> constants(RegionEmitter &e, ArrayRef<int64_t> sizes) {
+  return llvm::map_to_vector(sizes,
+                             [&](int64_t size) { return e.index(size); });
+}
+
+/// The number of the position at `indices`, not all of which need be within
+/// `sizes`.
+static Value linearize(RegionEmitter &e, ValueRange indices,
+                       ArrayRef<int64_t> sizes) {
+  Value position = e.index(0);
+  for (auto [index, size] : llvm::zip_equal(indices, sizes))
+    position = e.add(e.mul(position, e.index(size)), index);
+  return position;
+}
+
+//===----------------------------------------------------------------------===//
+// Convolutions
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A is the filter as [outputs, taps, channels], B the input as [images,
+/// positions, channels].
+class PackedConvolution : public PackedProblem {
+public:
+  PackedConvolution(KernelBuilder &kernel,
+                    std::unique_ptr<ConvolutionProblem> problem)
+      : PackedProblem(kernel, *problem), plain(std::move(problem)),
+        sizes(plain->conv.getInput().getType().getShape().drop_front(2)),
+        channels(plain->conv.getFilter().getType().getDimSize(1)) {
+    tensors.emplace_back(kernel, plain->conv.getFilter(), operandType);
+    tensors.emplace_back(kernel, plain->conv.getInput(), operandType);
+  }
+
+  SmallVector<Value> batchSizes(RegionEmitter &e) override {
+    return plain->batchSizes(e);
+  }
+  Value rows(RegionEmitter &e) override { return plain->rows(e); }
+  Value columns(RegionEmitter &e) override { return e.index(staticN); }
+  Value depth(RegionEmitter &e) override { return e.index(staticK); }
+  SmallVector<Value> resultIndices(RegionEmitter &e, ArrayRef<Value> batch,
+                                   Value m, Value n) override {
+    return plain->resultIndices(e, batch, m, n);
+  }
+
+  bool isContiguousA() override { return true; }
+  Value rowAddress(RegionEmitter &e, ArrayRef<Value> batch, Value m) override {
+    Value row = e.add(e.mul(batch.back(), e.index(staticM)), m);
+    return tensors[0].address(e, e.mul(row, e.index(staticK)));
+  }
+  int64_t depthRun() override { return channels; }
+  bool isDeepB() override { return true; }
+  SmallVector<Value> beginPatch(RegionEmitter &e, ArrayRef<Value> batch,
+                                Value n) override;
+  Value patchAddress(RegionEmitter &e, ValueRange patch, Value k,
+                     Value &inside) override;
+
+private:
+  std::unique_ptr<ConvolutionProblem> plain;
+  ArrayRef<int64_t> sizes; ///< of an image
+  int64_t channels;        ///< of a group
+};
+} // namespace
+
+/// With masks, where the patch's first element lies, and the mask if there is
+/// padding; else the same of the image's, and the patch's place in it.
+SmallVector<Value> PackedConvolution::beginPatch(RegionEmitter &e,
+                                                 ArrayRef<Value> batch,
+                                                 Value n) {
+  SmallVector<Value> place = plain->placeOf(e, batch, n);
+  SmallVector<Value> starts = plain->startsOf(e, ArrayRef(place).drop_front());
+  Value position = e.mul(place[0], e.index(tensors[1].positions));
+  bool hasMask = plain->hasTapMasks();
+  if (hasMask)
+    position = e.add(position, linearize(e, starts, sizes));
+  position = e.add(e.mul(position, e.index(tensors[1].channels)),
+                   e.mul(batch.back(), e.index(channels)));
+  SmallVector<Value> patch{position};
+  if (!hasMask)
+    llvm::append_range(patch, starts);
+  else if (Value mask = plain->tapMask(e, starts))
+    patch.push_back(mask);
+  return patch;
+}
+
+Value PackedConvolution::patchAddress(RegionEmitter &e, ValueRange patch,
+                                      Value k, Value &inside) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value tap = e.div(k, e.index(channels)),
+        channel = e.rem(k, e.index(channels));
+  SmallVector<Value> indices = e.delinearize(tap, constants(e, plain->taps));
+  for (auto [index, step] :
+       llvm::zip_equal(indices, plain->conv.getFilterDilation()))
+    index = e.mul(index, e.index(step));
+  if (!plain->hasTapMasks())
+    for (auto [dim, index] : llvm::enumerate(indices))
+      index =
+          plain->input.indexAt(e, dim, e.add(patch[dim + 1], index), inside);
+  else if (patch.size() > 1)
+    inside = ConvolutionProblem::isInMask(
+        e, patch[1], arith::IndexCastOp::create(b, b.getI32Type(), tap));
+  Value distance =
+      e.mul(linearize(e, indices, sizes), e.index(tensors[1].channels));
+  return tensors[1].address(e, e.add(patch[0], e.add(distance, channel)));
+}
+
+//===----------------------------------------------------------------------===//
+// Gradients of filters
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A is the gradient as [images, positions, outputs], B the input as [images,
+/// positions, channels]. Columns are ordered by taps, then channels.
+class PackedFilter : public PackedProblem {
+public:
+  PackedFilter(KernelBuilder &kernel, std::unique_ptr<FilterProblem> problem)
+      : PackedProblem(kernel, *problem), plain(std::move(problem)),
+        sizes(plain->filter.getInput().getType().getShape().drop_front(2)) {
+    tensors.emplace_back(kernel, plain->filter.getGrad(), operandType);
+    tensors.emplace_back(kernel, plain->filter.getInput(), operandType);
+  }
+
+  SmallVector<Value> batchSizes(RegionEmitter &e) override {
+    return plain->batchSizes(e);
+  }
+  Value rows(RegionEmitter &e) override { return plain->rows(e); }
+  Value columns(RegionEmitter &e) override { return plain->columns(e); }
+  Value depth(RegionEmitter &e) override { return e.index(staticK); }
+  SmallVector<Value> resultIndices(RegionEmitter &e, ArrayRef<Value> batch,
+                                   Value m, Value n) override;
+  bool hasOrderedColumns() override {
+    return llvm::product_of(plain->taps) == 1;
+  }
+
+  bool isContiguousA() override { return false; }
+  Value rowAddress(RegionEmitter &e, ArrayRef<Value> batch, Value m) override {
+    llvm_unreachable("rows of the gradient are never contiguous");
+  }
+  bool isTransposedA() override { return true; }
+  Value columnAddressA(RegionEmitter &e, ArrayRef<Value> batch, Value m,
+                       Value k) override {
+    Value channel = e.add(e.mul(batch[0], e.index(staticM)), m);
+    return tensors[0].address(
+        e, e.add(e.mul(k, e.index(tensors[0].channels)), channel));
+  }
+  int64_t columnRun() override { return plain->groupChannels; }
+  SmallVector<Value> beginPatch(RegionEmitter &e, ArrayRef<Value> batch,
+                                Value n) override;
+  Value patchAddress(RegionEmitter &e, ValueRange patch, Value k,
+                     Value &inside) override;
+
+private:
+  std::unique_ptr<FilterProblem> plain;
+  ArrayRef<int64_t> sizes; ///< of an image
+};
+} // namespace
+
+SmallVector<Value> PackedFilter::resultIndices(RegionEmitter &e,
+                                               ArrayRef<Value> batch, Value m,
+                                               Value n) {
+  Value channels = e.index(plain->groupChannels);
+  SmallVector<Value> indices{e.add(e.mul(batch[0], e.index(staticM)), m),
+                             e.rem(n, channels)};
+  llvm::append_range(
+      indices, e.delinearize(e.div(n, channels), constants(e, plain->taps)));
+  return indices;
+}
+
+/// The column's channel, and how far its tap is from where a patch begins.
+SmallVector<Value> PackedFilter::beginPatch(RegionEmitter &e,
+                                            ArrayRef<Value> batch, Value n) {
+  Value channels = e.index(plain->groupChannels);
+  SmallVector<Value> patch{
+      e.add(e.mul(batch[0], channels), e.rem(n, channels))};
+  SmallVector<Value> taps =
+      e.delinearize(e.div(n, channels), constants(e, plain->taps));
+  for (auto [dim, tap] : llvm::enumerate(taps))
+    patch.push_back(plain->positionOf(e, dim, e.index(0), tap));
+  return patch;
+}
+
+Value PackedFilter::patchAddress(RegionEmitter &e, ValueRange patch, Value k,
+                                 Value &inside) {
+  SmallVector<Value> place = e.delinearize(k, plain->depthSizes(e));
+  SmallVector<Value> indices;
+  for (auto [dim, index] : llvm::enumerate(ArrayRef(place).drop_front())) {
+    Value start = e.mul(index, e.index(plain->filter.getStrides()[dim]));
+    indices.push_back(
+        plain->input.indexAt(e, dim, e.add(start, patch[dim + 1]), inside));
+  }
+  Value position = e.add(e.mul(place[0], e.index(tensors[1].positions)),
+                         linearize(e, indices, sizes));
+  return tensors[1].address(
+      e, e.add(e.mul(position, e.index(tensors[1].channels)), patch[0]));
+}
+
+//===----------------------------------------------------------------------===//
+// Which are packed
+//===----------------------------------------------------------------------===//
+
+/// Whether elements are 16 bits or f32, and such numbers of them fill 16 bytes
+/// or multiples.
+static bool hasChunks(const Contraction &problem, ArrayRef<int64_t> counts) {
+  Type type = problem.operandType;
+  if (!type.isF16() && !type.isBF16() && !type.isF32())
+    return false;
+  int64_t inChunk = 128 / type.getIntOrFloatBitWidth();
+  return llvm::all_of(counts, [&](int64_t n) { return n % inChunk == 0; });
+}
+
+/// The elements that tiles load of an operand with `outer` rows or columns,
+/// which is loaded again for each row of tiles along the `other` index.
+static double countLoads(const Contraction &problem, int64_t outer,
+                         int64_t other) {
+  constexpr int64_t kTile = 128;
+  return static_cast<double>(problem.staticBatch) * problem.staticK * outer *
+         llvm::divideCeil(other, kTile);
+}
+
+static double countElements(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getNumElements();
+}
+
+/// Whether an operand is better loaded once, and written to scratch, than
+/// `loads` times for tiles.
+static bool isWorthIt(double loads, ValueRange tensors, int64_t least) {
+  for (Value tensor : tensors)
+    loads -= countElements(tensor);
+  return loads >= static_cast<double>(least);
+}
+
+static bool canPack(ConvolutionProblem &problem, int64_t least) {
+  ConvOp op = problem.conv;
+  if (problem.isPointwise ||
+      !hasChunks(problem, op.getFilter().getType().getDimSize(1)))
+    return false;
+  double loads = countLoads(problem, problem.staticN, problem.staticM);
+  if (!problem.isContiguousA())
+    loads += countLoads(problem, problem.staticM, problem.staticN);
+  return isWorthIt(loads, {op.getInput(), op.getFilter()}, least);
+}
+
+static bool canPack(FilterProblem &problem, int64_t least) {
+  ConvFilterOp op = problem.filter;
+  if (!hasChunks(problem, {problem.staticM, problem.groupChannels}))
+    return false;
+  double loads = countLoads(problem, problem.staticM, problem.staticN) +
+                 countLoads(problem, problem.staticN, problem.staticM);
+  return isWorthIt(loads, {op.getInput(), op.getGrad()}, least);
+}
+
+/// The problem as one whose operands are in scratch, if it can be put so.
+template <typename Packed, typename Problem>
+static std::unique_ptr<PackedProblem>
+pack(KernelBuilder &kernel, std::unique_ptr<Contraction> &problem,
+     int64_t least) {
+  if (!canPack(static_cast<Problem &>(*problem), least))
+    return nullptr;
+  std::unique_ptr<Problem> plain(static_cast<Problem *>(problem.release()));
+  return std::make_unique<Packed>(kernel, std::move(plain));
+}
+
+std::unique_ptr<PackedProblem>
+weft::cuda::packProblem(KernelBuilder &kernel,
+                        std::unique_ptr<Contraction> &problem, int64_t least) {
+  Operation *op = problem->op;
+  if (!isa<ConvOp, ConvFilterOp>(op))
+    return nullptr;
+  int64_t sizes[] = {problem->staticM, problem->staticN, problem->staticK};
+  auto isStatic = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).hasStaticShape();
+  };
+  // Neither a symbolic size nor a single row, which is computed in another way.
+  if (!llvm::all_of(op->getOperands(), isStatic) ||
+      llvm::any_of(sizes, [](int64_t size) { return size <= 1; }))
+    return nullptr;
+  if (isa<ConvOp>(op))
+    return pack<PackedConvolution, ConvolutionProblem>(kernel, problem, least);
+  return pack<PackedFilter, FilterProblem>(kernel, problem, least);
+}
