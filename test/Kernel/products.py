@@ -136,6 +136,12 @@ def blocks():
                     f = Function(f"blocks_{name}_{element}_ta{ta:d}_tb{tb:d}")
                     a, b = f.arg([k, m] if ta else [m, k], element), f.arg([n, k] if tb else [k, n], element)
                     f.ret(f.contract(a, b, contract=([1 - ta], [0 + tb]), element="f32"))
+    # Tiles of 16 rows or columns, whose rows in shared memory are short.
+    for element in ("f32", "f16", "bf16"):
+        f = Function(f"blocks_narrow_{element}")
+        f.ret(f.contract(f.arg([300, 72], element), f.arg([72, 16], element), contract=([1], [0]), element="f32"))
+        f = Function(f"blocks_flat_{element}")
+        f.ret(f.contract(f.arg([72, 16], element), f.arg([72, 300], element), contract=([0], [0]), element="f32"))
     for element in ("f64", "i32", "i64"):
         f = Function(f"blocks_{element}")
         f.ret(f.matmul(f.arg([68, 12], element), f.arg([12, 70], element)))

@@ -142,7 +142,10 @@ static double timeStep(Contraction &problem, const TileSpeed &tile,
   if (tile.hasGroups)
     wait *= isSingle ? 1.25 : 0.5;
   double warps = tile.shape.warpsM * tile.shape.warpsN;
-  return std::max(wait, own * std::max(blocks, kWarps / warps));
+  // Of tiles that only wait, the one that reads least.
+  double read = 0.004 * pace.rate * blocks * (rows + columns);
+  double most = std::ceil(blocks); // of a multiprocessor
+  return std::max(wait, own * std::max(most, kWarps / warps)) + read;
 }
 
 /// The choice with which the product takes the least time. The figures were
@@ -162,8 +165,7 @@ static Choice chooseTile(Contraction &problem, ArrayRef<TileSpeed> candidates,
     double tilesN = std::ceil(n / candidate.shape.columns());
     bool isSingle = tilesM == 1 || tilesN == 1;
     for (int64_t splits = 1; splits <= most; splits *= 2) {
-      double blocks =
-          std::ceil(batch * tilesM * tilesN * splits / pace.processors);
+      double blocks = batch * tilesM * tilesN * splits / pace.processors;
       double time = std::ceil(k / splits) *
                     timeStep(problem, candidate, blocks, isSingle, pace);
       if (splits > 1)

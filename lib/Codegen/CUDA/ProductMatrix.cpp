@@ -43,15 +43,13 @@ Value MatrixCopy::address(RegionEmitter &e, Value base, const Place &place) {
   column = e.rem(column, e.index(rowElements()));
   row = e.add(e.mul(panel, e.index(rows)), row);
   Value exchanged = e.div(column, e.index(chunk()));
-  // Eight rows of 128 bytes, or four pairs of rows of 64; or, for words, four
-  // rows by two chunks.
-  Value turn;
-  if (hasWords())
-    turn = e.mul(e.rem(row, e.index(4)), e.index(2));
-  else if (rowElements() * bytesEach == 128)
-    turn = e.rem(row, e.index(8));
-  else
-    turn = e.rem(e.div(row, e.index(2)), e.index(4));
+  // Eight rows of 128 bytes, four pairs of rows of 64, two fours of rows of 32;
+  // or, for words, half as many by two chunks.
+  int64_t rowBytes = rowElements() * bytesEach;
+  int64_t together = 128 / rowBytes, chunks = hasWords() ? 2 : 1;
+  Value turn = e.rem(e.div(row, e.index(together)),
+                     e.index(rowBytes / kChunkBytes / chunks));
+  turn = e.mul(turn, e.index(chunks));
   exchanged = arith::XOrIOp::create(b, exchanged, turn);
   Value at = e.add(e.mul(row, e.index(rowElements())),
                    e.add(e.mul(exchanged, e.index(chunk())),
