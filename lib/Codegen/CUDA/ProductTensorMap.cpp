@@ -5,7 +5,8 @@
 // the edges. A warp of its own asks for them, as many ahead as fit into shared
 // memory; the others only multiply. Each place for a part has two mbarriers:
 // one opens when the part has come, the other when all warps are through with
-// it.
+// it. Where two large tiles are below each other, their blocks are a cluster:
+// each asks for half of B's part, which comes to both.
 //
 //===----------------------------------------------------------------------===//
 
@@ -90,19 +91,24 @@ public:
       : memory(*problem.findMemory(isA)), isA(isA), outer(outer), depth(depth),
         bytesEach(problem.operandType.getIntOrFloatBitWidth() / 8) {}
 
-  /// Makes the tensor map in the task that is being emitted.
-  void begin(KernelBuilder &kernel);
+  /// Makes the tensor map in the task that is being emitted, in which each of
+  /// `blocks` copies a share of a part for all of them.
+  void begin(KernelBuilder &kernel, int64_t blocks);
   /// Begins to copy the part from `k0` on to `to`; `barrier` counts its bytes.
+  /// Of several blocks, this is number `rank`.
   void copy(RegionEmitter &e, const ProductBlock &block, Value k0, Value to,
-            Value barrier);
+            Value barrier, Value rank);
 
 private:
+  /// Of the outer index, those of a block, and of a box.
+  int64_t share() const { return outer / blocks; }
+  int64_t boxOuter() const { return isDeep() ? share() : rowElements(); }
   bool isDeep() const { return memory.depth.stride == 1; }
   int64_t rowElements() const { return kRowBytes / bytesEach; }
 
   OperandMemory memory;
   bool isA;
-  int64_t outer, depth, bytesEach;
+  int64_t outer, depth, bytesEach, blocks = 1;
   Value map;
 };
 
@@ -117,6 +123,7 @@ public:
 protected:
   /// A warp more, which has no sums.
   int32_t threads() override { return shape.threads() + kWarp; }
+  int32_t clusterBlocks() override;
   int64_t extraBytes() override { return 2 * stages * kBarrierBytes; }
   void barrier(RegionEmitter &e) override;
   void compute(RegionEmitter &e, Value begin, Value end) override;
@@ -136,9 +143,11 @@ private:
   Value isFull(RegionEmitter &e, Value place);
   Value isEmpty(RegionEmitter &e, Value place);
   void initBarriers(RegionEmitter &e);
+  void giveBack(RegionEmitter &e, Value place);
   void copyParts(RegionEmitter &e, Value begin, Value end);
 
   BoxCopy boxesA, boxesB;
+  Value rank; ///< of the block in its cluster, in the function being emitted
 };
 } // namespace
 
@@ -147,14 +156,15 @@ static Value toI32(RegionEmitter &e, Value index) {
   return arith::IndexCastOp::create(b, b.getI32Type(), index);
 }
 
-void BoxCopy::begin(KernelBuilder &kernel) {
+void BoxCopy::begin(KernelBuilder &kernel, int64_t blocks) {
+  this->blocks = blocks;
   SmallVector<int64_t> sizes, strides, box;
   for (const MapDim &at : dimsOf(memory)) {
     if (!sizes.empty())
       strides.push_back(at.dim.stride * bytesEach);
     sizes.push_back(at.dim.size);
     box.push_back(at.index == MapDim::kDepth   ? depth
-                  : at.index == MapDim::kOuter ? outer
+                  : at.index == MapDim::kOuter ? boxOuter()
                                                : 1);
   }
   box.front() = rowElements();
@@ -162,15 +172,21 @@ void BoxCopy::begin(KernelBuilder &kernel) {
 }
 
 void BoxCopy::copy(RegionEmitter &e, const ProductBlock &block, Value k0,
-                   Value to, Value barrier) {
+                   Value to, Value barrier, Value rank) {
   ImplicitLocOpBuilder &b = e.builder();
-  Value first = isA ? block.m0 : block.n0;
-  int64_t panelBytes = depth * kRowBytes;
+  // A row takes as much as a column of a panel does.
+  assert(depth == rowElements() && "panels are squares");
+  Value first = isA ? block.m0 : block.n0, skipped = e.index(0), mask;
+  if (blocks > 1) {
+    skipped = e.mul(rank, e.index(share()));
+    mask = e.constant(b.getI16Type(), (1 << blocks) - 1);
+  }
   auto ofCluster = LLVM::LLVMPointerType::get(
       b.getContext(),
       static_cast<unsigned>(NVVM::NVVMMemorySpace::SharedCluster));
-  for (int64_t panel : llvm::seq(isDeep() ? 1 : outer / rowElements())) {
-    Value at = e.add(first, e.index(panel * rowElements()));
+  for (int64_t number : llvm::seq(share() / boxOuter())) {
+    Value inPart = e.add(skipped, e.index(number * boxOuter()));
+    Value at = e.add(first, inPart);
     SmallVector<Value> coordinates =
         llvm::map_to_vector(dimsOf(memory), [&](const MapDim &dim) {
           return toI32(e, dim.index == MapDim::kDepth ? k0
@@ -180,11 +196,11 @@ void BoxCopy::copy(RegionEmitter &e, const ProductBlock &block, Value k0,
         });
     Value box = LLVM::AddrSpaceCastOp::create(
         b, ofCluster,
-        elementAt(e, to, b.getI8Type(), e.index(panel * panelBytes)));
+        elementAt(e, to, b.getI8Type(), e.mul(inPart, e.index(kRowBytes))));
     NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-        b, box, map, coordinates, barrier, /*im2colOffsets=*/ValueRange(),
-        /*multicastMask=*/Value(), /*l2CacheHint=*/Value(),
-        NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false, /*group=*/nullptr,
+        b, box, map, coordinates, barrier, /*im2colOffsets=*/ValueRange(), mask,
+        /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
+        /*group=*/nullptr,
         /*predicate=*/Value());
   }
 }
@@ -212,6 +228,20 @@ void TensorMapEmitter::barrier(RegionEmitter &e) {
                           /*reductionPredicate=*/Value());
 }
 
+/// Emits instructions on registers of 32 bits, which have effects in memory.
+static void emitAsm(RegionEmitter &e, StringRef text, ValueRange operands) {
+  ImplicitLocOpBuilder &b = e.builder();
+  std::string constraints;
+  for (size_t i = 0; i < operands.size(); ++i)
+    constraints += "r,";
+  LLVM::InlineAsmOp::create(
+      b, TypeRange(), operands, text, constraints + "~{memory}",
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
+      /*operand_attrs=*/ArrayAttr());
+}
+
 /// Waits until `barrier` has passed a phase of such a parity.
 static void waitFor(RegionEmitter &e, Value barrier, Value parity) {
   ImplicitLocOpBuilder &b = e.builder();
@@ -220,12 +250,16 @@ static void waitFor(RegionEmitter &e, Value barrier, Value parity) {
       "{.reg .pred p;\n"
       "again: mbarrier.try_wait.parity.shared::cta.b64 p, [$0], $1;\n"
       "@!p bra again;}";
-  LLVM::InlineAsmOp::create(
-      b, TypeRange(), ValueRange{address, parity}, text, "r,r,~{memory}",
-      /*has_side_effects=*/true, /*is_align_stack=*/false,
-      LLVM::TailCallKind::None,
-      LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
-      /*operand_attrs=*/ArrayAttr());
+  emitAsm(e, text, {address, parity});
+}
+
+/// Two blocks whose tiles are below each other, if these are large and there
+/// are pairs of them.
+int32_t TensorMapEmitter::clusterBlocks() {
+  constexpr int64_t kLarge = 128, kPair = 2;
+  bool isLarge = shape.rows() >= kLarge && shape.columns() >= kLarge;
+  int64_t tiles = llvm::divideCeil(problem.staticM, shape.rows());
+  return isLarge && tiles % kPair == 0 ? kPair : 1;
 }
 
 void TensorMapEmitter::initBarriers(RegionEmitter &e) {
@@ -234,17 +268,38 @@ void TensorMapEmitter::initBarriers(RegionEmitter &e) {
                                        block.thread, e.index(0));
   emitIf(e, isFirst, {}, [&] {
     Type i32 = b.getI32Type();
+    int32_t warps = shape.threads() / kWarp * clusterBlocks();
     for (int64_t place : llvm::seq(stages)) {
       NVVM::MBarrierInitOp::create(b, isFull(e, e.index(place)),
                                    e.constant(i32, 1), /*predicate=*/Value());
       NVVM::MBarrierInitOp::create(b, isEmpty(e, e.index(place)),
-                                   e.constant(i32, shape.threads() / kWarp),
+                                   e.constant(i32, warps),
                                    /*predicate=*/Value());
     }
     NVVM::FenceMbarrierInitOp::create(b);
     return Values();
   });
-  cuda::barrier(e);
+  if (clusterBlocks() == 1)
+    return cuda::barrier(e);
+  NVVM::ClusterArriveOp::create(b, /*aligned=*/b.getUnitAttr());
+  NVVM::ClusterWaitOp::create(b, /*aligned=*/b.getUnitAttr());
+}
+
+/// Says that the warp is through with the part at `place`: a lane to each block
+/// that copies to there.
+void TensorMapEmitter::giveBack(RegionEmitter &e, Value place) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value empty = isEmpty(e, place);
+  if (clusterBlocks() == 1) {
+    NVVM::MBarrierArriveOp::create(b, b.getI64Type(), empty, /*count=*/Value());
+    return;
+  }
+  constexpr StringLiteral text =
+      "{.reg .b32 at;\n"
+      "mapa.shared::cluster.u32 at, $0, $1;\n"
+      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [at];}";
+  Value address = LLVM::PtrToIntOp::create(b, b.getI32Type(), empty);
+  emitAsm(e, text, {address, toI32(e, lane)});
 }
 
 TensorMapEmitter::Turn TensorMapEmitter::next(RegionEmitter &e,
@@ -281,9 +336,9 @@ void TensorMapEmitter::copyParts(RegionEmitter &e, Value begin, Value end) {
                /*predicate=*/Value());
            Value to = stage(e, e.mul(turn.place, e.index(partBytes())));
            Value k0 = e.mul(part, e.index(partDepth()));
-           boxesA.copy(e, block, k0, to, full);
+           boxesA.copy(e, block, k0, to, full, rank);
            to = elementAt(e, to, b.getI8Type(), e.index(copyA.bytes()));
-           boxesB.copy(e, block, k0, to, full);
+           boxesB.copy(e, block, k0, to, full, rank);
            turn = next(e, turn);
            return Values{turn.place, turn.parity};
          });
@@ -295,8 +350,8 @@ SmallVector<Value> TensorMapEmitter::multiply(RegionEmitter &e, Value begin,
   size_t numSums = sums.size();
   Turn turn = firstTurn(e);
   sums.append({turn.place, turn.parity});
-  Value isFirstLane =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, e.index(0));
+  Value isArriving = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lane,
+                                           e.index(clusterBlocks()));
   sums = e.loop(begin, end, sums, [&](Value part, ValueRange carried) {
     Turn turn{carried[numSums], carried[numSums + 1]};
     waitFor(e, isFull(e, turn.place), turn.parity);
@@ -305,11 +360,9 @@ SmallVector<Value> TensorMapEmitter::multiply(RegionEmitter &e, Value begin,
     // The warp is through with the part before.
     Value isLater =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ne, part, begin);
-    emitIf(e, arith::AndIOp::create(b, isLater, isFirstLane), {}, [&] {
+    emitIf(e, arith::AndIOp::create(b, isLater, isArriving), {}, [&] {
       Value before = e.add(turn.place, e.index(stages - 1));
-      NVVM::MBarrierArriveOp::create(b, b.getI64Type(),
-                                     isEmpty(e, e.rem(before, e.index(stages))),
-                                     /*count=*/Value());
+      giveBack(e, e.rem(before, e.index(stages)));
       return Values();
     });
     turn = next(e, turn);
@@ -318,20 +371,28 @@ SmallVector<Value> TensorMapEmitter::multiply(RegionEmitter &e, Value begin,
   });
   sums.truncate(numSums);
   endParts(e);
+  if (clusterBlocks() > 1)
+    NVVM::ClusterArriveOp::create(b, /*aligned=*/b.getUnitAttr());
   barrier(e);
   return sums;
 }
 
 void TensorMapEmitter::compute(RegionEmitter &e, Value begin, Value end) {
   ImplicitLocOpBuilder &b = e.builder();
-  boxesA.begin(product.kernel);
-  boxesB.begin(product.kernel);
+  boxesA.begin(product.kernel, /*blocks=*/1);
+  boxesB.begin(product.kernel, clusterBlocks());
+  if (clusterBlocks() > 1)
+    rank = arith::IndexCastOp::create(
+        b, b.getIndexType(), NVVM::ClusterId::create(b, b.getI32Type()));
   initBarriers(e);
   Value limit = e.index(shape.threads());
   auto hasSums =
       arith::CmpIOp::create(b, arith::CmpIPredicate::slt, block.thread, limit);
   emitIf(e, hasSums, {}, [&] {
     WarpgroupEmitter::compute(e, begin, end);
+    // The other block's warps give places back in this block's memory.
+    if (clusterBlocks() > 1)
+      NVVM::ClusterWaitOp::create(b, /*aligned=*/b.getUnitAttr());
     return Values();
   });
   auto isCopying =

@@ -348,7 +348,8 @@ void ProductEmitter::addTasks() {
       [&](RegionEmitter &e) {
         return product.countIfWanted(e, e.product(gridSizes(e)));
       },
-      [&](RegionEmitter &e, Value number) { emit(e, number); }, together());
+      [&](RegionEmitter &e, Value number) { emit(e, number); }, together(),
+      clusterBlocks());
   if (splits > 1)
     product.kernel.addThreads(
         [&](RegionEmitter &e) { return e.index(numTotals() / totalsWidth()); },
