@@ -228,6 +228,10 @@ protected:
   virtual int32_t threads() { return shape.threads(); }
   /// Emits a barrier of those that have sums.
   virtual void barrier(RegionEmitter &e) { cuda::barrier(e); }
+  /// Changes which column and row of tiles is whose turn, from one column after
+  /// the other.
+  virtual void orderTiles(RegionEmitter &e, mlir::Value &column,
+                          mlir::Value &row) {}
   /// Computes the tile from parts [begin, end) of the depth.
   virtual void compute(RegionEmitter &e, mlir::Value begin, mlir::Value end) {
     finish(e, multiply(e, begin, end, beginSums(e)));

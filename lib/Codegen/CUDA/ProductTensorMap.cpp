@@ -126,6 +126,7 @@ protected:
   int32_t clusterBlocks() override;
   int64_t extraBytes() override { return 2 * stages * kBarrierBytes; }
   void barrier(RegionEmitter &e) override;
+  void orderTiles(RegionEmitter &e, Value &column, Value &row) override;
   void compute(RegionEmitter &e, Value begin, Value end) override;
   Values multiply(RegionEmitter &e, Value begin, Value end,
                   Values sums) override;
@@ -317,6 +318,23 @@ TensorMapEmitter::Turn TensorMapEmitter::next(RegionEmitter &e,
 //===----------------------------------------------------------------------===//
 // Parts
 //===----------------------------------------------------------------------===//
+
+/// A few rows of tiles at a time, so that those whose turn it is at the same
+/// time read little of both operands.
+void TensorMapEmitter::orderTiles(RegionEmitter &e, Value &column, Value &row) {
+  constexpr int64_t kRowsAtATime = 16;
+  int64_t rows = llvm::divideCeil(problem.staticM, shape.rows());
+  int64_t columns = llvm::divideCeil(problem.staticN, shape.columns());
+  if (rows <= kRowsAtATime)
+    return;
+  Value number = e.add(e.mul(column, e.index(rows)), row);
+  Value inBand = e.index(kRowsAtATime * columns);
+  Value first = e.mul(e.div(number, inBand), e.index(kRowsAtATime));
+  number = e.rem(number, inBand);
+  Value height = e.min(e.sub(e.index(rows), first), e.index(kRowsAtATime));
+  row = e.add(first, e.rem(number, height));
+  column = e.div(number, height);
+}
 
 /// Asks for one part after the other, each when its place is free.
 void TensorMapEmitter::copyParts(RegionEmitter &e, Value begin, Value end) {

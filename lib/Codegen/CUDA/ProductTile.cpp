@@ -283,6 +283,7 @@ void ProductEmitter::emit(RegionEmitter &e, Value number) {
   if (splits == 1)
     product.epilogue.begin(e, product.kernel);
   SmallVector<Value> grid = e.delinearize(number, gridSizes(e));
+  orderTiles(e, grid[grid.size() - 2], grid.back());
   split = grid.front();
   block.batch.assign(grid.begin() + 1, grid.end() - 2);
   block.n0 = e.mul(grid[grid.size() - 2], e.index(shape.columns()));
