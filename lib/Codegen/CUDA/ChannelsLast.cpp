@@ -26,8 +26,8 @@ ChannelsLast::ChannelsLast(KernelBuilder &kernel, Value tensor, Type type)
   batch = shape[0];
   channels = shape[1];
   positions = llvm::product_of(shape.drop_front(2));
-  offset = kernel.reserveScratch(batch * channels * positions *
-                                 type.getIntOrFloatBitWidth() / 8);
+  offset = kernel.reserveScratch(
+      numElements() * type.getIntOrFloatBitWidth() / 8 + kChunk);
 }
 
 Value ChannelsLast::address(RegionEmitter &e, Value position) const {
@@ -70,6 +70,7 @@ private:
   void keep(RegionEmitter &e, const Place &at, Value value) const;
   void write(RegionEmitter &e, Value number) const;
   Value loadChunk(RegionEmitter &e, const Place &at) const;
+  void writeZeros(RegionEmitter &e, Value block) const;
   void forEach(RegionEmitter &e, int64_t count, int64_t together,
                llvm::function_ref<void(ArrayRef<Value>)> body) const;
 
@@ -237,9 +238,23 @@ void TileWriter::forEach(RegionEmitter &e, int64_t count, int64_t together,
   });
 }
 
+void TileWriter::writeZeros(RegionEmitter &e, Value block) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value number = e.add(e.mul(block, e.index(kThreads)), thread);
+  Value isFirst =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, number, e.index(0));
+  emitIf(e, isFirst, {}, [&] {
+    LLVM::StoreOp::create(b, zeroOf(e, VectorType::get(4, b.getI32Type())),
+                          tensor.address(e, e.index(tensor.numElements())),
+                          kChunk);
+    return SmallVector<Value>();
+  });
+}
+
 void TileWriter::emit(RegionEmitter &e, Value block, Value memory) {
   shared = memory;
   thread = emitThread(e);
+  writeZeros(e, block);
   SmallVector<Value> at =
       e.delinearize(block, {e.index(tensor.batch), e.index(tilesOfPositions()),
                             e.index(tilesOfChannels())});

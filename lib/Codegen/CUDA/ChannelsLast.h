@@ -15,8 +15,9 @@ public:
   /// are wanted. Channels fill 16 bytes, or several times as much.
   ChannelsLast(KernelBuilder &kernel, mlir::Value tensor, mlir::Type type);
 
+  int64_t numElements() const { return batch * channels * positions; }
   /// The address of element number `position`, which may lie outside, in a task
-  /// of the kernel.
+  /// of the kernel. 16 bytes of zeros follow the elements.
   mlir::Value address(RegionEmitter &e, mlir::Value position) const;
 
   mlir::Value tensor;

@@ -31,7 +31,8 @@ bool emitLoopKernel(KernelBuilder &kernel);
 /// A contraction or convolution with what follows it element by element. With
 /// `tf32`, matrix instructions multiply operands of f32; `arch` tells which
 /// there are. Convolutions that would load `packFrom` elements more, one by
-/// one, than their tensors have go through copies with channels last.
+/// one, than half of those of their tensors have these written channels last
+/// first.
 bool emitProductKernel(KernelBuilder &kernel, bool tf32, llvm::StringRef arch,
                        int64_t packFrom);
 /// Several reductions of whole tensors, and numbers computed from them.

@@ -11,6 +11,14 @@ using namespace weft::cuda;
 
 void PackedProblem::addPreparation() { addChannelsLastTask(kernel, tensors); }
 
+Value PackedProblem::patchOrZeros(RegionEmitter &e, ValueRange patch, Value k) {
+  Value inside, position = patchPosition(e, patch, k, inside);
+  if (inside)
+    position = arith::SelectOp::create(e.builder(), inside, position,
+                                       e.index(tensors[1].numElements()));
+  return tensors[1].address(e, position);
+}
+
 static SmallVector<Value> constants(RegionEmitter &e, ArrayRef<int64_t> sizes) {
   return llvm::map_to_vector(sizes,
                              [&](int64_t size) { return e.index(size); });
@@ -64,8 +72,8 @@ public:
   bool isDeepB() override { return true; }
   SmallVector<Value> beginPatch(RegionEmitter &e, ArrayRef<Value> batch,
                                 Value n) override;
-  Value patchAddress(RegionEmitter &e, ValueRange patch, Value k,
-                     Value &inside) override;
+  Value patchPosition(RegionEmitter &e, ValueRange patch, Value k,
+                      Value &inside) override;
 
 private:
   std::unique_ptr<ConvolutionProblem> plain;
@@ -95,8 +103,8 @@ SmallVector<Value> PackedConvolution::beginPatch(RegionEmitter &e,
   return patch;
 }
 
-Value PackedConvolution::patchAddress(RegionEmitter &e, ValueRange patch,
-                                      Value k, Value &inside) {
+Value PackedConvolution::patchPosition(RegionEmitter &e, ValueRange patch,
+                                       Value k, Value &inside) {
   ImplicitLocOpBuilder &b = e.builder();
   Value tap = e.div(k, e.index(channels)),
         channel = e.rem(k, e.index(channels));
@@ -113,7 +121,7 @@ Value PackedConvolution::patchAddress(RegionEmitter &e, ValueRange patch,
         e, patch[1], arith::IndexCastOp::create(b, b.getI32Type(), tap));
   Value distance =
       e.mul(linearize(e, indices, sizes), e.index(tensors[1].channels));
-  return tensors[1].address(e, e.add(patch[0], e.add(distance, channel)));
+  return e.add(patch[0], e.add(distance, channel));
 }
 
 //===----------------------------------------------------------------------===//
@@ -158,8 +166,8 @@ public:
   int64_t columnRun() override { return plain->groupChannels; }
   SmallVector<Value> beginPatch(RegionEmitter &e, ArrayRef<Value> batch,
                                 Value n) override;
-  Value patchAddress(RegionEmitter &e, ValueRange patch, Value k,
-                     Value &inside) override;
+  Value patchPosition(RegionEmitter &e, ValueRange patch, Value k,
+                      Value &inside) override;
 
 private:
   std::unique_ptr<FilterProblem> plain;
@@ -191,8 +199,8 @@ SmallVector<Value> PackedFilter::beginPatch(RegionEmitter &e,
   return patch;
 }
 
-Value PackedFilter::patchAddress(RegionEmitter &e, ValueRange patch, Value k,
-                                 Value &inside) {
+Value PackedFilter::patchPosition(RegionEmitter &e, ValueRange patch, Value k,
+                                  Value &inside) {
   SmallVector<Value> place = e.delinearize(k, plain->depthSizes(e));
   SmallVector<Value> indices;
   for (auto [dim, index] : llvm::enumerate(ArrayRef(place).drop_front())) {
@@ -202,8 +210,7 @@ Value PackedFilter::patchAddress(RegionEmitter &e, ValueRange patch, Value k,
   }
   Value position = e.add(e.mul(place[0], e.index(tensors[1].positions)),
                          linearize(e, indices, sizes));
-  return tensors[1].address(
-      e, e.add(e.mul(position, e.index(tensors[1].channels)), patch[0]));
+  return e.add(e.mul(position, e.index(tensors[1].channels)), patch[0]);
 }
 
 //===----------------------------------------------------------------------===//
@@ -234,10 +241,10 @@ static double countElements(Value tensor) {
 }
 
 /// Whether an operand is better loaded once, and written to scratch, than
-/// `loads` times for tiles.
+/// `loads` times for tiles. Several neighbours are written at a time.
 static bool isWorthIt(double loads, ValueRange tensors, int64_t least) {
   for (Value tensor : tensors)
-    loads -= countElements(tensor);
+    loads -= countElements(tensor) / 2;
   return loads >= static_cast<double>(least);
 }
 

@@ -24,9 +24,12 @@ public:
   bool isPlainB() override { return false; }
   bool isTransposedB() override { return false; }
   bool hasPatches() override { return true; }
-  mlir::Value zeros(RegionEmitter &e) override {
-    return kernel.constantWords(e, {0, 0, 0, 0});
+  mlir::Value patchAddress(RegionEmitter &e, mlir::ValueRange patch,
+                           mlir::Value k, mlir::Value &inside) override {
+    return tensors[1].address(e, patchPosition(e, patch, k, inside));
   }
+  mlir::Value patchOrZeros(RegionEmitter &e, mlir::ValueRange patch,
+                           mlir::Value k) override;
   mlir::Value columnAddress(RegionEmitter &e, llvm::ArrayRef<mlir::Value> batch,
                             mlir::Value k, mlir::Value n) override {
     llvm_unreachable("columns have patches");
@@ -47,6 +50,10 @@ public:
 protected:
   PackedProblem(KernelBuilder &kernel, const Contraction &plain)
       : Contraction(plain), kernel(kernel) {}
+
+  /// The number of the element that patchAddress() tells of.
+  virtual mlir::Value patchPosition(RegionEmitter &e, mlir::ValueRange patch,
+                                    mlir::Value k, mlir::Value &inside) = 0;
 
   KernelBuilder &kernel;
   llvm::SmallVector<ChannelsLast, 2> tensors; ///< of A and of B

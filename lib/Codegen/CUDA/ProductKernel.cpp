@@ -194,6 +194,9 @@ static void addThreadTasks(const Product &product, int64_t processors) {
   // Four lanes' vectors fill no more than half of the banks.
   if (vector == 4)
     tiles.push_back({{4, 1, 8, 4, 1, 1, 16, vector}, 0.4});
+  // Two blocks of the largest tile have no registers left for patches.
+  if (problem.hasPatches())
+    tiles.erase(tiles.begin());
   SmallVector<TileSpeed> candidates;
   for (const auto &[tile, speed] : tiles)
     candidates.push_back({tile.shape(), speed});

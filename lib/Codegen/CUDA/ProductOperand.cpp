@@ -220,13 +220,10 @@ void OperandCopy::begin(RegionEmitter &e, const ProductBlock &block) {
 Value OperandCopy::loadVector(RegionEmitter &e, const ProductBlock &block,
                               int64_t number, Value index, Value k) {
   ImplicitLocOpBuilder &b = e.builder();
-  ValueRange patch;
-  if (!patches.empty())
-    patch = patches[number];
   Value inside;
-  Value from = operand.address(e, block.batch, patch, index, k, inside);
-  if (inside)
-    from = arith::SelectOp::create(b, inside, from, operand.problem.zeros(e));
+  Value from = patches.empty()
+                   ? operand.address(e, block.batch, {}, index, k, inside)
+                   : operand.problem.patchOrZeros(e, patches[number], k);
   return LLVM::LoadOp::create(b, VectorType::get(vector, operand.type()), from,
                               bytesOf(operand.type(), vector));
 }

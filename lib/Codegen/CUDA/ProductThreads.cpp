@@ -30,11 +30,12 @@ protected:
     return 2 * partElements() * type().getIntOrFloatBitWidth() / 8;
   }
   int64_t partDepth() override { return tile.depth; }
-  /// As many as have 16 warps, so that some multiply while others wait.
+  /// As many as have 16 warps, so that some multiply while others wait; or 12,
+  /// if patches take registers, too.
   int32_t together() override {
-    constexpr int32_t kThreads = 512;
+    int32_t threads = problem.hasPatches() ? 384 : 512;
     bool isLarge = tile.groupsM * tile.groupsN == 4 && type().isF32();
-    return isLarge && isLight() ? kThreads / shape.threads() : 1;
+    return isLarge && isLight() ? threads / shape.threads() : 1;
   }
   Values multiply(RegionEmitter &e, Value begin, Value end,
                   Values sums) override;

@@ -22,7 +22,7 @@ Value Contraction::patchAddress(RegionEmitter &e, ValueRange patch, Value k,
   llvm_unreachable("no other problem has patches");
 }
 
-Value Contraction::zeros(RegionEmitter &e) {
+Value Contraction::patchOrZeros(RegionEmitter &e, ValueRange patch, Value k) {
   llvm_unreachable("no other problem has patches");
 }
 

@@ -77,10 +77,10 @@ def assemble(path, arch):
             for name, stack, stores, loads, registers, shared in entries]  # fmt: skip
 
 
-def compile_cases(folder, arch, only, batch, arguments):
+def compile_cases(folder, arch, only, batch, arguments, script):
     """PTX of the cases whose names match `only`, as files named after cases."""
     cases = folder / "cases.mlir"
-    table = subprocess.run([sys.executable, ROOT / "test/Kernel/table.py"],
+    table = subprocess.run([sys.executable, ROOT / script],
                            capture_output=True, text=True, check=True)  # fmt: skip
     cases.write_text(table.stdout)
     made = folder / arch
@@ -93,10 +93,10 @@ def compile_cases(folder, arch, only, batch, arguments):
     return sorted(made.glob("*.ptx"))
 
 
-def measure(only, batch, arch, arguments=()):
+def measure(only, batch, arch, arguments=(), script="test/Kernel/table.py"):
     """By case and kernel: registers, shared memory, spills and stack."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = compile_cases(pathlib.Path(folder), arch, only, batch, arguments)
+        paths = compile_cases(pathlib.Path(folder), arch, only, batch, arguments, script)
         with ThreadPoolExecutor(2) as pool:
             results = pool.map(functools.partial(assemble, arch=arch), paths)
         return {(path.stem, name): figures for path, kernels in zip(paths, results) for name, *figures in kernels}
@@ -129,6 +129,16 @@ needs_ptxas = pytest.mark.skipif(ptxas() is None, reason="there is no ptxas")
 def test_no_kernel_spills(arch, only, least, arguments):
     kernels = measure(only, 40, arch, arguments)
     assert len(kernels) > least
+    bad = {kernel: figures for kernel, figures in kernels.items() if any(figures[2:])}
+    assert not bad, "registers, shared memory, spills and stack"
+
+
+# Convolutions of real sizes, to which other tiles are given.
+@needs_ptxas
+@pytest.mark.parametrize("arch, arguments", [("sm_80", ()), ("sm_90a", ()), ("sm_80", ("--cuda-tf32",))])
+def test_no_layer_spills(arch, arguments):
+    kernels = measure(".", 1, arch, arguments, "test/Codegen/CUDA/Inputs/layers.py")
+    assert len(kernels) > 50
     bad = {kernel: figures for kernel, figures in kernels.items() if any(figures[2:])}
     assert not bad, "registers, shared memory, spills and stack"
 

@@ -62,10 +62,11 @@ def GenerateCUDAKernelsPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
     Option<"tf32", "tf32", "bool", /*default=*/"false",
            "Multiply f32 by matrix instructions, which take the leading 19 bits "
            "of each operand">,
-    Option<"packFrom", "pack-from", "int64_t", /*default=*/"5000000",
+    Option<"packFrom", "pack-from", "int64_t", /*default=*/"2000000",
            "How many more elements a convolution has to load one by one than "
-           "its tensors have before these are written with channels last "
-           "first: a task of a launch more, which lasts as long as such loads">
+           "half of those of its tensors before these are written with "
+           "channels last first: in the time of so many loads, another task "
+           "of a launch begins and ends">
   ];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Number of kernels generated">,

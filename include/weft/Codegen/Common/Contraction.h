@@ -111,8 +111,9 @@ public:
              mlir::Value n);
   virtual mlir::Value patchAddress(RegionEmitter &e, mlir::ValueRange patch,
                                    mlir::Value k, mlir::Value &inside);
-  /// The address of 16 bytes of zeros, which is read in place of such.
-  virtual mlir::Value zeros(RegionEmitter &e);
+  /// The same, or where 16 bytes of zeros lie.
+  virtual mlir::Value patchOrZeros(RegionEmitter &e, mlir::ValueRange patch,
+                                   mlir::Value k);
   /// How many elements of a column follow each other in memory, from each
   /// multiple of their number on; 0 if they do not lie there.
   virtual int64_t depthRun() { return isTransposedB() ? staticK : 0; }
