@@ -210,6 +210,8 @@ protected:
   virtual int64_t sumStride() = 0;
   /// Of shared memory for parts of the operands.
   virtual int64_t operandBytes() = 0;
+  /// Of shared memory that sums may take.
+  virtual int64_t sumBytes() { return operandBytes(); }
   /// Of shared memory behind that for the parts, or the sums.
   virtual int64_t extraBytes() { return 0; }
   virtual unsigned alignment() { return 16; }
@@ -232,14 +234,16 @@ protected:
   /// the other.
   virtual void orderTiles(RegionEmitter &e, mlir::Value &column,
                           mlir::Value &row) {}
-  /// Computes the tile from parts [begin, end) of the depth.
-  virtual void compute(RegionEmitter &e, mlir::Value begin, mlir::Value end) {
-    finish(e, multiply(e, begin, end, beginSums(e)));
+  /// How many blocks there are.
+  virtual mlir::Value countBlocks(RegionEmitter &e) {
+    return e.product(gridSizes(e));
   }
-
-  Values beginSums(RegionEmitter &e);
-  /// Ends the sums, which go through shared memory.
-  void finish(RegionEmitter &e, mlir::ValueRange sums);
+  /// Computes what block number `number` is to: a tile.
+  virtual void compute(RegionEmitter &e, mlir::Value number);
+  /// Makes tile number `number` the block's; returns the parts of the depth
+  /// that are to be multiplied, from the first to what is behind the last.
+  std::pair<mlir::Value, mlir::Value> beginTile(RegionEmitter &e,
+                                                mlir::Value number);
 
   mlir::Type type() const { return problem.accumulatorType; }
   /// Whether threads need few registers but for operands and sums: indices are
@@ -257,16 +261,18 @@ protected:
   mlir::Value warpM, warpN, lane, shared;
 
   /// Of parts, or sums, in shared memory.
-  int64_t sharedBytes() {
+  virtual int64_t sharedBytes() {
     return std::max(operandBytes(), warpsAtATime() * warpRowBytes());
   }
-
-private:
-  void emit(RegionEmitter &e, mlir::Value number);
   /// Of the sums of a row of warps; how many rows' are in shared memory at a
   /// time.
   int64_t warpRowBytes();
   int64_t warpsAtATime();
+
+private:
+  void emit(RegionEmitter &e, mlir::Value number);
+  Values beginSums(RegionEmitter &e);
+  void finish(RegionEmitter &e, mlir::ValueRange sums);
   mlir::Value isOurTurn(RegionEmitter &e, mlir::Value turn);
   mlir::Value placeOf(RegionEmitter &e, const Run &run);
   Values takeSums(RegionEmitter &e);
@@ -324,9 +330,9 @@ void addWarpgroupProduct(const Product &product, const TileShape &shape,
                          int64_t splits);
 
 /// The same for operands whose parts are copied as boxes of tensors, by a warp
-/// of their own.
+/// of their own, on `processors` multiprocessors.
 void addTensorMapProduct(const Product &product, const TileShape &shape,
-                         int64_t splits);
+                         int64_t splits, int64_t processors);
 /// Whether both operands lie in memory so that they can be.
 bool takesTensorMaps(Contraction &problem);
 

@@ -233,10 +233,13 @@ static void addMatrixTasks(const Product &product, int64_t processors,
       candidates.push_back({shape, speed, /*hasGroups=*/true});
   Choice choice = chooseTile(problem, candidates,
                              {processors, /*rate=*/1024, /*latency=*/14});
-  auto add = choice.tile < firstOfGroups ? addMatrixProduct
-             : takesTensorMaps(problem)  ? addTensorMapProduct
-                                         : addWarpgroupProduct;
-  add(product, candidates[choice.tile].shape, choice.splits);
+  const TileShape &shape = candidates[choice.tile].shape;
+  if (choice.tile < firstOfGroups)
+    addMatrixProduct(product, shape, choice.splits);
+  else if (takesTensorMaps(problem))
+    addTensorMapProduct(product, shape, choice.splits, processors);
+  else
+    addWarpgroupProduct(product, shape, choice.splits);
 }
 
 /// Whether there is so little to a result, or to what results share, that each

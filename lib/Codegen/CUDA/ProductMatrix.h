@@ -126,7 +126,7 @@ protected:
   /// Of a part of both operands.
   int64_t partBytes() const { return copyA.bytes() + copyB.bytes(); }
   /// Where A lies of the part at `at`; B is behind it.
-  mlir::Value stage(RegionEmitter &e, mlir::Value at);
+  virtual mlir::Value stage(RegionEmitter &e, mlir::Value at);
 
   int64_t runLength() override { return 2; }
   llvm::SmallVector<Run> runs(RegionEmitter &e) override;

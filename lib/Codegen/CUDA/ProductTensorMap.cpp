@@ -6,7 +6,10 @@
 // memory; the others only multiply. Each place for a part has two mbarriers:
 // one opens when the part has come, the other when all warps are through with
 // it. Where two large tiles are below each other, their blocks are a cluster:
-// each asks for half of B's part, which comes to both.
+// each asks for half of B's part, which comes to both. Blocks that fill a
+// multiprocessor stay and compute one tile after the other, so that parts of
+// the next one come while the sums of one are ended, for which there is memory
+// apart.
 //
 //===----------------------------------------------------------------------===//
 
@@ -115,19 +118,27 @@ private:
 class TensorMapEmitter : public WarpgroupEmitter {
 public:
   TensorMapEmitter(const Product &product, const TileShape &shape,
-                   int64_t splits)
-      : WarpgroupEmitter(product, shape, splits),
+                   int64_t splits, int64_t processors)
+      : WarpgroupEmitter(product, shape, splits), processors(processors),
         boxesA(problem, true, shape.rows(), partDepth()),
         boxesB(problem, false, shape.columns(), partDepth()) {}
 
 protected:
-  /// A warp more, which has no sums.
-  int32_t threads() override { return shape.threads() + kWarp; }
+  /// A warp more, which has no sums, or four, which have few registers.
+  int32_t threads() override {
+    return shape.threads() + (givesRegisters() ? 4 : 1) * kWarp;
+  }
   int32_t clusterBlocks() override;
+  int64_t sumBytes() override;
+  int64_t sharedBytes() override;
   int64_t extraBytes() override { return 2 * stages * kBarrierBytes; }
   void barrier(RegionEmitter &e) override;
   void orderTiles(RegionEmitter &e, Value &column, Value &row) override;
-  void compute(RegionEmitter &e, Value begin, Value end) override;
+  Value countBlocks(RegionEmitter &e) override;
+  void compute(RegionEmitter &e, Value number) override;
+  Value stage(RegionEmitter &e, Value at) override {
+    return elementAt(e, parts, e.builder().getI8Type(), at);
+  }
   Values multiply(RegionEmitter &e, Value begin, Value end,
                   Values sums) override;
 
@@ -147,8 +158,18 @@ private:
   void giveBack(RegionEmitter &e, Value place);
   void copyParts(RegionEmitter &e, Value begin, Value end);
 
+  bool isStaying();
+  bool givesRegisters();
+  void forEachTile(RegionEmitter &e, Value number,
+                   llvm::function_ref<void(Value)> body);
+
+  int64_t processors;
   BoxCopy boxesA, boxesB;
-  Value rank; ///< of the block in its cluster, in the function being emitted
+
+  // In the function that is being emitted.
+  Value rank;  ///< of the block in its cluster
+  Value parts; ///< where they lie
+  Turn turn;   ///< of the next part
 };
 } // namespace
 
@@ -254,6 +275,12 @@ static void waitFor(RegionEmitter &e, Value barrier, Value parity) {
   emitAsm(e, text, {address, parity});
 }
 
+static void syncCluster(RegionEmitter &e) {
+  ImplicitLocOpBuilder &b = e.builder();
+  NVVM::ClusterArriveOp::create(b, /*aligned=*/b.getUnitAttr());
+  NVVM::ClusterWaitOp::create(b, /*aligned=*/b.getUnitAttr());
+}
+
 /// Two blocks whose tiles are below each other, if these are large and there
 /// are pairs of them.
 int32_t TensorMapEmitter::clusterBlocks() {
@@ -281,9 +308,9 @@ void TensorMapEmitter::initBarriers(RegionEmitter &e) {
     return Values();
   });
   if (clusterBlocks() == 1)
-    return cuda::barrier(e);
-  NVVM::ClusterArriveOp::create(b, /*aligned=*/b.getUnitAttr());
-  NVVM::ClusterWaitOp::create(b, /*aligned=*/b.getUnitAttr());
+    cuda::barrier(e);
+  else
+    syncCluster(e);
 }
 
 /// Says that the warp is through with the part at `place`: a lane to each block
@@ -339,89 +366,166 @@ void TensorMapEmitter::orderTiles(RegionEmitter &e, Value &column, Value &row) {
 /// Asks for one part after the other, each when its place is free.
 void TensorMapEmitter::copyParts(RegionEmitter &e, Value begin, Value end) {
   ImplicitLocOpBuilder &b = e.builder();
-  Turn turn = firstTurn(e);
-  e.loop(begin, end, {turn.place, turn.parity},
-         [&](Value part, ValueRange carried) {
-           Turn turn{carried[0], carried[1]};
-           // What was never used passes for used before.
-           Value before = arith::XOrIOp::create(b, turn.parity,
-                                                e.constant(b.getI32Type(), 1));
-           waitFor(e, isEmpty(e, turn.place), before);
-           Value full = isFull(e, turn.place);
-           NVVM::MBarrierArriveExpectTxOp::create(
-               b, TypeRange(), full, e.constant(b.getI32Type(), partBytes()),
-               NVVM::MemScopeKind::CTA, /*relaxed=*/false,
-               /*predicate=*/Value());
-           Value to = stage(e, e.mul(turn.place, e.index(partBytes())));
-           Value k0 = e.mul(part, e.index(partDepth()));
-           boxesA.copy(e, block, k0, to, full, rank);
-           to = elementAt(e, to, b.getI8Type(), e.index(copyA.bytes()));
-           boxesB.copy(e, block, k0, to, full, rank);
-           turn = next(e, turn);
-           return Values{turn.place, turn.parity};
-         });
+  Type i32 = b.getI32Type();
+  Values last = e.loop(
+      begin, end, {turn.place, turn.parity},
+      [&](Value part, ValueRange carried) {
+        turn = {carried[0], carried[1]};
+        // What was never used passes for used before.
+        Value before =
+            arith::XOrIOp::create(b, turn.parity, e.constant(i32, 1));
+        waitFor(e, isEmpty(e, turn.place), before);
+        Value full = isFull(e, turn.place);
+        NVVM::MBarrierArriveExpectTxOp::create(
+            b, TypeRange(), full, e.constant(i32, partBytes()),
+            NVVM::MemScopeKind::CTA, /*relaxed=*/false, /*predicate=*/Value());
+        Value to = stage(e, e.mul(turn.place, e.index(partBytes())));
+        Value k0 = e.mul(part, e.index(partDepth()));
+        boxesA.copy(e, block, k0, to, full, rank);
+        to = elementAt(e, to, b.getI8Type(), e.index(copyA.bytes()));
+        boxesB.copy(e, block, k0, to, full, rank);
+        turn = next(e, turn);
+        return Values{turn.place, turn.parity};
+      });
+  turn = {last[0], last[1]};
 }
 
 SmallVector<Value> TensorMapEmitter::multiply(RegionEmitter &e, Value begin,
                                               Value end, Values sums) {
   ImplicitLocOpBuilder &b = e.builder();
   size_t numSums = sums.size();
-  Turn turn = firstTurn(e);
   sums.append({turn.place, turn.parity});
-  Value isArriving = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lane,
-                                           e.index(clusterBlocks()));
-  sums = e.loop(begin, end, sums, [&](Value part, ValueRange carried) {
-    Turn turn{carried[numSums], carried[numSums + 1]};
-    waitFor(e, isFull(e, turn.place), turn.parity);
-    Values result = multiplyPart(e, e.mul(turn.place, e.index(partBytes())),
-                                 carried.take_front(numSums));
-    // The warp is through with the part before.
-    Value isLater =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, part, begin);
-    emitIf(e, arith::AndIOp::create(b, isLater, isArriving), {}, [&] {
+  // The warp is through with the part before, if there is one.
+  auto giveBefore = [&](arith::CmpIPredicate predicate, Value part) {
+    Value isArriving = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lane,
+                                             e.index(clusterBlocks()));
+    Value isThere = arith::CmpIOp::create(b, predicate, begin, part);
+    emitIf(e, arith::AndIOp::create(b, isThere, isArriving), {}, [&] {
       Value before = e.add(turn.place, e.index(stages - 1));
       giveBack(e, e.rem(before, e.index(stages)));
       return Values();
     });
+  };
+  sums = e.loop(begin, end, sums, [&](Value part, ValueRange carried) {
+    turn = {carried[numSums], carried[numSums + 1]};
+    waitFor(e, isFull(e, turn.place), turn.parity);
+    Values result = multiplyPart(e, e.mul(turn.place, e.index(partBytes())),
+                                 carried.take_front(numSums));
+    giveBefore(arith::CmpIPredicate::ne, part);
     turn = next(e, turn);
     result.append({turn.place, turn.parity});
     return result;
   });
+  turn = {sums[numSums], sums[numSums + 1]};
   sums.truncate(numSums);
   endParts(e);
-  if (clusterBlocks() > 1)
-    NVVM::ClusterArriveOp::create(b, /*aligned=*/b.getUnitAttr());
-  barrier(e);
+  if (isStaying())
+    giveBefore(arith::CmpIPredicate::slt, end);
+  else
+    barrier(e);
   return sums;
 }
 
-void TensorMapEmitter::compute(RegionEmitter &e, Value begin, Value end) {
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+/// Whether there are more tiles than multiprocessors, each of which runs one
+/// block at a time.
+bool TensorMapEmitter::isStaying() {
+  int64_t rows = llvm::divideCeil(problem.staticM, shape.rows());
+  int64_t columns = llvm::divideCeil(problem.staticN, shape.columns());
+  return isAlone && splits * problem.staticBatch * rows * columns > processors;
+}
+
+/// Whether warps with sums get registers of others: all sums stay there while
+/// some are ended.
+bool TensorMapEmitter::givesRegisters() {
+  constexpr int64_t kThreads = 256, kSums = 128;
+  return isStaying() && shape.threads() == kThreads &&
+         shape.rows() * shape.columns() == kThreads * kSums;
+}
+
+Value TensorMapEmitter::countBlocks(RegionEmitter &e) {
+  return isStaying() ? e.index(processors - processors % clusterBlocks())
+                     : WarpgroupEmitter::countBlocks(e);
+}
+
+int64_t TensorMapEmitter::sumBytes() {
+  constexpr int64_t kMost = 227 * 1024;
+  return isStaying() ? kMost - operandBytes() - extraBytes()
+                     : WarpgroupEmitter::sumBytes();
+}
+
+int64_t TensorMapEmitter::sharedBytes() {
+  return isStaying() ? operandBytes() + warpsAtATime() * warpRowBytes()
+                     : WarpgroupEmitter::sharedBytes();
+}
+
+/// Calls `body` for the tiles of block number `number`.
+void TensorMapEmitter::forEachTile(RegionEmitter &e, Value number,
+                                   llvm::function_ref<void(Value)> body) {
+  turn = firstTurn(e);
+  if (!isStaying())
+    return body(number);
+  Value blocks = countBlocks(e);
+  Value count = e.ceilDiv(e.sub(e.product(gridSizes(e)), number), blocks);
+  e.loop(e.index(0), count, {turn.place, turn.parity},
+         [&](Value i, ValueRange carried) {
+           turn = {carried[0], carried[1]};
+           body(e.add(number, e.mul(i, blocks)));
+           return Values{turn.place, turn.parity};
+         });
+}
+
+void TensorMapEmitter::compute(RegionEmitter &e, Value number) {
   ImplicitLocOpBuilder &b = e.builder();
   boxesA.begin(product.kernel, /*blocks=*/1);
   boxesB.begin(product.kernel, clusterBlocks());
-  if (clusterBlocks() > 1)
+  bool isCluster = clusterBlocks() > 1;
+  if (isCluster)
     rank = arith::IndexCastOp::create(
         b, b.getIndexType(), NVVM::ClusterId::create(b, b.getI32Type()));
+  parts = shared;
+  if (isStaying())
+    shared = stage(e, e.index(operandBytes()));
   initBarriers(e);
+  // Of the 168 that each of three groups of four warps has.
+  constexpr int32_t kMany = 232, kFew = 40;
   Value limit = e.index(shape.threads());
   auto hasSums =
       arith::CmpIOp::create(b, arith::CmpIPredicate::slt, block.thread, limit);
+  auto setRegisters = [&](NVVM::SetMaxRegisterAction action, int32_t count) {
+    if (givesRegisters())
+      NVVM::SetMaxRegisterOp::create(b, count, action);
+  };
   emitIf(e, hasSums, {}, [&] {
-    WarpgroupEmitter::compute(e, begin, end);
+    setRegisters(NVVM::SetMaxRegisterAction::increase, kMany);
+    forEachTile(e, number,
+                [&](Value tile) { WarpgroupEmitter::compute(e, tile); });
     // The other block's warps give places back in this block's memory.
-    if (clusterBlocks() > 1)
-      NVVM::ClusterWaitOp::create(b, /*aligned=*/b.getUnitAttr());
+    if (isCluster)
+      syncCluster(e);
     return Values();
   });
-  auto isCopying =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block.thread, limit);
-  emitIf(e, isCopying, {}, [&] {
-    copyParts(e, begin, end);
-    return Values();
+  auto isOther =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, block.thread, limit);
+  emitIf(e, isOther, {}, [&] {
+    setRegisters(NVVM::SetMaxRegisterAction::decrease, kFew);
+    auto isCopying =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block.thread, limit);
+    return emitIf(e, isCopying, {}, [&] {
+      forEachTile(e, number, [&](Value tile) {
+        auto [begin, end] = beginTile(e, tile);
+        copyParts(e, begin, end);
+      });
+      return Values();
+    });
   });
 }
 
 void weft::cuda::addTensorMapProduct(const Product &product,
-                                     const TileShape &shape, int64_t splits) {
-  TensorMapEmitter(product, shape, splits).addTasks();
+                                     const TileShape &shape, int64_t splits,
+                                     int64_t processors) {
+  TensorMapEmitter(product, shape, splits, processors).addTasks();
 }

@@ -38,8 +38,7 @@ int64_t ProductEmitter::warpRowBytes() {
 
 int64_t ProductEmitter::warpsAtATime() {
   int64_t warps = 1;
-  while (2 * warps <= shape.warpsM &&
-         2 * warps * warpRowBytes() <= operandBytes())
+  while (2 * warps <= shape.warpsM && 2 * warps * warpRowBytes() <= sumBytes())
     warps *= 2;
   return warps;
 }
@@ -282,12 +281,6 @@ void ProductEmitter::endSums(RegionEmitter &e, Neighbours *neighbours,
 void ProductEmitter::emit(RegionEmitter &e, Value number) {
   if (splits == 1)
     product.epilogue.begin(e, product.kernel);
-  SmallVector<Value> grid = e.delinearize(number, gridSizes(e));
-  orderTiles(e, grid[grid.size() - 2], grid.back());
-  split = grid.front();
-  block.batch.assign(grid.begin() + 1, grid.end() - 2);
-  block.n0 = e.mul(grid[grid.size() - 2], e.index(shape.columns()));
-  block.m0 = e.mul(grid.back(), e.index(shape.rows()));
   block.thread = emitThread(e);
   Value warp = e.div(block.thread, e.index(kWarp));
   lane = e.rem(block.thread, e.index(kWarp));
@@ -295,6 +288,17 @@ void ProductEmitter::emit(RegionEmitter &e, Value number) {
   warpN = e.rem(warp, e.index(shape.warpsN));
   shared = product.kernel.sharedMemory(
       e, e.builder().getI8Type(), sharedBytes() + extraBytes(), alignment());
+  compute(e, number);
+}
+
+std::pair<Value, Value> ProductEmitter::beginTile(RegionEmitter &e,
+                                                  Value number) {
+  SmallVector<Value> grid = e.delinearize(number, gridSizes(e));
+  orderTiles(e, grid[grid.size() - 2], grid.back());
+  split = grid.front();
+  block.batch.assign(grid.begin() + 1, grid.end() - 2);
+  block.n0 = e.mul(grid[grid.size() - 2], e.index(shape.columns()));
+  block.m0 = e.mul(grid.back(), e.index(shape.rows()));
   Value begin = e.index(0);
   Value end = e.ceilDiv(problem.depth(e), e.index(partDepth()));
   if (splits > 1) {
@@ -302,7 +306,12 @@ void ProductEmitter::emit(RegionEmitter &e, Value number) {
     begin = e.min(e.mul(split, share), end);
     end = e.min(e.add(begin, share), end);
   }
-  compute(e, begin, end);
+  return {begin, end};
+}
+
+void ProductEmitter::compute(RegionEmitter &e, Value number) {
+  auto [begin, end] = beginTile(e, number);
+  finish(e, multiply(e, begin, end, beginSums(e)));
 }
 
 /// Adds the sums of the splits, the first to the last, for neighbours in a row
@@ -347,7 +356,7 @@ void ProductEmitter::addTasks() {
   product.kernel.addBlocks(
       threads(),
       [&](RegionEmitter &e) {
-        return product.countIfWanted(e, e.product(gridSizes(e)));
+        return product.countIfWanted(e, countBlocks(e));
       },
       [&](RegionEmitter &e, Value number) { emit(e, number); }, together(),
       clusterBlocks());

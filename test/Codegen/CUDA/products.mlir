@@ -133,9 +133,9 @@ func.func @unknown(%x: tensor<?x256xbf16>, %size: index, %y: tensor<256x2048xbf1
 //       SM90:     nvvm.wgmma.mma_async {{.+}} <m = 64, n = 256, k = 16>
 //       SM90:     nvvm.wgmma.wait.group.sync.aligned 1
 //       SM90:     llvm.inline_asm {{.+}}mapa.shared::cluster{{.+}}mbarrier.arrive
-//       SM90:   nvvm.cluster.arrive
 //       SM90:   nvvm.barrier id = {{.+}} number_of_threads =
-//       SM90:   nvvm.cluster.wait
+//       SM90:   nvvm.cluster.arrive
+//  SM90-NEXT:   nvvm.cluster.wait
 //       SM90:   scf.for
 //       SM90:     llvm.inline_asm {{.+}}mbarrier.try_wait
 //       SM90:     nvvm.mbarrier.arrive.expect_tx
@@ -151,6 +151,32 @@ func.func @boxes(%x: tensor<2048x256xbf16>, %y: tensor<256x2048xbf16>) -> tensor
     dispatch.yield %n : tensor<2048x2048xf32>
   }
   return %0 : tensor<2048x2048xf32>
+}
+
+// -----
+
+// Where there are more of the largest tiles than multiprocessors, blocks stay for
+// several, and warps that only copy leave registers to the others.
+// SM90-LABEL: func.func @staying(
+//       SM90: func.func private @contract_0_count(
+//       SM90:   arith.constant 132
+//       SM90: func.func private @contract_0_task(
+//       SM90:   nvvm.setmaxregister increase 232
+//       SM90:   scf.for {{.+}} -> (index, i32)
+//       SM90:     scf.for
+//       SM90:       nvvm.wgmma.mma_async {{.+}} <m = 64, n = 256, k = 16>
+//       SM90:   nvvm.setmaxregister decrease 40
+//       SM90:   scf.for {{.+}} -> (index, i32)
+//       SM90:     scf.for
+//       SM90:       nvvm.cp.async.bulk.tensor
+//       SM90: dispatch.kernel @contract_0 {{.+}}threads = 384
+func.func @staying(%x: tensor<4096x256xbf16>, %y: tensor<256x4096xbf16>) -> tensor<4096x4096xf32> {
+  %0 = dispatch.region ins(%x, %y : tensor<4096x256xbf16>, tensor<256x4096xbf16>) -> tensor<4096x4096xf32> {
+  ^bb0(%a: tensor<4096x256xbf16>, %b: tensor<256x4096xbf16>):
+    %n = weft.contract %a, %b batch [] x [] contract [1] x [0] : tensor<4096x256xbf16>, tensor<256x4096xbf16> -> tensor<4096x4096xf32>
+    dispatch.yield %n : tensor<4096x4096xf32>
+  }
+  return %0 : tensor<4096x4096xf32>
 }
 
 // -----
