@@ -183,15 +183,7 @@ def blocks():
     x, w, b, r = f.arg([80, 24]), f.arg([24, 44]), f.arg([44]), f.arg([80, 44])
     y = f.binary("add", f.matmul(x, w), f.broadcast(b, [1], [80, 44]))
     f.ret(f.binary("add", f.unary("tanh", y), r))
-    pad = {"low": [1, 1], "high": [1, 1]}
-    f = Function("blocks_conv")
-    f.ret(f.conv(f.arg([2, 5, 12, 13]), f.arg([36, 5, 3, 3]), **pad))
-    f = Function("blocks_conv_f16")
-    f.ret(f.conv(f.arg([2, 8, 8, 8], "f16"), f.arg([36, 8, 3, 3], "f16"), element="f32", **pad))
-    f = Function("blocks_conv_pointwise")
-    f.ret(f.conv(f.arg([3, 16, 8, 8]), f.arg([40, 16, 1, 1])))
-    f = Function("blocks_conv_filter")
-    f.ret(f.conv_filter(f.arg([2, 5, 9, 8]), f.arg([2, 36, 9, 8]), [36, 5, 3, 3], **pad))
+    blocks_with_taps()
     # The matrix is along the depth, or not, and its rows are or are not whole vectors.
     for k, n in ((512, 12), (300, 40), (131, 33), (20, 70)):
         for tb in (False, True):
@@ -239,6 +231,18 @@ def vectors_shared_by_blocks():
     x, y, z = f.arg([1, 2048]), f.arg([2048, 24]), f.arg([24, 2048])
     f.ret(f.matmul(f.unary("tanh", x), y), f.matmul(x, f.unary("tanh", y)),
           f.matmul(f.unary("tanh", x), z, False, True), f.matmul(x, f.unary("tanh", z), False, True))
+
+
+def blocks_with_taps():
+    pad = {"low": [1, 1], "high": [1, 1]}
+    f = Function("blocks_conv")
+    f.ret(f.conv(f.arg([2, 5, 12, 13]), f.arg([36, 5, 3, 3]), **pad))
+    f = Function("blocks_conv_f16")
+    f.ret(f.conv(f.arg([2, 8, 8, 8], "f16"), f.arg([36, 8, 3, 3], "f16"), element="f32", **pad))
+    f = Function("blocks_conv_pointwise")
+    f.ret(f.conv(f.arg([3, 16, 8, 8]), f.arg([40, 16, 1, 1])))
+    f = Function("blocks_conv_filter")
+    f.ret(f.conv_filter(f.arg([2, 5, 9, 8]), f.arg([2, 36, 9, 8]), [36, 5, 3, 3], **pad))
 
 
 def blocks_of_images():
