@@ -20,14 +20,44 @@ static constexpr int32_t kThreads = 256;
 /// Bytes that are written at once, and of a long row.
 static constexpr int64_t kChunk = 16, kLongRow = 128;
 
+static ArrayRef<int64_t> getShape(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getShape();
+}
+
 ChannelsLast::ChannelsLast(KernelBuilder &kernel, Value tensor, Type type)
-    : tensor(tensor), type(type), kernel(kernel) {
-  auto shape = cast<RankedTensorType>(tensor.getType()).getShape();
-  batch = shape[0];
-  channels = shape[1];
-  positions = llvm::product_of(shape.drop_front(2));
+    : ChannelsLast(kernel, tensor, type,
+                   {getShape(tensor).drop_front(2),
+                    SmallVector<int64_t>(getShape(tensor).size() - 2, 1),
+                    SmallVector<int64_t>(getShape(tensor).size() - 2, 0)}) {}
+
+ChannelsLast::ChannelsLast(KernelBuilder &kernel, Value tensor, Type type,
+                           const Sampling &sampling)
+    : tensor(tensor), type(type), batch(getShape(tensor)[0]),
+      channels(getShape(tensor)[1]),
+      positions(llvm::product_of(sampling.sizes)), sizes(sampling.sizes),
+      strides(sampling.strides), low(sampling.low), kernel(kernel) {
   offset = kernel.reserveScratch(
       numElements() * type.getIntOrFloatBitWidth() / 8 + kChunk);
+}
+
+bool ChannelsLast::hasAll() const {
+  auto all = [](ArrayRef<int64_t> values, int64_t wanted) {
+    return llvm::all_of(values, [&](int64_t value) { return value == wanted; });
+  };
+  return getShape(tensor).drop_front(2) == ArrayRef(sizes) && all(strides, 1) &&
+         all(low, 0);
+}
+
+SmallVector<Value> ChannelsLast::indicesOf(RegionEmitter &e, Value image,
+                                           Value channel,
+                                           Value position) const {
+  SmallVector<Value> all, indices{image, channel};
+  for (int64_t size : sizes)
+    all.push_back(e.index(size));
+  for (auto [index, stride, before] :
+       llvm::zip_equal(e.delinearize(position, all), strides, low))
+    indices.push_back(e.sub(e.mul(index, e.index(stride)), e.index(before)));
+  return indices;
 }
 
 Value ChannelsLast::address(RegionEmitter &e, Value position) const {
@@ -105,7 +135,7 @@ TileWriter::TileWriter(const ChannelsLast &tensor)
   // An odd number of words, so that neighbouring positions share no bank.
   rowBytes += 4;
   auto type = cast<RankedTensorType>(tensor.tensor.getType()).getElementType();
-  if (!tensor.tensor.getDefiningOp() && type == tensor.type)
+  if (!tensor.tensor.getDefiningOp() && type == tensor.type && tensor.hasAll())
     while (2 * width * bytes <= kChunk && tensor.positions % (2 * width) == 0)
       width *= 2;
 }
@@ -142,13 +172,10 @@ Value TileWriter::read(RegionEmitter &e, const Place &at) const {
         e.builder(), VectorType::get(width, tensor.type),
         e.address(*e.getMemory(tensor.tensor), position), width * bytes);
   }
-  auto type = cast<RankedTensorType>(tensor.tensor.getType());
-  SmallVector<Value> sizes, indices{image, channel};
-  for (int64_t size : type.getShape().drop_front(2))
-    sizes.push_back(e.index(size));
-  llvm::append_range(indices, e.delinearize(position, sizes));
-  return widen(e.builder(), e.element(tensor.tensor, indices),
-               type.getElementType(), tensor.type);
+  auto type = cast<RankedTensorType>(tensor.tensor.getType()).getElementType();
+  Value element =
+      e.element(tensor.tensor, tensor.indicesOf(e, image, channel, position));
+  return widen(e.builder(), element, type, tensor.type);
 }
 
 /// The address of what is at `at`, `further` positions after it.
@@ -283,7 +310,7 @@ void TileWriter::emit(RegionEmitter &e, Value block, Value memory) {
 
 void weft::cuda::addChannelsLastTask(KernelBuilder &kernel,
                                      ArrayRef<ChannelsLast> tensors) {
-  SmallVector<TileWriter> writers(tensors.begin(), tensors.end());
+  std::vector<TileWriter> writers(tensors.begin(), tensors.end());
   int64_t blocks = 0, sharedBytes = 0;
   for (const TileWriter &writer : writers) {
     blocks += writer.numBlocks();

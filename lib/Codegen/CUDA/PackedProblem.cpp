@@ -34,6 +34,30 @@ static Value linearize(RegionEmitter &e, ValueRange indices,
   return position;
 }
 
+/// Whether each position of the result meets one element of the input, and
+/// none outside of it.
+template <typename OpTy>
+static bool isPointwise(OpTy op, ArrayRef<int64_t> taps) {
+  auto isOne = [](int64_t value) { return value == 1; };
+  auto isNoPadding = [](int64_t value) { return value <= 0; };
+  return llvm::all_of(taps, isOne) &&
+         llvm::all_of(op.getInputDilation(), isOne) &&
+         llvm::all_of(op.getLow(), isNoPadding) &&
+         llvm::all_of(op.getHigh(), isNoPadding);
+}
+
+/// The input of `op`, or of it what the positions of `result` meet if it is
+/// pointwise.
+template <typename OpTy>
+static ChannelsLast packInput(KernelBuilder &kernel, OpTy op, Type type,
+                              ArrayRef<int64_t> taps, RankedTensorType result) {
+  if (!isPointwise(op, taps))
+    return {kernel, op.getInput(), type};
+  Sampling sampling{result.getShape().drop_front(2), op.getStrides(),
+                    op.getLow()};
+  return {kernel, op.getInput(), type, sampling};
+}
+
 //===----------------------------------------------------------------------===//
 // Convolutions
 //===----------------------------------------------------------------------===//
@@ -47,9 +71,11 @@ public:
                     std::unique_ptr<ConvolutionProblem> problem)
       : PackedProblem(kernel, *problem), plain(std::move(problem)),
         sizes(plain->conv.getInput().getType().getShape().drop_front(2)),
-        channels(plain->conv.getFilter().getType().getDimSize(1)) {
+        channels(plain->conv.getFilter().getType().getDimSize(1)),
+        isPoint(isPointwise(plain->conv, plain->taps)) {
     tensors.emplace_back(kernel, plain->conv.getFilter(), operandType);
-    tensors.emplace_back(kernel, plain->conv.getInput(), operandType);
+    tensors.push_back(packInput(kernel, plain->conv, operandType, plain->taps,
+                                plain->conv.getType()));
   }
 
   SmallVector<Value> batchSizes(RegionEmitter &e) override {
@@ -79,6 +105,7 @@ private:
   std::unique_ptr<ConvolutionProblem> plain;
   ArrayRef<int64_t> sizes; ///< of an image
   int64_t channels;        ///< of a group
+  bool isPoint;            ///< columns follow each other, whole
 };
 } // namespace
 
@@ -87,14 +114,16 @@ private:
 SmallVector<Value> PackedConvolution::beginPatch(RegionEmitter &e,
                                                  ArrayRef<Value> batch,
                                                  Value n) {
+  Value group = e.mul(batch.back(), e.index(channels));
+  if (isPoint)
+    return {e.add(e.mul(n, e.index(tensors[1].channels)), group)};
   SmallVector<Value> place = plain->placeOf(e, batch, n);
   SmallVector<Value> starts = plain->startsOf(e, ArrayRef(place).drop_front());
   Value position = e.mul(place[0], e.index(tensors[1].positions));
   bool hasMask = plain->hasTapMasks();
   if (hasMask)
     position = e.add(position, linearize(e, starts, sizes));
-  position = e.add(e.mul(position, e.index(tensors[1].channels)),
-                   e.mul(batch.back(), e.index(channels)));
+  position = e.add(e.mul(position, e.index(tensors[1].channels)), group);
   SmallVector<Value> patch{position};
   if (!hasMask)
     llvm::append_range(patch, starts);
@@ -105,6 +134,8 @@ SmallVector<Value> PackedConvolution::beginPatch(RegionEmitter &e,
 
 Value PackedConvolution::patchPosition(RegionEmitter &e, ValueRange patch,
                                        Value k, Value &inside) {
+  if (isPoint)
+    return e.add(patch[0], k);
   ImplicitLocOpBuilder &b = e.builder();
   Value tap = e.div(k, e.index(channels)),
         channel = e.rem(k, e.index(channels));
@@ -135,9 +166,11 @@ class PackedFilter : public PackedProblem {
 public:
   PackedFilter(KernelBuilder &kernel, std::unique_ptr<FilterProblem> problem)
       : PackedProblem(kernel, *problem), plain(std::move(problem)),
-        sizes(plain->filter.getInput().getType().getShape().drop_front(2)) {
+        sizes(plain->filter.getInput().getType().getShape().drop_front(2)),
+        isPoint(isPointwise(plain->filter, plain->taps)) {
     tensors.emplace_back(kernel, plain->filter.getGrad(), operandType);
-    tensors.emplace_back(kernel, plain->filter.getInput(), operandType);
+    tensors.push_back(packInput(kernel, plain->filter, operandType, plain->taps,
+                                plain->filter.getGrad().getType()));
   }
 
   SmallVector<Value> batchSizes(RegionEmitter &e) override {
@@ -172,6 +205,7 @@ public:
 private:
   std::unique_ptr<FilterProblem> plain;
   ArrayRef<int64_t> sizes; ///< of an image
+  bool isPoint;            ///< rows follow each other, whole
 };
 } // namespace
 
@@ -201,6 +235,8 @@ SmallVector<Value> PackedFilter::beginPatch(RegionEmitter &e,
 
 Value PackedFilter::patchPosition(RegionEmitter &e, ValueRange patch, Value k,
                                   Value &inside) {
+  if (isPoint)
+    return e.add(e.mul(k, e.index(tensors[1].channels)), patch[0]);
   SmallVector<Value> place = e.delinearize(k, plain->depthSizes(e));
   SmallVector<Value> indices;
   for (auto [dim, index] : llvm::enumerate(ArrayRef(place).drop_front())) {
@@ -240,12 +276,22 @@ static double countElements(Value tensor) {
   return cast<RankedTensorType>(tensor.getType()).getNumElements();
 }
 
-/// Whether an operand is better loaded once, and written to scratch, than
-/// `loads` times for tiles. Several neighbours are written at a time.
-static bool isWorthIt(double loads, ValueRange tensors, int64_t least) {
-  for (Value tensor : tensors)
-    loads -= countElements(tensor) / 2;
-  return loads >= static_cast<double>(least);
+/// The elements of the input of `op` that are written.
+template <typename OpTy>
+static double countInput(OpTy op, ArrayRef<int64_t> taps,
+                         RankedTensorType result) {
+  double input = countElements(op.getInput());
+  if (!isPointwise(op, taps))
+    return input;
+  ArrayRef<int64_t> met = result.getShape().drop_front(2);
+  ArrayRef<int64_t> all = op.getInput().getType().getShape().drop_front(2);
+  return input / llvm::product_of(all) * llvm::product_of(met);
+}
+
+/// Whether elements are better loaded once, and written to scratch, several
+/// neighbours at a time, than `loads` times for tiles.
+static bool isWorthIt(double loads, double elements, int64_t least) {
+  return loads - elements / 2 >= static_cast<double>(least);
 }
 
 static bool canPack(ConvolutionProblem &problem, int64_t least) {
@@ -256,7 +302,9 @@ static bool canPack(ConvolutionProblem &problem, int64_t least) {
   double loads = countLoads(problem, problem.staticN, problem.staticM);
   if (!problem.isContiguousA())
     loads += countLoads(problem, problem.staticM, problem.staticN);
-  return isWorthIt(loads, {op.getInput(), op.getFilter()}, least);
+  double elements = countElements(op.getFilter()) +
+                    countInput(op, problem.taps, op.getType());
+  return isWorthIt(loads, elements, least);
 }
 
 static bool canPack(FilterProblem &problem, int64_t least) {
@@ -265,7 +313,9 @@ static bool canPack(FilterProblem &problem, int64_t least) {
     return false;
   double loads = countLoads(problem, problem.staticM, problem.staticN) +
                  countLoads(problem, problem.staticN, problem.staticM);
-  return isWorthIt(loads, {op.getInput(), op.getGrad()}, least);
+  double elements = countElements(op.getGrad()) +
+                    countInput(op, problem.taps, op.getGrad().getType());
+  return isWorthIt(loads, elements, least);
 }
 
 /// The problem as one whose operands are in scratch, if it can be put so.
