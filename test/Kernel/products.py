@@ -194,7 +194,6 @@ def blocks():
     for element in ("f64", "i64", "f16"):
         f = Function(f"vector_{element}")
         f.ret(f.matmul(f.arg([2, 1, 130], element), f.arg([2, 130, 37], element)))
-    vectors_shared_by_blocks()
 
 
 def vectors_shared_by_blocks():
@@ -577,6 +576,7 @@ def add_cases():
     matrix_orders()
     contractions()
     blocks()
+    vectors_shared_by_blocks()
     blocks_of_images()
     blocks_with_epilogues()
     deep_blocks()
