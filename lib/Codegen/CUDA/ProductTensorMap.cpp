@@ -503,9 +503,6 @@ void TensorMapEmitter::compute(RegionEmitter &e, Value number) {
     setRegisters(NVVM::SetMaxRegisterAction::increase, kMany);
     forEachTile(e, number,
                 [&](Value tile) { WarpgroupEmitter::compute(e, tile); });
-    // The other block's warps give places back in this block's memory.
-    if (isCluster)
-      syncCluster(e);
     return Values();
   });
   auto isOther =
@@ -522,6 +519,9 @@ void TensorMapEmitter::compute(RegionEmitter &e, Value number) {
       return Values();
     });
   });
+  // The other block's warps give places back in this block's memory.
+  if (isCluster)
+    syncCluster(e);
 }
 
 void weft::cuda::addTensorMapProduct(const Product &product,

@@ -134,13 +134,13 @@ func.func @unknown(%x: tensor<?x256xbf16>, %size: index, %y: tensor<256x2048xbf1
 //       SM90:     nvvm.wgmma.wait.group.sync.aligned 1
 //       SM90:     llvm.inline_asm {{.+}}mapa.shared::cluster{{.+}}mbarrier.arrive
 //       SM90:   nvvm.barrier id = {{.+}} number_of_threads =
-//       SM90:   nvvm.cluster.arrive
-//  SM90-NEXT:   nvvm.cluster.wait
 //       SM90:   scf.for
 //       SM90:     llvm.inline_asm {{.+}}mbarrier.try_wait
 //       SM90:     nvvm.mbarrier.arrive.expect_tx
 //       SM90:     nvvm.cp.async.bulk.tensor.shared.cluster.global {{.+}}, %[[A]], {{.+}}, box[
 // SM90-COUNT-2:   nvvm.cp.async.bulk.tensor.shared.cluster.global {{.+}}, %[[B]], {{.+}}, box[{{.+}}multicast_mask
+//       SM90:   nvvm.cluster.arrive
+//  SM90-NEXT:   nvvm.cluster.wait
 //       SM90: dispatch.kernel @contract_0
 //  SM90-SAME:   threads = 288
 //  SM90-SAME:   maps = [#dispatch.tensor_map<word = 0, element = bf16, sizes = [256, 2048], strides = [512], box = [64, 128], swizzle = 128>, #dispatch.tensor_map<word = 1, element = bf16, sizes = [2048, 256], strides = [4096], box = [64, 64], swizzle = 128>]

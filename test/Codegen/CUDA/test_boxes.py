@@ -61,7 +61,7 @@ PAIR_BUGS = {
         r"fence\.mbarrier_init[\s\S]*?(barrier\.cluster\.arrive\.aligned;\s+barrier\.cluster\.wait\.aligned;)",
         "bar.sync 0;"),
     "a block ends while the other needs it": (
-        r"bar\.sync\s+1(?:(?!bar\.sync)[\s\S])*?"
+        r"barrier\.cluster\.wait\.aligned;(?:(?!barrier\.cluster)[\s\S])*"
         r"(barrier\.cluster\.arrive\.aligned;\s+barrier\.cluster\.wait\.aligned;)", ""),
 }  # fmt: skip
 
