@@ -35,3 +35,11 @@ func.func @logarithm(%q: tensor<1x2x3x2xf64> {test.range = [-2.0, 2.0]}, %k: ten
       : tensor<1x2x3x2xf64>, tensor<1x2x4x2xf64>, tensor<1x2x4x3xf64>, tensor<1x2x3x4xf64> -> tensor<1x2x3x3xf64>, tensor<1x2x3xf64>
   return %y, %l : tensor<1x2x3x3xf64>, tensor<1x2x3xf64>
 }
+
+// Of 16 bits, these are vectors that are multiplied by matrix instructions.
+//     CHECK: {{^}}matrices: formula, right
+func.func @matrices(%q: tensor<2x5x24xf64> {test.range = [-1.0, 1.0]}, %k: tensor<2x19x24xf64> {test.range = [-1.0, 1.0]}, %v: tensor<2x19x16xf64> {test.range = [-1.0, 1.0]}) -> tensor<2x5x16xf64> {
+  %y, %l = weft.attention %q, %k, %v scale 0.3
+      : tensor<2x5x24xf64>, tensor<2x19x24xf64>, tensor<2x19x16xf64> -> tensor<2x5x16xf64>, tensor<2x5xf64>
+  return %y : tensor<2x5x16xf64>
+}
