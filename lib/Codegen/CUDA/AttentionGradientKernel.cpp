@@ -11,6 +11,7 @@
 
 #include "AttentionTiles.h"
 #include "Kernels.h"
+#include "Neighbours.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -95,9 +96,12 @@ Backward::Backward(KernelBuilder &kernel, AttentionGradientOp op,
 
 void Backward::fill(Side &side, Value from) {
   auto fillTile = [&](const SharedTile &tile, Value tensor, int64_t size) {
-    t.fill(tile, from, side.count, size, [&](Value row, Value column) {
-      return e.element(tensor, at(row, column));
-    });
+    t.fill(tile, from, side.count, size,
+           [&](Value row, ArrayRef<Value> columns) {
+             SmallVector<Value> outer(batch);
+             outer.push_back(row);
+             return readNeighbours(e, tensor, outer, columns);
+           });
   };
   fillTile(side.leftTile, side.left, depth);
   fillTile(side.rightTile, side.right, width);
@@ -153,16 +157,13 @@ Values Backward::tileOfOther(Values sums, Value from) {
 }
 
 void Backward::store(Value result, ValueRange sums, Value scale) {
-  const MemoryView &view = getResultView(kernel, result);
-  int64_t size = cast<RankedTensorType>(result.getType()).getShape().back();
-  for (size_t number : llvm::seq(t.countSums())) {
-    Value place = e.add(first, t.row(number / t.countSumsPerRow()));
-    Value column = t.sumColumn(number % t.countSumsPerRow());
-    Value isInside = arith::AndIOp::create(b, t.isBelow(place, own.count),
-                                           t.isBelow(column, e.index(size)));
-    Value sum = scale ? t.mul(sums[number], scale) : sums[number];
-    t.when(isInside, [&] { t.store(view, at(place, column), sum); });
-  }
+  Values scaled(sums);
+  if (scale)
+    for (Value &sum : scaled)
+      sum = t.mul(sum, scale);
+  t.storeSums(getResultView(kernel, result), own.leftTile, scaled, first,
+              own.count,
+              [&](Value row, Value column) { return at(row, column); });
 }
 
 void Backward::emit() {

@@ -10,6 +10,7 @@
 
 #include "AttentionTiles.h"
 #include "Kernels.h"
+#include "Neighbours.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -92,8 +93,10 @@ Forward::State Forward::split(ValueRange values) {
 
 void Forward::fill(const SharedTile &tile, Value tensor, Value from,
                    Value count, int64_t size) {
-  t.fill(tile, from, count, size, [&](Value row, Value column) {
-    return e.element(tensor, at(row, column));
+  t.fill(tile, from, count, size, [&](Value row, ArrayRef<Value> columns) {
+    SmallVector<Value> outer(batch);
+    outer.push_back(row);
+    return readNeighbours(e, tensor, outer, columns);
   });
 }
 
@@ -185,18 +188,13 @@ void Forward::finish(const State &state) {
     logarithm.push_back(t.select(
         isEmpty, t.number(op.getZeroEmpty() ? kInfinity : -kInfinity), sum));
   }
-  size_t perRow = t.countSumsPerRow();
-  const MemoryView &output = getResultView(kernel, op.getOutput());
-  for (size_t number : llvm::seq(t.countSums())) {
-    size_t i = number / perRow;
-    Value place = e.add(first, t.row(i));
-    Value column = t.sumColumn(number % perRow);
-    Value isInside = arith::AndIOp::create(b, t.isBelow(place, rows),
-                                           t.isBelow(column, e.index(width)));
-    Value mean = t.mul(state.sums[number], inverse[i]);
-    mean = t.select(isZero[i], zero, mean);
-    t.when(isInside, [&] { t.store(output, at(place, column), mean); });
+  Values means;
+  for (auto [number, sum] : llvm::enumerate(state.sums)) {
+    size_t i = number / t.countSumsPerRow();
+    means.push_back(t.select(isZero[i], zero, t.mul(sum, inverse[i])));
   }
+  t.storeSums(getResultView(kernel, op.getOutput()), queryTile, means, first,
+              rows, [&](Value row, Value column) { return at(row, column); });
   const MemoryView &logarithms = getResultView(kernel, op.getLogarithm());
   for (auto [i, value] : llvm::enumerate(logarithm)) {
     Value place = e.add(first, t.row(i));

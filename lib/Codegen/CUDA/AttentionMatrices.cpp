@@ -9,10 +9,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionTiles.h"
+#include "Neighbours.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace weft;
@@ -28,8 +31,6 @@ public:
               const AttentionTiling &tiling, Type elementType);
 
   SharedTile makeVectors(int64_t rows) override;
-  void fill(const SharedTile &tile, Value first, Value rows, int64_t width,
-            ElementFn element) override;
   Value row(int64_t i) override {
     return e.add(e.add(warpRow, e.div(lane, e.index(kQuad))),
                  e.index(i * kColumns));
@@ -53,6 +54,12 @@ public:
              int64_t width) override;
   Values weigh(ValueRange sums, ValueRange scores,
                const SharedTile &vectors) override;
+  void storeSums(const MemoryView &view, const SharedTile &room,
+                 ValueRange sums, Value first, Value rows, PlaceFn at) override;
+
+protected:
+  void put(const SharedTile &tile, Value row, Value column, Values elements,
+           Value isInside) override;
 
 private:
   using Quad = std::array<Value, 4>;
@@ -79,6 +86,8 @@ MatrixTiles::MatrixTiles(KernelBuilder &kernel, RegionEmitter &emitter,
   ownRows = kRows / kColumns;
   ownColumns = tiling.columns / kQuad;
   sumsPerRow = tiling.width / kQuad;
+  wide = kColumns;
+  sumGroup = 2;
 }
 
 //===----------------------------------------------------------------------===//
@@ -93,34 +102,31 @@ SharedTile MatrixTiles::makeVectors(int64_t rows) {
 Value MatrixTiles::bits(Value element) {
   if (element.getType() != elementType)
     element = convert(convert(element, b.getF32Type()), elementType);
-  Value word = arith::BitcastOp::create(b, b.getI16Type(), element);
-  return arith::ExtUIOp::create(b, b.getI32Type(), word);
+  return arith::BitcastOp::create(b, b.getI16Type(), element);
 }
 
-void MatrixTiles::fill(const SharedTile &tile, Value first, Value rows,
-                       int64_t width, ElementFn element) {
-  Type i32 = b.getI32Type();
-  Value none = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
-  Value half = arith::ConstantOp::create(b, b.getI32IntegerAttr(16));
-  forEachPlace(tile, first, rows, /*each=*/2,
-               [&](Value row, Value column, Value source, Value isInside) {
-                 auto read = [&](int64_t offset) -> Value {
-                   Value from = e.add(column, e.index(offset));
-                   Value isOne = isInside;
-                   if (width < tiling.width) {
-                     isOne = arith::AndIOp::create(
-                         b, isInside, isBelow(from, e.index(width)));
-                     from = e.min(from, e.index(width - 1));
-                   }
-                   return select(isOne, bits(element(source, from)), none);
-                 };
-                 Value low = read(0), high = read(1);
-                 Value pair = arith::OrIOp::create(
-                     b, i32, low, arith::ShLIOp::create(b, high, half));
-                 LLVM::StoreOp::create(
-                     b, pair, address(tile, b.getI16Type(), row, column),
-                     /*alignment=*/4);
-               });
+void MatrixTiles::put(const SharedTile &tile, Value row, Value column,
+                      Values elements, Value isInside) {
+  for (Value &element : elements)
+    element = bits(element);
+  Value to = address(tile, b.getI16Type(), row, column);
+  auto choose = [&](Value bits) {
+    return select(isInside, bits, e.constant(bits.getType(), 0));
+  };
+  auto count = static_cast<int64_t>(elements.size());
+  if (count == 1) {
+    LLVM::StoreOp::create(b, choose(elements.front()), to);
+    return;
+  }
+  // Elements that come from memory as they are stay in their registers.
+  Value halves = vector::FromElementsOp::create(
+      b, VectorType::get(count, b.getI16Type()), elements);
+  Value pairs = vector::BitCastOp::create(
+      b, VectorType::get(count / 2, b.getI32Type()), halves);
+  Values words;
+  for (int64_t number : llvm::seq(count / 2))
+    words.push_back(choose(vector::ExtractOp::create(b, pairs, number)));
+  emitWideStore(e, to, words);
 }
 
 MatrixTiles::Quad MatrixTiles::loadMatrices(const SharedTile &tile, Value row,
@@ -243,6 +249,48 @@ AttentionEmitter::Values MatrixTiles::weigh(ValueRange sums, ValueRange scores,
     }
   }
   return next;
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+void MatrixTiles::storeSums(const MemoryView &view, const SharedTile &room,
+                            ValueRange sums, Value first, Value rows,
+                            PlaceFn at) {
+  int64_t width = *getConstantIntValue(view.sizes.back());
+  if (view.elementType != elementType || width % wide != 0)
+    return AttentionEmitter::storeSums(view, room, sums, first, rows, at);
+  // By way of shared memory, where this warp's rows are its own, so that
+  // neighbouring lanes store 16 bytes each. Other warps may have filled these
+  // rows, if nothing was multiplied since.
+  blockBarrier();
+  for (size_t number = 0; number < countSums(); number += 2)
+    LLVM::StoreOp::create(b, pack(sums[number], sums[number + 1]),
+                          address(room, b.getI16Type(),
+                                  row(number / sumsPerRow),
+                                  sumColumn(number % sumsPerRow)),
+                          /*alignment=*/4);
+  warpBarrier();
+  int64_t inRow = width / wide, places = kRows * inRow;
+  auto type = VectorType::get(kQuad, b.getI32Type());
+  for (int64_t begin = 0; begin < places; begin += kWarp) {
+    Value place = e.add(lane, e.index(begin));
+    Value own = e.add(warpRow, e.div(place, e.index(inRow)));
+    Value column = e.mul(e.rem(place, e.index(inRow)), e.index(wide));
+    Value to = e.add(first, own), isInside = isBelow(to, rows);
+    if (begin + kWarp > places)
+      isInside =
+          arith::AndIOp::create(b, isInside, isBelow(place, e.index(places)));
+    when(isInside, [&] {
+      Value all = LLVM::LoadOp::create(
+          b, type, address(room, b.getI16Type(), own, column),
+          /*alignment=*/16);
+      LLVM::StoreOp::create(b, all,
+                            e.address(view, e.offset(view, at(to, column))),
+                            /*alignment=*/16);
+    });
+  }
 }
 
 std::unique_ptr<AttentionEmitter>

@@ -1,11 +1,13 @@
 //===- AttentionTiles.cpp - What kernels of attention compute with --------===//
 
 #include "AttentionTiles.h"
+#include "Neighbours.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace weft;
@@ -179,19 +181,79 @@ Value AttentionEmitter::address(const SharedTile &tile, Type type, Value row,
       LLVM::GEPNoWrapFlags::inbounds);
 }
 
-void AttentionEmitter::forEachPlace(
-    const SharedTile &tile, Value first, Value rows, int64_t each,
-    llvm::function_ref<void(Value, Value, Value, Value)> body) {
-  int64_t places = tiling.width / each;
-  auto loop = scf::ForOp::create(b, thread, e.index(tile.rows * places),
-                                 e.index(tiling.threads));
+void AttentionEmitter::fillPlaces(const SharedTile &tile, Value first,
+                                  Value rows, int64_t width, int64_t each,
+                                  Value place, int64_t count, RowFn read) {
+  int64_t inRow = tiling.width / each;
+  struct Part {
+    Value row, column, isInside;
+    Values elements;
+  };
+  // All is asked for before the first of it is waited for.
+  SmallVector<Part> parts(count);
+  for (Part &part : parts) {
+    part.row = e.div(place, e.index(inRow));
+    part.column = e.mul(e.rem(place, e.index(inRow)), e.index(each));
+    // What lies beyond an edge is read at the edge, and not used.
+    Value source = e.add(first, part.row), from = part.column;
+    part.isInside = isBelow(source, rows);
+    if (width < tiling.width) {
+      part.isInside = arith::AndIOp::create(b, part.isInside,
+                                            isBelow(from, e.index(width)));
+      from = e.min(from, e.index(width - each));
+    }
+    Values columns;
+    for (int64_t number : llvm::seq(each))
+      columns.push_back(e.add(from, e.index(number)));
+    part.elements = read(e.min(source, e.sub(rows, e.index(1))), columns);
+    place = e.add(place, e.index(tiling.threads));
+  }
+  for (Part &part : parts)
+    put(tile, part.row, part.column, std::move(part.elements), part.isInside);
+}
+
+/// Places that a thread reads before it writes them.
+static constexpr int64_t kMostTogether = 4;
+
+void AttentionEmitter::fill(const SharedTile &tile, Value first, Value rows,
+                            int64_t width, RowFn read) {
+  int64_t each = wide;
+  while (width % each != 0)
+    each /= 2;
+  int64_t places = tile.rows * tiling.width / each, together = 1;
+  if (places % tiling.threads == 0)
+    for (int64_t count = 2; count <= kMostTogether; ++count)
+      if (places / tiling.threads % count == 0)
+        together = count;
+  if (together * tiling.threads == places)
+    return fillPlaces(tile, first, rows, width, each, thread, together, read);
+  auto loop = scf::ForOp::create(b, thread, e.index(places),
+                                 e.index(together * tiling.threads));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  Value place = loop.getInductionVar();
-  Value row = e.div(place, e.index(places));
-  Value column = e.mul(e.rem(place, e.index(places)), e.index(each));
-  // What lies beyond an edge is read at the edge, and not used.
-  Value source = e.add(first, row);
-  Value last = e.sub(rows, e.index(1));
-  body(row, column, e.min(source, last), isBelow(source, rows));
+  fillPlaces(tile, first, rows, width, each, loop.getInductionVar(), together,
+             read);
+}
+
+void AttentionEmitter::storeSums(const MemoryView &view, const SharedTile &,
+                                 ValueRange sums, Value first, Value rows,
+                                 PlaceFn at) {
+  int64_t width = *getConstantIntValue(view.sizes.back());
+  int64_t group = sumGroup;
+  while (width % group != 0)
+    group /= 2;
+  for (size_t number = 0; number < countSums(); number += group) {
+    Value row = e.add(first, this->row(number / sumsPerRow));
+    Value column = sumColumn(number % sumsPerRow);
+    Value isInside = arith::AndIOp::create(b, isBelow(row, rows),
+                                           isBelow(column, e.index(width)));
+    when(isInside, [&] {
+      SmallVector<Value> elements;
+      for (Value sum : sums.slice(number, group))
+        elements.push_back(
+            e.toStorage(convert(sum, view.elementType), view.elementType));
+      emitWideStore(e, e.address(view, e.offset(view, at(row, column))),
+                    elements);
+    });
+  }
 }

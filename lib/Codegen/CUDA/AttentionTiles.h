@@ -34,9 +34,13 @@ struct SharedTile {
 /// rows. Rows are never shared between warps.
 class AttentionEmitter {
 public:
-  using ElementFn =
-      llvm::function_ref<mlir::Value(mlir::Value row, mlir::Value column)>;
   using Values = llvm::SmallVector<mlir::Value>;
+  /// Elements of a row at columns that are neighbours.
+  using RowFn = llvm::function_ref<Values(mlir::Value row,
+                                          llvm::ArrayRef<mlir::Value> columns)>;
+  /// The indices of a row and a column of a matrix.
+  using PlaceFn =
+      llvm::function_ref<Values(mlir::Value row, mlir::Value column)>;
 
   virtual ~AttentionEmitter() = default;
 
@@ -52,9 +56,9 @@ public:
   /// Room for vectors.
   virtual SharedTile makeVectors(int64_t rows) = 0;
   /// Fills `tile` with rows `first` and following of a matrix of `rows` rows of
-  /// `width` elements that `element` gives, and with zeros beyond them.
-  virtual void fill(const SharedTile &tile, mlir::Value first, mlir::Value rows,
-                    int64_t width, ElementFn element) = 0;
+  /// `width` elements that `read` gives, and with zeros beyond them.
+  void fill(const SharedTile &tile, mlir::Value first, mlir::Value rows,
+            int64_t width, RowFn read);
   /// Number `i` of this thread's rows, or of its columns, within a tile.
   virtual mlir::Value row(int64_t i) = 0;
   virtual mlir::Value column(int64_t j) = 0;
@@ -89,6 +93,12 @@ public:
   mlir::Value element(mlir::Value tensor, llvm::ArrayRef<mlir::Value> indices);
   void store(const MemoryView &view, llvm::ArrayRef<mlir::Value> indices,
              mlir::Value element);
+  /// Stores what became of the sums in rows `first` and following of `rows`
+  /// that there are. `room` has vectors of this tile's rows that are not needed
+  /// any more.
+  virtual void storeSums(const MemoryView &view, const SharedTile &room,
+                         mlir::ValueRange sums, mlir::Value first,
+                         mlir::Value rows, PlaceFn at);
 
 protected:
   AttentionEmitter(KernelBuilder &kernel, RegionEmitter &emitter,
@@ -99,18 +109,22 @@ protected:
   /// The address of an element of `type`.
   mlir::Value address(const SharedTile &tile, mlir::Type type, mlir::Value row,
                       mlir::Value column);
-  /// Emits `body` for the places of a tile that are this thread's, `each`
-  /// neighbours at a time: `row` and `column` in the tile, `source` and `from`
-  /// where the first of them is to be read, which `isInside` says it may count.
-  void forEachPlace(
-      const SharedTile &tile, mlir::Value first, mlir::Value rows, int64_t each,
-      llvm::function_ref<void(mlir::Value row, mlir::Value column,
-                              mlir::Value source, mlir::Value isInside)>
-          body);
+  /// Writes neighbours of a row of a tile, or zeros unless `isInside`.
+  virtual void put(const SharedTile &tile, mlir::Value row, mlir::Value column,
+                   Values elements, mlir::Value isInside) = 0;
 
   KernelBuilder &kernel;
   mlir::Value thread;
   int64_t ownRows = 0, ownColumns = 0, sumsPerRow = 0;
+  /// How many elements of a tile fill 16 bytes, and how many sums of a row are
+  /// those of neighbours.
+  int64_t wide = 1, sumGroup = 1;
+
+private:
+  /// The same for `count` places, each a block's number of threads further.
+  void fillPlaces(const SharedTile &tile, mlir::Value first, mlir::Value rows,
+                  int64_t width, int64_t each, mlir::Value place, int64_t count,
+                  RowFn read);
 };
 
 /// The emitter for a tiling: by multiply-adds of f32, or by matrices.

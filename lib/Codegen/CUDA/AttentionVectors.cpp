@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionTiles.h"
+#include "Neighbours.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -28,8 +29,6 @@ public:
               const AttentionTiling &tiling);
 
   SharedTile makeVectors(int64_t rows) override;
-  void fill(const SharedTile &tile, Value first, Value rows, int64_t width,
-            ElementFn element) override;
   Value row(int64_t i) override {
     return e.add(threadRow, e.index(i * tiling.threads / kLanes));
   }
@@ -52,6 +51,10 @@ public:
   Values weigh(ValueRange sums, ValueRange scores,
                const SharedTile &vectors) override;
 
+protected:
+  void put(const SharedTile &tile, Value row, Value column, Values elements,
+           Value isInside) override;
+
 private:
   /// Four neighbouring elements.
   Values loadGroup(const SharedTile &tile, Value row, Value column);
@@ -69,6 +72,7 @@ VectorTiles::VectorTiles(KernelBuilder &kernel, RegionEmitter &emitter,
   ownRows = tiling.rows * kLanes / tiling.threads;
   ownColumns = tiling.columns / kLanes;
   sumsPerRow = tiling.width / kLanes;
+  wide = sumGroup = kGroup;
   int64_t stride = llvm::alignTo(tiling.columns, kBanks) + kLanes;
   scoreTile = {kernel.sharedMemory(e, b.getF32Type(), tiling.rows * stride),
                tiling.rows, stride};
@@ -79,21 +83,11 @@ SharedTile VectorTiles::makeVectors(int64_t rows) {
   return {kernel.sharedMemory(e, b.getF32Type(), rows * stride), rows, stride};
 }
 
-void VectorTiles::fill(const SharedTile &tile, Value first, Value rows,
-                       int64_t width, ElementFn element) {
-  forEachPlace(
-      tile, first, rows, /*each=*/1,
-      [&](Value row, Value column, Value source, Value isInside) {
-        Value from = column;
-        if (width < tiling.width) {
-          isInside = arith::AndIOp::create(b, isInside,
-                                           isBelow(column, e.index(width)));
-          from = e.min(column, e.index(width - 1));
-        }
-        Value found = convert(element(source, from), b.getF32Type());
-        LLVM::StoreOp::create(b, select(isInside, found, number(0)),
-                              address(tile, b.getF32Type(), row, column));
-      });
+void VectorTiles::put(const SharedTile &tile, Value row, Value column,
+                      Values elements, Value isInside) {
+  for (Value &element : elements)
+    element = select(isInside, convert(element, b.getF32Type()), number(0));
+  emitWideStore(e, address(tile, b.getF32Type(), row, column), elements);
 }
 
 AttentionEmitter::Values VectorTiles::loadGroup(const SharedTile &tile,

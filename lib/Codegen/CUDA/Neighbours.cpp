@@ -6,6 +6,9 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/SetVector.h"
+#include <map>
+#include <memory>
 
 using namespace mlir;
 using namespace weft;
@@ -57,9 +60,8 @@ static SmallVector<Value> takeApart(RegionEmitter &e, Value all, Type element,
   return elements;
 }
 
-/// Stores neighbours at an address that is a multiple of their size.
-static void emitWideStore(RegionEmitter &e, Value address,
-                          ArrayRef<Value> elements) {
+void weft::cuda::emitWideStore(RegionEmitter &e, Value address,
+                               ArrayRef<Value> elements) {
   ImplicitLocOpBuilder &b = e.builder();
   Type element = elements.front().getType();
   int64_t count = elements.size();
@@ -192,4 +194,97 @@ void Neighbours::store(
     for (auto [at, element] : llvm::zip_equal(indices, elements))
       LLVM::StoreOp::create(b, element, addressOf(at));
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Neighbours in a row
+//===----------------------------------------------------------------------===//
+
+/// The tensors in memory that `tensor` is computed from.
+static SmallVector<Value> findMemory(RegionEmitter &e, Value tensor) {
+  llvm::SetVector<Value> seen;
+  seen.insert(tensor);
+  SmallVector<Value> found;
+  for (size_t i = 0; i < seen.size(); ++i) {
+    Value value = seen[i];
+    if (e.getMemory(value))
+      found.push_back(value);
+    else if (Operation *op = value.getDefiningOp())
+      seen.insert(op->operand_begin(), op->operand_end());
+  }
+  return found;
+}
+
+namespace {
+/// Neighbours of a tensor in memory, which are read when the first of them is
+/// asked for.
+class WideRow {
+public:
+  WideRow(RegionEmitter &e, const MemoryView &view, ArrayRef<Value> columns)
+      : e(e), view(view), columns(columns),
+        each(std::min<int64_t>(columns.size(), kWideBytes / getBytes(view))) {}
+
+  Value get(ArrayRef<Value> at) {
+    const auto *column = llvm::find(columns, at.back());
+    if (column == columns.end())
+      return e.load(view, at);
+    int64_t number = column - columns.begin(), part = number / each;
+    SmallVector<Value> first(at);
+    first.back() = columns[part * each];
+    std::vector<void *> key;
+    for (Value index : first)
+      key.push_back(index.getAsOpaquePointer());
+    SmallVector<Value> &elements = read[key];
+    if (elements.empty())
+      elements = readAt(first);
+    return elements[number % each];
+  }
+
+private:
+  SmallVector<Value> readAt(ArrayRef<Value> first) {
+    Type stored = RegionEmitter::getStorageType(view.elementType);
+    Value all = LLVM::LoadOp::create(e.builder(), getMovedType(stored, each),
+                                     e.address(view, e.offset(view, first)),
+                                     each * getBytes(view));
+    SmallVector<Value> elements = takeApart(e, all, stored, each);
+    for (Value &element : elements)
+      element = e.fromStorage(element, view.elementType);
+    return elements;
+  }
+
+  RegionEmitter &e;
+  MemoryView view;
+  SmallVector<Value> columns;
+  int64_t each;
+  std::map<std::vector<void *>, SmallVector<Value>> read;
+};
+} // namespace
+
+SmallVector<Value> weft::cuda::readNeighbours(RegionEmitter &e, Value tensor,
+                                              ArrayRef<Value> outer,
+                                              ArrayRef<Value> columns) {
+  auto count = static_cast<int64_t>(columns.size());
+  SmallVector<Value> wide;
+  for (Value leaf : findMemory(e, tensor)) {
+    const MemoryView &view = *e.getMemory(leaf);
+    if (count == 1 || view.sizes.empty() || !isDense(view))
+      continue;
+    std::optional<int64_t> size = getConstantIntValue(view.sizes.back());
+    if (!size || *size % count != 0)
+      continue;
+    auto row = std::make_shared<WideRow>(e, view, columns);
+    e.bind(leaf, [row](ArrayRef<Value> at) { return row->get(at); });
+    wide.push_back(leaf);
+  }
+  SmallVector<Value> elements;
+  for (Value column : columns) {
+    SmallVector<Value> at(outer);
+    at.push_back(column);
+    elements.push_back(e.element(tensor, at));
+  }
+  for (Value leaf : wide) {
+    MemoryView view = *e.getMemory(leaf);
+    e.bind(leaf, [&e, view](ArrayRef<Value> at) { return e.load(view, at); });
+  }
+  return elements;
 }

@@ -54,6 +54,19 @@ private:
   int64_t count = 1;
 };
 
+/// Stores neighbours at an address that is a multiple of their size.
+void emitWideStore(RegionEmitter &e, mlir::Value address,
+                   llvm::ArrayRef<mlir::Value> elements);
+
+/// The elements of `tensor` in a row of it, `outer`, at `columns`, which are
+/// neighbours; their number divides the first. Tensors in memory that these are
+/// computed from at the same columns are read up to 16 bytes at a time, if the
+/// number of columns divides their rows, too.
+llvm::SmallVector<mlir::Value>
+readNeighbours(RegionEmitter &e, mlir::Value tensor,
+               llvm::ArrayRef<mlir::Value> outer,
+               llvm::ArrayRef<mlir::Value> columns);
+
 } // namespace weft::cuda
 
 #endif // WEFT_LIB_CODEGEN_CUDA_NEIGHBOURS_H

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[3]
 sys.path.append(str(ROOT / "test/Kernel"))
+from attention import attention  # noqa: E402
 from function import TABLE, Function  # noqa: E402
 
 WEFT = os.environ.get("WEFT_TOOL", "weft")
@@ -174,3 +175,19 @@ def test_product_of_a_row_and_a_matrix(tmp_path, element):
     # The row is read again for each 128 bytes of a row of the matrix.
     matrix = sectors((2048 * 64, element))
     assert counters["global_sectors"] <= matrix + matrix // 4 + 64 * 64
+
+
+# A block reads its tile of 64 queries once, and all keys and values.
+@pytest.mark.parametrize("element", ["f32", "f16", "bf16"])
+@pytest.mark.parametrize("is_split", [False, True])
+def test_attention(tmp_path, element, is_split):
+    f = Function("main")
+    shape = [2, 128, 4, 64] if is_split else [2, 4, 128, 64]
+    q, k, v = (f.arg(shape, element) for _ in range(3))
+    if is_split:
+        q, k, v = (f.transpose(x, [0, 2, 1, 3]) for x in (q, k, v))
+    counters = count(tmp_path, f, *attention(f, q, k, v))
+    size = 2 * 4 * 128 * 64
+    # A logarithm per row: warps of f32 write four neighbours at a time, half a sector.
+    logarithms = [(size // 64, "f32")] * (2 if element == "f32" else 1)
+    assert counters["global_sectors"] == sectors(*[(size, element)] * 6, *logarithms)
