@@ -23,8 +23,19 @@ if [ -z "${CUDA_HOME:-}" ]; then
   export CUDA_HOME
 fi
 
-# Says what is run, and after how much time.
-stage() { printf 'test: [%d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$1"; }
+# Says what is run, and after how much time. Of stages that are said to be of
+# the `gpu`, which is emulated, the time is added up.
+emulated=0 gpu_since=
+milliseconds() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+stage() {
+  [ -z "$gpu_since" ] || emulated=$((emulated + $(milliseconds) - gpu_since))
+  gpu_since=
+  if [ "$1" = gpu ]; then
+    gpu_since=$(milliseconds)
+    shift
+  fi
+  printf 'test: [%d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "${gpu_since:+emulated GPU: }$1"
+}
 
 passed=0 failed=0 skipped=0
 # Adds up what a run of tests says at its end.
@@ -34,24 +45,39 @@ count() {
 # The number before the first match of $1 in file $2, or 0.
 number() { grep -oE "$1" "$2" | grep -oE '[0-9]+' | tail -1 || echo 0; }
 
+# Runs what lit finds: a name for the log, then options that choose.
+lit_tests() {
+  local log=$build/$1.log kind bad=0
+  shift
+  "$(command -v lit-22 || echo /usr/lib/llvm-22/bin/llvm-lit)" -sv "$@" $build/test >"$log" 2>&1 ||
+    grep -aE '^(FAIL|ERROR|XPASS|TIMEOUT|UNRESOLVED)|error:' "$log" | head -60 || true
+  for kind in Failed Unresolved 'Timed Out' 'Unexpectedly Passed'; do
+    bad=$((bad + $(number "^ *$kind *: *[0-9]+" "$log")))
+  done
+  count "$(number '^ *Passed *: *[0-9]+' "$log")" "$bad" \
+    "$(number '^ *(Unsupported|Skipped) *: *[0-9]+' "$log")"
+  [ "$(number '^ *Passed *: *[0-9]+' "$log")" -gt 0 ] || count 0 1 0
+}
+gpu_tests='Codegen/CUDA|PTXEmulator|Benchmarks/gpu|Program/(device|memory-budget)|Tools/doctor'
 stage "IR and tools (lit)"
-lit=$(command -v lit-22 || echo /usr/lib/llvm-22/bin/llvm-lit)
-"$lit" -sv $build/test >$build/lit.log 2>&1 || grep -aE '^(FAIL|ERROR|XPASS|TIMEOUT|UNRESOLVED)|error:' $build/lit.log | head -60 ||
-  true
-bad=0
-for kind in Failed Unresolved 'Timed Out' 'Unexpectedly Passed'; do
-  bad=$((bad + $(number "^ *$kind *: *[0-9]+" $build/lit.log)))
-done
-count "$(number '^ *Passed *: *[0-9]+' $build/lit.log)" "$bad" \
-  "$(number '^ *(Unsupported|Skipped) *: *[0-9]+' $build/lit.log)"
-[ "$(number '^ *Passed *: *[0-9]+' $build/lit.log)" -gt 0 ] || count 0 1 0
+lit_tests lit --filter-out "$gpu_tests"
+stage gpu "kernels and tools for GPUs (lit)"
+lit_tests lit_gpu --filter "$gpu_tests"
 
+# Runs what ctest finds: a name for the log, then options that choose.
+c_tests() {
+  local log=$build/$1.log total bad
+  shift
+  ctest --test-dir $build -j2 --output-on-failure "$@" >"$log" 2>&1 || tail -40 "$log"
+  total=$(number 'out of [0-9]+' "$log")
+  bad=$(number '[0-9]+ tests failed' "$log")
+  count $((total - bad)) "$bad" 0
+  [ "$total" -gt 0 ] || count 0 1 0
+}
 stage "runtime (ctest)"
-ctest --test-dir $build -j2 --output-on-failure >$build/ctest.log 2>&1 || tail -40 $build/ctest.log
-total=$(number 'out of [0-9]+' $build/ctest.log)
-bad=$(number '[0-9]+ tests failed' $build/ctest.log)
-count $((total - bad)) "$bad" 0
-[ "$total" -gt 0 ] || count 0 1 0
+c_tests ctest -LE gpu
+stage gpu "the emulator, the fake driver and the runtime on it (ctest)"
+c_tests ctest_gpu -L gpu
 
 # Runs Python tests: a name for the log, then what is tested.
 python_tests() {
@@ -92,22 +118,29 @@ compare_cases() {
 }
 build/venv/bin/python test/Kernel/table.py >$build/kernels.mlir
 build/venv/bin/python test/Fuzz/graphs.py --count 100 >$build/graphs.mlir
-comparisons=(kernels.{plain,race,lazy,cpu} graphs.cpu)
+comparisons=(kernels.cpu graphs.cpu) comparisons_gpu=(kernels.{race,plain,lazy})
 for type in f64 f32 bf16; do
   build/venv/bin/python test/Kernel/gradients.py $build/bin/weft-opt $type >$build/gradients_$type.mlir
-  comparisons+=(gradients_$type.{plain,cpu})
+  comparisons+=(gradients_$type.cpu)
+  comparisons_gpu+=(gradients_$type.plain)
 done
-stage "kernels, their gradients and graphs against the reference evaluator, on the CPU and emulated"
-running=0
-for comparison in "${comparisons[@]}"; do
-  if [ $running = 2 ]; then wait -n; else running=$((running + 1)); fi
-  compare_cases "${comparison%.*}" "${comparison#*.}" &
-done
-wait
-for comparison in "${comparisons[@]}"; do
-  grep -aE '^FAIL' $build/$comparison.log | head -40 || true
-  count_log $build/$comparison.log
-done
+# Makes the comparisons it is given, two at a time.
+compare_all() {
+  local comparison running=0
+  for comparison in "$@"; do
+    if [ $running = 2 ]; then wait -n; else running=$((running + 1)); fi
+    compare_cases "${comparison%.*}" "${comparison#*.}" &
+  done
+  wait
+  for comparison in "$@"; do
+    grep -aE '^FAIL' $build/$comparison.log | head -40 || true
+    count_log $build/$comparison.log
+  done
+}
+stage "kernels, their gradients and graphs against the reference evaluator, on the CPU"
+compare_all "${comparisons[@]}"
+stage gpu "kernels and their gradients against the reference evaluator"
+compare_all "${comparisons_gpu[@]}"
 
 stage "gradients of ONNX's operators against differences"
 build/venv/bin/python test/Gradient/operators.py --bin $build/bin >$build/operators.log 2>&1 || true
@@ -119,12 +152,17 @@ build/venv/bin/python test/Hostile/suite.py --bin $build/bin >$build/hostile.log
 grep -aE -A3 '^FAIL' $build/hostile.log | head -60 || true
 count_log $build/hostile.log
 
+on_gpu='gpu or cuda'
 stage "the Python package, and models of torch's exporters"
-python_tests python test/Python test/Model
-stage "what GPU kernels ask of memory, and what ptxas makes of them"
-python_tests cuda test/Codegen/CUDA
+python_tests python test/Python test/Model -k "not ($on_gpu)"
 stage "training, against losses that torch recorded"
-python_tests training test/Training
+python_tests training test/Training -k "not ($on_gpu)"
+stage gpu "whole models"
+python_tests models_gpu test/Python test/Model -k "$on_gpu"
+stage gpu "training"
+python_tests training_gpu test/Training -k "$on_gpu"
+stage gpu "what kernels ask of memory, and what ptxas makes of them"
+python_tests cuda test/Codegen/CUDA
 
 stage "ONNX's backend suite"
 PYTHONPATH=$build/python build/venv/bin/python test/Backend/suite.py >$build/suite.log 2>&1 || true
@@ -132,12 +170,15 @@ grep -aE '^FAIL|cases in' $build/suite.log | head -60 || true
 count_log $build/suite.log
 
 for mode in plain lazy; do
-  stage "ONNX's backend suite on an emulated GPU ($mode)"
+  stage gpu "ONNX's backend suite ($mode)"
   WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 WEFT_FAKECUDA_MODE=$mode PYTHONPATH=$build/python \
     build/venv/bin/python test/Backend/suite.py --target cuda >$build/suite.$mode.log 2>&1 || true
   grep -aE '^FAIL|cases in' $build/suite.$mode.log | head -60 || true
   count_log $build/suite.$mode.log
 done
 
+stage "done"
+seconds=$(((emulated + 500) / 1000))
+printf 'test: emulated: %d:%02d\n' $((seconds / 60)) $((seconds % 60))
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
