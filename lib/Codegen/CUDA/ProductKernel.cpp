@@ -205,6 +205,24 @@ static void addThreadTasks(const Product &product, int64_t processors) {
   addThreadProduct(product, tiles[choice.tile].first, choice.splits);
 }
 
+/// Whether threads of groups of warps have registers for their sums and for
+/// their share of a part, 64 deep, of operands that come through them. Where
+/// sizes are not known, each element's address takes two more.
+static bool hasRegistersForElements(Contraction &problem,
+                                    const TileShape &shape) {
+  constexpr int64_t kPartDepth = 64, kMostRegisters = 200;
+  int64_t sizes[] = {problem.staticBatch, problem.staticM, problem.staticN,
+                     problem.staticK};
+  int64_t outer = 0;
+  if (isByElements({problem, true}))
+    outer += shape.rows();
+  if (isByElements({problem, false}))
+    outer += shape.columns();
+  int64_t each = ShapedType::isDynamicShape(sizes) ? 3 : 1;
+  int64_t all = shape.rows() * shape.columns() + kPartDepth * outer * each;
+  return all <= kMostRegisters * shape.threads();
+}
+
 /// Adds tasks with matrix instructions, which wait for shared memory where a
 /// warp has few rows or columns.
 static void addMatrixTasks(const Product &product, int64_t processors,
@@ -217,8 +235,17 @@ static void addMatrixTasks(const Product &product, int64_t processors,
   };
   // Warps that have more to do with what they read have no registers left for
   // operands that come through them.
-  if (!isByElements({problem, true}) && !isByElements({problem, false}))
+  bool areElementsA = isByElements({problem, true});
+  bool areElementsB = isByElements({problem, false});
+  if (!areElementsA && !areElementsB)
     candidates.front() = {{2, 2, 64, 64}, 1.1};
+  // Where no stride is known either, a share's addresses leave no registers for
+  // more than this.
+  if (areElementsA && areElementsB && ShapedType::isDynamic(problem.staticN) &&
+      ShapedType::isDynamic(problem.staticK)) {
+    candidates = {{{2, 2, 16, 16}, 1}};
+    hasWarpgroups = false;
+  }
   // Groups of four warps share what they read.
   size_t firstOfGroups = candidates.size();
   if (hasWarpgroups)
@@ -230,7 +257,8 @@ static void addMatrixTasks(const Product &product, int64_t processors,
              {{16, 1, 16, 64}, 1.25},
              {{8, 1, 16, 64}, 1.13},
              {{4, 1, 16, 64}, 1.01}})
-      candidates.push_back({shape, speed, /*hasGroups=*/true});
+      if (hasRegistersForElements(problem, shape))
+        candidates.push_back({shape, speed, /*hasGroups=*/true});
   Choice choice = chooseTile(problem, candidates,
                              {processors, /*rate=*/1024, /*latency=*/14});
   const TileShape &shape = candidates[choice.tile].shape;
