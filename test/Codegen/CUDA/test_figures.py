@@ -38,6 +38,7 @@ CASES = (
     "blocks_(ragged|vectors|deep)_(f32|f16)_ta._tb.", "blocks_large_(f32|f16|f64)", "blocks_large_b?f16_boxes_.*", "blocks_(i32|init|dynamic)",  # products
     "vector_long_(f32|f16)_4096x48_tb.", "vector_long_ones_40x100x64",
     "blocks_conv(_f16|_filter)?", "linear_gelu", "contract_matrix_vector", "conv_2d_depthwise",
+    "attend_(gradient_)?(64_32_64_64|18_17_256_130|f16_64|f16_96|f16_256|bias)",  # attention
     "lstm", "inverses", "determinants",
 )  # fmt: skip
 
@@ -77,12 +78,18 @@ def assemble(path, arch):
             for name, stack, stores, loads, registers, shared in entries]  # fmt: skip
 
 
-def compile_cases(folder, arch, only, batch, arguments, script):
-    """PTX of the cases whose names match `only`, as files named after cases."""
+# Scripts that print cases. Gradients of one type are enough: other types are in the table.
+TABLE = ("test/Kernel/table.py",)
+GRADIENTS = ("test/Kernel/gradients.py", BUILD / "bin/weft-opt", "bf16")
+LAYERS = ("test/Codegen/CUDA/Inputs/layers.py",)
+
+
+def compile_cases(folder, arch, maker, only, batch, arguments):
+    """PTX of the cases of a script whose names match `only`, as files named after cases."""
     cases = folder / "cases.mlir"
-    table = subprocess.run([sys.executable, ROOT / script],
-                           capture_output=True, text=True, check=True)  # fmt: skip
-    cases.write_text(table.stdout)
+    made = subprocess.run([sys.executable, ROOT / maker[0], *maker[1:]],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    cases.write_text(made.stdout)
     made = folder / arch
     made.mkdir()
     subprocess.run(
@@ -93,10 +100,10 @@ def compile_cases(folder, arch, only, batch, arguments, script):
     return sorted(made.glob("*.ptx"))
 
 
-def measure(only, batch, arch, arguments=(), script="test/Kernel/table.py"):
+def measure(arch, maker=TABLE, only=".", batch=40, arguments=()):
     """By case and kernel: registers, shared memory, spills and stack."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = compile_cases(pathlib.Path(folder), arch, only, batch, arguments, script)
+        paths = compile_cases(pathlib.Path(folder), arch, maker, only, batch, arguments)
         with ThreadPoolExecutor(2) as pool:
             results = pool.map(functools.partial(assemble, arch=arch), paths)
         return {(path.stem, name): figures for path, kernels in zip(paths, results) for name, *figures in kernels}
@@ -110,7 +117,7 @@ def get_version():
 def describe(version):
     """The text of the file of figures."""
     lines = [f"# registers / bytes of shared memory on {' and '.join(ARCHS)}, by ptxas {version}"]
-    by_arch = [measure(FORMS, 1, arch) | measure(PACKED, 1, arch, PACK) for arch in ARCHS]
+    by_arch = [measure(arch, only=FORMS, batch=1) | measure(arch, only=PACKED, batch=1, arguments=PACK) for arch in ARCHS]
     for case, kernel in sorted(by_arch[0]):
         cells = ["{}/{}".format(*figures[case, kernel]) for figures in by_arch]
         lines.append(" ".join([case, kernel, *cells]))
@@ -120,14 +127,13 @@ def describe(version):
 needs_ptxas = pytest.mark.skipif(ptxas() is None, reason="there is no ptxas")
 
 
-# All kernels of the table for one architecture, which takes half a minute, and
-# one of each form for the other.
 @needs_ptxas
-@pytest.mark.parametrize("arch, only, least, arguments", [
-    ("sm_80", ".", 500, ()), ("sm_90a", FORMS, 30, ()), ("sm_80", ALL_PACKED, 60, PACK), ("sm_90a", ALL_PACKED, 60, PACK),
-])  # fmt: skip
-def test_no_kernel_spills(arch, only, least, arguments):
-    kernels = measure(only, 40, arch, arguments)
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("maker, only, least, arguments", [
+    (TABLE, ".", 500, ()), (TABLE, ALL_PACKED, 60, PACK), (GRADIENTS, ".", 200, ()),
+], ids=["table", "packed", "gradients"])  # fmt: skip
+def test_no_kernel_spills(maker, only, least, arguments, arch):
+    kernels = measure(arch, maker, only, arguments=arguments)
     assert len(kernels) > least
     bad = {kernel: figures for kernel, figures in kernels.items() if any(figures[2:])}
     assert not bad, "registers, shared memory, spills and stack"
@@ -137,7 +143,7 @@ def test_no_kernel_spills(arch, only, least, arguments):
 @needs_ptxas
 @pytest.mark.parametrize("arch, arguments", [("sm_80", ()), ("sm_90a", ()), ("sm_80", ("--cuda-tf32",))])
 def test_no_layer_spills(arch, arguments):
-    kernels = measure(".", 1, arch, arguments, "test/Codegen/CUDA/Inputs/layers.py")
+    kernels = measure(arch, LAYERS, batch=1, arguments=arguments)
     assert len(kernels) > 50
     bad = {kernel: figures for kernel, figures in kernels.items() if any(figures[2:])}
     assert not bad, "registers, shared memory, spills and stack"
