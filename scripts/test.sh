@@ -109,16 +109,16 @@ count_log() {
 }
 
 # Compares the cases in $1.mlir with the reference evaluator, on the CPU ($2 is
-# cpu) or on a GPU that is emulated ($2 is a mode of that).
+# cpu) or on a GPU that is emulated ($2 are modes of that).
 compare_cases() {
   local where=()
-  [ "$2" = cpu ] || where=(--cuda-arch sm_80)
-  WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 WEFT_FAKECUDA_MODE=$2 \
+  [ "$2" = cpu ] || where=(--cuda-arch sm_80 --modes "$2")
+  WEFT_LIBCUDA=$PWD/$build/fake-cuda/libcuda.so.1 \
     $build/bin/weft-test-kernels $build/$1.mlir "${where[@]}" >$build/$1.$2.log 2>&1 || true
 }
 build/venv/bin/python test/Kernel/table.py >$build/kernels.mlir
 build/venv/bin/python test/Fuzz/graphs.py --count 100 >$build/graphs.mlir
-comparisons=(kernels.cpu graphs.cpu) comparisons_gpu=(kernels.{race,plain,lazy})
+comparisons=(kernels.cpu graphs.cpu) comparisons_gpu=(kernels.plain,race,lazy)
 for type in f64 f32 bf16; do
   build/venv/bin/python test/Kernel/gradients.py $build/bin/weft-opt $type >$build/gradients_$type.mlir
   comparisons+=(gradients_$type.cpu)

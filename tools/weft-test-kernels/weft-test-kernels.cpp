@@ -18,6 +18,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Regex.h"
 #include <csignal>
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <sys/wait.h>
@@ -44,6 +45,10 @@ static cl::opt<int> timeRuns(
 static cl::opt<std::string> mcpu("mcpu", cl::desc("Processor"));
 static cl::opt<std::string>
     cudaArch("cuda-arch", cl::desc("Run kernels on a GPU: the architecture"));
+static cl::list<std::string>
+    modes("modes", cl::CommaSeparated,
+          cl::desc("Modes of an emulated GPU, each of which all cases run in, "
+                   "and are counted in; else one, which is as the driver is"));
 static cl::opt<std::string>
     emitTo("emit",
            cl::desc("Folder that gets each batch as a program, with its "
@@ -81,44 +86,64 @@ public:
   Outcome run();
 
 private:
+  /// What a run of all cases is given, and what it should make of it.
+  struct Run {
+    SmallVector<HostTensor> inputs;
+    std::vector<Reference> references;
+  };
+
   Outcome writePTX(const PipelineOptions &options);
-  std::string evaluate(int64_t run);
-  void check(int64_t run, ArrayRef<HostTensor> results);
+  std::string evaluate();
+  Outcome runAll(Program &program, RunRecorder *recorder);
+  Outcome runInModes(Program &program);
+  void check(int64_t number, ArrayRef<HostTensor> results);
   void fail(const Case &test, int64_t run, const Twine &message);
+  Outcome giveUp(int64_t run, const Twine &message);
 
   ArrayRef<Case> cases;
-  std::string diagnostics;
+  std::string diagnostics, mode;
   llvm::StringMap<bool> failed;
-  SmallVector<HostTensor> inputs;
-  std::vector<Reference> references;
+  std::vector<Run> runs;
 };
 } // namespace
 
 void Batch::fail(const Case &test, int64_t run, const Twine &message) {
   if (failed.insert({test.getName(), true}).second)
     llvm::outs() << "FAIL " << test.getName() << test.describeRun(run)
-                 << " (seed " << seed << "): " << message << "\n";
+                 << " (seed " << seed << mode << "): " << message << "\n";
 }
 
-/// Makes the inputs and references of a run.
-std::string Batch::evaluate(int64_t run) {
-  inputs.clear();
-  references.clear();
-  for (const Case &test : cases) {
-    // A case with fewer runs than others repeats its last.
-    int64_t own = std::min(run, test.getNumRuns() - 1);
-    Tensors values = test.makeInputs(own, seed);
-    FailureOr<Reference> reference = evaluateCase(test, values);
-    if (mlir::failed(reference))
-      return "can't be evaluated: " + diagnostics;
-    inputs.append(values);
-    references.push_back(*reference);
+/// What is wrong with one of many is found by running it alone.
+Outcome Batch::giveUp(int64_t run, const Twine &message) {
+  if (cases.size() == 1)
+    fail(cases.front(), run, message);
+  return Unusable;
+}
+
+/// Makes the inputs and references of all runs.
+std::string Batch::evaluate() {
+  int64_t count = 1;
+  for (const Case &test : cases)
+    count = std::max(count, test.getNumRuns());
+  for (int64_t number : llvm::seq(count)) {
+    Run &run = runs.emplace_back();
+    for (const Case &test : cases) {
+      // A case with fewer runs than others repeats its last.
+      int64_t own = std::min(number, test.getNumRuns() - 1);
+      Tensors values = test.makeInputs(own, seed);
+      FailureOr<Reference> reference = evaluateCase(test, values);
+      if (mlir::failed(reference))
+        return "can't be evaluated: " + diagnostics;
+      run.inputs.append(values);
+      run.references.push_back(*reference);
+    }
   }
   return "";
 }
 
-void Batch::check(int64_t run, ArrayRef<HostTensor> results) {
-  for (auto [test, reference] : llvm::zip_equal(cases, references)) {
+void Batch::check(int64_t number, ArrayRef<HostTensor> results) {
+  for (auto [test, reference] :
+       llvm::zip_equal(cases, runs[number].references)) {
     for (size_t i : llvm::seq(reference.own.size())) {
       const HostTensor &result = results.front();
       results = results.drop_front();
@@ -133,7 +158,7 @@ void Batch::check(int64_t run, ArrayRef<HostTensor> results) {
           message = "in f64: " + message;
       }
       if (!message.empty())
-        fail(test, std::min(run, test.getNumRuns() - 1),
+        fail(test, std::min(number, test.getNumRuns() - 1),
              "result " + Twine(i) + ": " + message);
     }
   }
@@ -154,18 +179,72 @@ Outcome Batch::writePTX(const PipelineOptions &options) {
   return error ? Unusable : AllPassed;
 }
 
+Outcome Batch::runAll(Program &program, RunRecorder *recorder) {
+  for (auto [number, run] : llvm::enumerate(runs)) {
+    SmallVector<RankedTensorType> types;
+    for (const Reference &reference : run.references)
+      for (const HostTensor &result : reference.own)
+        types.push_back(result.getType());
+    SmallVector<HostTensor> results, again;
+    std::string error = program.run(/*threads=*/1, run.inputs, types, results);
+    if (error.empty())
+      error = program.run(/*threads=*/3, run.inputs, types, again);
+    if (!error.empty())
+      return giveUp(number, error);
+    check(number, results);
+    // Which case it was, the references tell: `again` would differ from them.
+    size_t place = 0;
+    for (auto [test, reference] : llvm::zip_equal(cases, run.references))
+      for (size_t i = 0; i < reference.own.size(); ++i, ++place)
+        if (results[place].getBytes() != again[place].getBytes())
+          fail(test, std::min<int64_t>(number, test.getNumRuns() - 1),
+               "result " + Twine(i) + ": one and three threads differ");
+    if (recorder)
+      recorder->add(cases, run.references, run.inputs, results);
+    if (timeRuns)
+      program.printTimes(/*threads=*/1, timeRuns, run.inputs);
+  }
+  return failed.empty() ? AllPassed : SomeFailed;
+}
+
+/// Runs all in each mode, in a process of its own, which loads the driver.
+Outcome Batch::runInModes(Program &program) {
+  Outcome worst = AllPassed;
+  for (StringRef name : modes) {
+    llvm::outs().flush();
+    pid_t child = fork();
+    if (child == 0) {
+      alarm(limit);
+      setenv("WEFT_FAKECUDA_MODE", name.str().c_str(), /*overwrite=*/1);
+      mode = (", mode " + name).str();
+      Outcome outcome = runAll(program, nullptr);
+      llvm::outs().flush();
+      std::exit(outcome);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    mode = (", mode " + name).str();
+    failed.clear();
+    Outcome outcome = Unusable;
+    if (!WIFEXITED(status))
+      giveUp(0, WTERMSIG(status) == SIGALRM ? "takes too long"
+                                            : strsignal(WTERMSIG(status)));
+    else if (WEXITSTATUS(status) <= SomeFailed)
+      outcome = static_cast<Outcome>(WEXITSTATUS(status));
+    worst = std::max(worst, outcome);
+    // Each is run alone then.
+    if (worst == Unusable && cases.size() > 1)
+      break;
+  }
+  return worst;
+}
+
 Outcome Batch::run() {
   MLIRContext *context = cases.front().function.getContext();
   ScopedDiagnosticHandler handler(context, [&](Diagnostic &diagnostic) {
     diagnostics += diagnostic.str() + "\n";
     return success();
   });
-  // What is wrong with one of many is found by running it alone.
-  auto giveUp = [&](int64_t run, const Twine &message) {
-    if (cases.size() == 1)
-      fail(cases.front(), run, message);
-    return Unusable;
-  };
   PipelineOptions options;
   options.inProcess = true;
   options.target.cpu = mcpu;
@@ -179,49 +258,24 @@ Outcome Batch::run() {
   FailureOr<std::unique_ptr<Program>> program = Program::create(cases, options);
   if (mlir::failed(program))
     return giveUp(0, "can't be compiled: " + diagnostics);
-
-  int64_t runs = 1;
-  for (const Case &test : cases)
-    runs = std::max(runs, test.getNumRuns());
+  std::string error = evaluate();
+  if (!error.empty())
+    return giveUp(runs.size() - 1, error);
+  if (!modes.empty())
+    return runInModes(**program);
   std::unique_ptr<RunRecorder> recorder;
   if (!emitTo.empty())
     recorder = std::make_unique<RunRecorder>(getFile(cases));
-  for (int64_t run : llvm::seq(runs)) {
-    std::string error = evaluate(run);
-    if (!error.empty())
-      return giveUp(run, error);
-    SmallVector<RankedTensorType> types;
-    for (const Reference &reference : references)
-      for (const HostTensor &result : reference.own)
-        types.push_back(result.getType());
-    SmallVector<HostTensor> results, again;
-    error = (*program)->run(/*threads=*/1, inputs, types, results);
-    if (error.empty())
-      error = (*program)->run(/*threads=*/3, inputs, types, again);
-    if (!error.empty())
-      return giveUp(run, error);
-    check(run, results);
-    // Which case it was, the references tell: `again` would differ from them.
-    size_t number = 0;
-    for (auto [test, reference] : llvm::zip_equal(cases, references))
-      for (size_t i = 0; i < reference.own.size(); ++i, ++number)
-        if (results[number].getBytes() != again[number].getBytes())
-          fail(test, std::min(run, test.getNumRuns() - 1),
-               "result " + Twine(i) + ": one and three threads differ");
-    if (recorder)
-      recorder->add(cases, references, inputs, results);
-    if (timeRuns)
-      (*program)->printTimes(/*threads=*/1, timeRuns, inputs);
-  }
-  if (recorder && failed.empty()) {
+  Outcome outcome = runAll(**program, recorder.get());
+  if (recorder && outcome == AllPassed) {
     options.inProcess = false;
-    std::string error = recorder->finish();
+    error = recorder->finish();
     if (error.empty())
       error = emitProgram(cases, options, getFile(cases) + ".so");
     if (!error.empty())
       return giveUp(0, "can't be written: " + error);
   }
-  return failed.empty() ? AllPassed : SomeFailed;
+  return outcome;
 }
 
 //===----------------------------------------------------------------------===//
@@ -261,7 +315,8 @@ void Suite::start(ArrayRef<Case> batch) {
   pid_t child = fork();
   if (child == 0) {
     close(ends[0]);
-    alarm(limit);
+    // Modes have a time of their own.
+    alarm(limit * (1 + modes.size()));
     dup2(ends[1], STDOUT_FILENO);
     Outcome outcome = Batch(batch).run();
     llvm::outs().flush();
@@ -307,7 +362,8 @@ void Suite::finish() {
   for (StringRef line : lines)
     bad += line.starts_with("FAIL ");
   failed += bad;
-  passed += batch.size() - bad;
+  int64_t count = batch.size() * std::max<size_t>(modes.size(), 1);
+  passed += std::max<int64_t>(count - bad, 0);
 }
 
 void Suite::run() {
