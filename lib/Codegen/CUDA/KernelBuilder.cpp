@@ -200,14 +200,11 @@ void KernelBuilder::addThreads(CountFn count, BodyFn body) {
 }
 
 void KernelBuilder::addBlocks(int32_t threads, CountFn count, BodyFn body,
-                              int32_t together, int32_t cluster) {
+                              int32_t together) {
   addTask(threads, 1, count, body);
   if (together > 1)
     task->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                   moduleBuilder.getI32IntegerAttr(together));
-  if (cluster > 1)
-    task->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
-                  moduleBuilder.getDenseI32ArrayAttr({cluster, 1, 1}));
 }
 
 int64_t KernelBuilder::reserveScratch(int64_t bytes) {

@@ -26,10 +26,9 @@ public:
 
   /// Adds a task whose iterations are blocks of `threads` threads, all of which
   /// run `body`. Threads have as many registers as there are if `together`
-  /// blocks are to fit a multiprocessor. `cluster` blocks at a time are one, of
-  /// which the number of blocks must be a multiple.
+  /// blocks are to fit a multiprocessor.
   void addBlocks(int32_t threads, CountFn count, BodyFn body,
-                 int32_t together = 1, int32_t cluster = 1);
+                 int32_t together = 1);
 
   /// Shared memory for `count` elements, which nothing else uses; its address
   /// in the function that is being emitted. More than 48 KiB are dynamic, of

@@ -217,8 +217,6 @@ protected:
   virtual unsigned alignment() { return 16; }
   /// How many blocks are to fit a multiprocessor, for want of registers.
   virtual int32_t together() { return 1; }
-  /// Blocks of a cluster, which follow each other in the grid.
-  virtual int32_t clusterBlocks() { return 1; }
   /// Of a part that is in shared memory at a time.
   virtual int64_t partDepth() = 0;
   /// Adds the products along parts [begin, end) of the depth to `sums`, run by

@@ -5,8 +5,7 @@
 // the edges. A warp of its own asks for them, as many ahead as fit into shared
 // memory; the others only multiply. Each place for a part has two mbarriers:
 // one opens when the part has come, the other when all warps are through with
-// it. Where two large tiles are below each other, their blocks are a cluster:
-// each asks for half of B's part, which comes to both. Blocks that fill a
+// it. Blocks that fill a
 // multiprocessor stay and compute one tile after the other, so that parts of
 // the next one come while the sums of one are ended, for which there is memory
 // apart.
@@ -94,24 +93,21 @@ public:
       : memory(*problem.findMemory(isA)), isA(isA), outer(outer), depth(depth),
         bytesEach(problem.operandType.getIntOrFloatBitWidth() / 8) {}
 
-  /// Makes the tensor map in the task that is being emitted, in which each of
-  /// `blocks` copies a share of a part for all of them.
-  void begin(KernelBuilder &kernel, int64_t blocks);
+  /// Makes the tensor map in the task that is being emitted.
+  void begin(KernelBuilder &kernel);
   /// Begins to copy the part from `k0` on to `to`; `barrier` counts its bytes.
-  /// Of several blocks, this is number `rank`.
   void copy(RegionEmitter &e, const ProductBlock &block, Value k0, Value to,
-            Value barrier, Value rank);
+            Value barrier);
 
 private:
-  /// Of the outer index, those of a block, and of a box.
-  int64_t share() const { return outer / blocks; }
-  int64_t boxOuter() const { return isDeep() ? share() : rowElements(); }
+  /// Of the outer index, those of a box.
+  int64_t boxOuter() const { return isDeep() ? outer : rowElements(); }
   bool isDeep() const { return memory.depth.stride == 1; }
   int64_t rowElements() const { return kRowBytes / bytesEach; }
 
   OperandMemory memory;
   bool isA;
-  int64_t outer, depth, bytesEach, blocks = 1;
+  int64_t outer, depth, bytesEach;
   Value map;
 };
 
@@ -128,7 +124,6 @@ protected:
   int32_t threads() override {
     return shape.threads() + (givesRegisters() ? 4 : 1) * kWarp;
   }
-  int32_t clusterBlocks() override;
   int64_t sumBytes() override;
   int64_t sharedBytes() override;
   int64_t extraBytes() override { return 2 * stages * kBarrierBytes; }
@@ -167,7 +162,6 @@ private:
   BoxCopy boxesA, boxesB;
 
   // In the function that is being emitted.
-  Value rank;  ///< of the block in its cluster
   Value parts; ///< where they lie
   Turn turn;   ///< of the next part
 };
@@ -178,8 +172,7 @@ static Value toI32(RegionEmitter &e, Value index) {
   return arith::IndexCastOp::create(b, b.getI32Type(), index);
 }
 
-void BoxCopy::begin(KernelBuilder &kernel, int64_t blocks) {
-  this->blocks = blocks;
+void BoxCopy::begin(KernelBuilder &kernel) {
   SmallVector<int64_t> sizes, strides, box;
   for (const MapDim &at : dimsOf(memory)) {
     if (!sizes.empty())
@@ -194,20 +187,16 @@ void BoxCopy::begin(KernelBuilder &kernel, int64_t blocks) {
 }
 
 void BoxCopy::copy(RegionEmitter &e, const ProductBlock &block, Value k0,
-                   Value to, Value barrier, Value rank) {
+                   Value to, Value barrier) {
   ImplicitLocOpBuilder &b = e.builder();
   // A row takes as much as a column of a panel does.
   assert(depth == rowElements() && "panels are squares");
-  Value first = isA ? block.m0 : block.n0, skipped = e.index(0), mask;
-  if (blocks > 1) {
-    skipped = e.mul(rank, e.index(share()));
-    mask = e.constant(b.getI16Type(), (1 << blocks) - 1);
-  }
+  Value first = isA ? block.m0 : block.n0;
   auto ofCluster = LLVM::LLVMPointerType::get(
       b.getContext(),
       static_cast<unsigned>(NVVM::NVVMMemorySpace::SharedCluster));
-  for (int64_t number : llvm::seq(share() / boxOuter())) {
-    Value inPart = e.add(skipped, e.index(number * boxOuter()));
+  for (int64_t number : llvm::seq(outer / boxOuter())) {
+    Value inPart = e.index(number * boxOuter());
     Value at = e.add(first, inPart);
     SmallVector<Value> coordinates =
         llvm::map_to_vector(dimsOf(memory), [&](const MapDim &dim) {
@@ -220,8 +209,9 @@ void BoxCopy::copy(RegionEmitter &e, const ProductBlock &block, Value k0,
         b, ofCluster,
         elementAt(e, to, b.getI8Type(), e.mul(inPart, e.index(kRowBytes))));
     NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-        b, box, map, coordinates, barrier, /*im2colOffsets=*/ValueRange(), mask,
-        /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
+        b, box, map, coordinates, barrier, /*im2colOffsets=*/ValueRange(),
+        /*multicastMask=*/Value(), /*l2CacheHint=*/Value(),
+        NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
         /*group=*/nullptr,
         /*predicate=*/Value());
   }
@@ -275,28 +265,13 @@ static void waitFor(RegionEmitter &e, Value barrier, Value parity) {
   emitAsm(e, text, {address, parity});
 }
 
-static void syncCluster(RegionEmitter &e) {
-  ImplicitLocOpBuilder &b = e.builder();
-  NVVM::ClusterArriveOp::create(b, /*aligned=*/b.getUnitAttr());
-  NVVM::ClusterWaitOp::create(b, /*aligned=*/b.getUnitAttr());
-}
-
-/// Two blocks whose tiles are below each other, if these are large and there
-/// are pairs of them.
-int32_t TensorMapEmitter::clusterBlocks() {
-  constexpr int64_t kLarge = 128, kPair = 2;
-  bool isLarge = shape.rows() >= kLarge && shape.columns() >= kLarge;
-  int64_t tiles = llvm::divideCeil(problem.staticM, shape.rows());
-  return isLarge && tiles % kPair == 0 ? kPair : 1;
-}
-
 void TensorMapEmitter::initBarriers(RegionEmitter &e) {
   ImplicitLocOpBuilder &b = e.builder();
   auto isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                        block.thread, e.index(0));
   emitIf(e, isFirst, {}, [&] {
     Type i32 = b.getI32Type();
-    int32_t warps = shape.threads() / kWarp * clusterBlocks();
+    int32_t warps = shape.threads() / kWarp;
     for (int64_t place : llvm::seq(stages)) {
       NVVM::MBarrierInitOp::create(b, isFull(e, e.index(place)),
                                    e.constant(i32, 1), /*predicate=*/Value());
@@ -307,27 +282,14 @@ void TensorMapEmitter::initBarriers(RegionEmitter &e) {
     NVVM::FenceMbarrierInitOp::create(b);
     return Values();
   });
-  if (clusterBlocks() == 1)
-    cuda::barrier(e);
-  else
-    syncCluster(e);
+  cuda::barrier(e);
 }
 
-/// Says that the warp is through with the part at `place`: a lane to each block
-/// that copies to there.
+/// Says that the warp is through with the part at `place`.
 void TensorMapEmitter::giveBack(RegionEmitter &e, Value place) {
   ImplicitLocOpBuilder &b = e.builder();
-  Value empty = isEmpty(e, place);
-  if (clusterBlocks() == 1) {
-    NVVM::MBarrierArriveOp::create(b, b.getI64Type(), empty, /*count=*/Value());
-    return;
-  }
-  constexpr StringLiteral text =
-      "{.reg .b32 at;\n"
-      "mapa.shared::cluster.u32 at, $0, $1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [at];}";
-  Value address = LLVM::PtrToIntOp::create(b, b.getI32Type(), empty);
-  emitAsm(e, text, {address, toI32(e, lane)});
+  NVVM::MBarrierArriveOp::create(b, b.getI64Type(), isEmpty(e, place),
+                                 /*count=*/Value());
 }
 
 TensorMapEmitter::Turn TensorMapEmitter::next(RegionEmitter &e,
@@ -381,9 +343,9 @@ void TensorMapEmitter::copyParts(RegionEmitter &e, Value begin, Value end) {
             NVVM::MemScopeKind::CTA, /*relaxed=*/false, /*predicate=*/Value());
         Value to = stage(e, e.mul(turn.place, e.index(partBytes())));
         Value k0 = e.mul(part, e.index(partDepth()));
-        boxesA.copy(e, block, k0, to, full, rank);
+        boxesA.copy(e, block, k0, to, full);
         to = elementAt(e, to, b.getI8Type(), e.index(copyA.bytes()));
-        boxesB.copy(e, block, k0, to, full, rank);
+        boxesB.copy(e, block, k0, to, full);
         turn = next(e, turn);
         return Values{turn.place, turn.parity};
       });
@@ -397,8 +359,8 @@ SmallVector<Value> TensorMapEmitter::multiply(RegionEmitter &e, Value begin,
   sums.append({turn.place, turn.parity});
   // The warp is through with the part before, if there is one.
   auto giveBefore = [&](arith::CmpIPredicate predicate, Value part) {
-    Value isArriving = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lane,
-                                             e.index(clusterBlocks()));
+    Value isArriving =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, e.index(0));
     Value isThere = arith::CmpIOp::create(b, predicate, begin, part);
     emitIf(e, arith::AndIOp::create(b, isThere, isArriving), {}, [&] {
       Value before = e.add(turn.place, e.index(stages - 1));
@@ -447,8 +409,7 @@ bool TensorMapEmitter::givesRegisters() {
 }
 
 Value TensorMapEmitter::countBlocks(RegionEmitter &e) {
-  return isStaying() ? e.index(processors - processors % clusterBlocks())
-                     : WarpgroupEmitter::countBlocks(e);
+  return isStaying() ? e.index(processors) : WarpgroupEmitter::countBlocks(e);
 }
 
 int64_t TensorMapEmitter::sumBytes() {
@@ -480,12 +441,8 @@ void TensorMapEmitter::forEachTile(RegionEmitter &e, Value number,
 
 void TensorMapEmitter::compute(RegionEmitter &e, Value number) {
   ImplicitLocOpBuilder &b = e.builder();
-  boxesA.begin(product.kernel, /*blocks=*/1);
-  boxesB.begin(product.kernel, clusterBlocks());
-  bool isCluster = clusterBlocks() > 1;
-  if (isCluster)
-    rank = arith::IndexCastOp::create(
-        b, b.getIndexType(), NVVM::ClusterId::create(b, b.getI32Type()));
+  boxesA.begin(product.kernel);
+  boxesB.begin(product.kernel);
   parts = shared;
   if (isStaying())
     shared = stage(e, e.index(operandBytes()));
@@ -519,9 +476,6 @@ void TensorMapEmitter::compute(RegionEmitter &e, Value number) {
       return Values();
     });
   });
-  // The other block's warps give places back in this block's memory.
-  if (isCluster)
-    syncCluster(e);
 }
 
 void weft::cuda::addTensorMapProduct(const Product &product,

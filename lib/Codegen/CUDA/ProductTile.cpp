@@ -358,8 +358,7 @@ void ProductEmitter::addTasks() {
       [&](RegionEmitter &e) {
         return product.countIfWanted(e, countBlocks(e));
       },
-      [&](RegionEmitter &e, Value number) { emit(e, number); }, together(),
-      clusterBlocks());
+      [&](RegionEmitter &e, Value number) { emit(e, number); }, together());
   if (splits > 1)
     product.kernel.addThreads(
         [&](RegionEmitter &e) { return e.index(numTotals() / totalsWidth()); },

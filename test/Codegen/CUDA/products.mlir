@@ -119,28 +119,24 @@ func.func @unknown(%x: tensor<?x256xbf16>, %size: index, %y: tensor<256x2048xbf1
 
 // Operands whose sizes are known come as boxes of tensors, which a warp of its
 // own asks for; the others wait for each part, and say when they are through with
-// the one before. Blocks of tiles that are below each other are a cluster: each
-// asks for half of B's part, which comes to both.
+// the one before.
 // SM90-LABEL: func.func @boxes(
 //       SM90: func.func private @contract_0_task(
 //  SM90-SAME:   %[[A:.+]]: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>}, %[[B:.+]]: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>},
 //       SM90:   nvvm.mbarrier.init
 //       SM90:   nvvm.fence.mbarrier.init
-//       SM90:   nvvm.cluster.arrive
-//  SM90-NEXT:   nvvm.cluster.wait
+//       SM90:   nvvm.barrier0
 //       SM90:   scf.for
 //       SM90:     llvm.inline_asm {{.+}}mbarrier.try_wait
 //       SM90:     nvvm.wgmma.mma_async {{.+}} <m = 64, n = 256, k = 16>
 //       SM90:     nvvm.wgmma.wait.group.sync.aligned 1
-//       SM90:     llvm.inline_asm {{.+}}mapa.shared::cluster{{.+}}mbarrier.arrive
+//       SM90:     nvvm.mbarrier.arrive %
 //       SM90:   nvvm.barrier id = {{.+}} number_of_threads =
 //       SM90:   scf.for
 //       SM90:     llvm.inline_asm {{.+}}mbarrier.try_wait
 //       SM90:     nvvm.mbarrier.arrive.expect_tx
 //       SM90:     nvvm.cp.async.bulk.tensor.shared.cluster.global {{.+}}, %[[A]], {{.+}}, box[
-// SM90-COUNT-2:   nvvm.cp.async.bulk.tensor.shared.cluster.global {{.+}}, %[[B]], {{.+}}, box[{{.+}}multicast_mask
-//       SM90:   nvvm.cluster.arrive
-//  SM90-NEXT:   nvvm.cluster.wait
+// SM90-COUNT-4:   nvvm.cp.async.bulk.tensor.shared.cluster.global {{.+}}, %[[B]], {{.+}}, box[
 //       SM90: dispatch.kernel @contract_0
 //  SM90-SAME:   threads = 288
 //  SM90-SAME:   maps = [#dispatch.tensor_map<word = 0, element = bf16, sizes = [256, 2048], strides = [512], box = [64, 128], swizzle = 128>, #dispatch.tensor_map<word = 1, element = bf16, sizes = [2048, 256], strides = [4096], box = [64, 64], swizzle = 128>]
