@@ -15,6 +15,7 @@ PACKED = {
     "7x7": ([1, 8, 9, 10], [16, 8, 7, 7], {"strides": [1, 2], "low": [3, 3], "high": [3, 3]}),
     "few_positions": ([3, 72, 3, 3], [16, 72, 3, 3], {"low": [1, 1], "high": [1, 1]}),
     "point": ([2, 16, 6, 8], [24, 16, 1, 1], {}),
+    "point_odd": ([3, 72, 5, 7], [24, 72, 1, 1], {}),
     "point_strided": ([2, 16, 9, 12], [24, 16, 1, 1], {"strides": [2, 1], "low": [-1, 0], "high": [0, -2]}),
     "point_padded": ([2, 16, 5, 7], [24, 16, 1, 1], {"strides": [2, 2], "low": [1, 0], "high": [0, 1]}),
     "spread": ([2, 16, 5, 6], [24, 16, 3, 3], {"input_dilation": [2, 3], "low": [1, 2], "high": [2, 1]}),
@@ -39,6 +40,9 @@ def with_neighbours(element):
     f = Function(f"packed_turned_{element}")
     w = f.slice(f.arg([64, 16, 3, 3], element), [0, 0, 2, 2], [64, 16, 3, 3], [1, 1, -1, -1])
     f.ret(f.conv(f.arg([1, 64, 6, 8], element), f.transpose(w, [1, 0, 2, 3]), **pad))
+    f = Function(f"packed_point_turned_{element}")
+    w = f.transpose(f.arg([64, 24, 1, 1], element), [1, 0, 2, 3])
+    f.ret(f.conv(f.arg([2, 64, 3, 5], element), w))
     f = Function(f"packed_fused_{element}")
     x, s, b = f.arg([1, 64, 6, 8], element), f.arg([64], element), f.arg([24], element)
     x = f.binary("max", f.binary("mul", x, f.broadcast(s, [1], x.shape)), f.splat(0, x))

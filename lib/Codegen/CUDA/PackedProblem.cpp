@@ -15,8 +15,8 @@ Value PackedProblem::patchOrZeros(RegionEmitter &e, ValueRange patch, Value k) {
   Value inside, position = patchPosition(e, patch, k, inside);
   if (inside)
     position = arith::SelectOp::create(e.builder(), inside, position,
-                                       e.index(tensors[1].numElements()));
-  return tensors[1].address(e, position);
+                                       e.index(tensors[0].numElements()));
+  return tensors[0].address(e, position);
 }
 
 static SmallVector<Value> constants(RegionEmitter &e, ArrayRef<int64_t> sizes) {
@@ -58,13 +58,32 @@ static ChannelsLast packInput(KernelBuilder &kernel, OpTy op, Type type,
   return {kernel, op.getInput(), type, sampling};
 }
 
+/// Whether elements are 16 bits or f32, and such numbers of them fill 16 bytes
+/// or multiples.
+static bool hasChunks(const Contraction &problem, ArrayRef<int64_t> counts) {
+  Type type = problem.operandType;
+  if (!type.isF16() && !type.isBF16() && !type.isF32())
+    return false;
+  int64_t inChunk = 128 / type.getIntOrFloatBitWidth();
+  return llvm::all_of(counts, [&](int64_t n) { return n % inChunk == 0; });
+}
+
+/// Whether the filter has no taps and lies in memory as a matrix whose rows or
+/// columns fill 16 bytes or multiples.
+static bool hasMatrixA(ConvolutionProblem &problem) {
+  bool isTransposed = problem.isTransposedA();
+  return llvm::product_of(problem.taps) == 1 &&
+         (isTransposed ? hasChunks(problem, problem.staticM)
+                       : problem.isContiguousA());
+}
+
 //===----------------------------------------------------------------------===//
 // Convolutions
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// A is the filter as [outputs, taps, channels], B the input as [images,
-/// positions, channels].
+/// A is the filter as [outputs, taps, channels], or as it lies if that is no
+/// different, B the input as [images, positions, channels].
 class PackedConvolution : public PackedProblem {
 public:
   PackedConvolution(KernelBuilder &kernel,
@@ -73,9 +92,10 @@ public:
         sizes(plain->conv.getInput().getType().getShape().drop_front(2)),
         channels(plain->conv.getFilter().getType().getDimSize(1)),
         isPoint(isPointwise(plain->conv, plain->taps)) {
-    tensors.emplace_back(kernel, plain->conv.getFilter(), operandType);
     tensors.push_back(packInput(kernel, plain->conv, operandType, plain->taps,
                                 plain->conv.getType()));
+    if (!hasMatrixA(*plain))
+      tensors.emplace_back(kernel, plain->conv.getFilter(), operandType);
   }
 
   SmallVector<Value> batchSizes(RegionEmitter &e) override {
@@ -89,10 +109,19 @@ public:
     return plain->resultIndices(e, batch, m, n);
   }
 
-  bool isContiguousA() override { return true; }
+  bool isContiguousA() override { return !isTransposedA(); }
+  bool isTransposedA() override {
+    return tensors.size() == 1 && plain->isTransposedA();
+  }
+  Value columnAddressA(RegionEmitter &e, ArrayRef<Value> batch, Value m,
+                       Value k) override {
+    return plain->columnAddressA(e, batch, m, k);
+  }
   Value rowAddress(RegionEmitter &e, ArrayRef<Value> batch, Value m) override {
+    if (tensors.size() == 1)
+      return plain->rowAddress(e, batch, m);
     Value row = e.add(e.mul(batch.back(), e.index(staticM)), m);
-    return tensors[0].address(e, e.mul(row, e.index(staticK)));
+    return tensors[1].address(e, e.mul(row, e.index(staticK)));
   }
   int64_t depthRun() override { return channels; }
   bool isDeepB() override { return true; }
@@ -116,14 +145,14 @@ SmallVector<Value> PackedConvolution::beginPatch(RegionEmitter &e,
                                                  Value n) {
   Value group = e.mul(batch.back(), e.index(channels));
   if (isPoint)
-    return {e.add(e.mul(n, e.index(tensors[1].channels)), group)};
+    return {e.add(e.mul(n, e.index(tensors[0].channels)), group)};
   SmallVector<Value> place = plain->placeOf(e, batch, n);
   SmallVector<Value> starts = plain->startsOf(e, ArrayRef(place).drop_front());
-  Value position = e.mul(place[0], e.index(tensors[1].positions));
+  Value position = e.mul(place[0], e.index(tensors[0].positions));
   bool hasMask = plain->hasTapMasks();
   if (hasMask)
     position = e.add(position, linearize(e, starts, sizes));
-  position = e.add(e.mul(position, e.index(tensors[1].channels)), group);
+  position = e.add(e.mul(position, e.index(tensors[0].channels)), group);
   SmallVector<Value> patch{position};
   if (!hasMask)
     llvm::append_range(patch, starts);
@@ -151,7 +180,7 @@ Value PackedConvolution::patchPosition(RegionEmitter &e, ValueRange patch,
     inside = ConvolutionProblem::isInMask(
         e, patch[1], arith::IndexCastOp::create(b, b.getI32Type(), tap));
   Value distance =
-      e.mul(linearize(e, indices, sizes), e.index(tensors[1].channels));
+      e.mul(linearize(e, indices, sizes), e.index(tensors[0].channels));
   return e.add(patch[0], e.add(distance, channel));
 }
 
@@ -168,9 +197,9 @@ public:
       : PackedProblem(kernel, *problem), plain(std::move(problem)),
         sizes(plain->filter.getInput().getType().getShape().drop_front(2)),
         isPoint(isPointwise(plain->filter, plain->taps)) {
-    tensors.emplace_back(kernel, plain->filter.getGrad(), operandType);
     tensors.push_back(packInput(kernel, plain->filter, operandType, plain->taps,
                                 plain->filter.getGrad().getType()));
+    tensors.emplace_back(kernel, plain->filter.getGrad(), operandType);
   }
 
   SmallVector<Value> batchSizes(RegionEmitter &e) override {
@@ -193,8 +222,8 @@ public:
   Value columnAddressA(RegionEmitter &e, ArrayRef<Value> batch, Value m,
                        Value k) override {
     Value channel = e.add(e.mul(batch[0], e.index(staticM)), m);
-    return tensors[0].address(
-        e, e.add(e.mul(k, e.index(tensors[0].channels)), channel));
+    return tensors[1].address(
+        e, e.add(e.mul(k, e.index(tensors[1].channels)), channel));
   }
   int64_t columnRun() override { return plain->groupChannels; }
   SmallVector<Value> beginPatch(RegionEmitter &e, ArrayRef<Value> batch,
@@ -236,7 +265,7 @@ SmallVector<Value> PackedFilter::beginPatch(RegionEmitter &e,
 Value PackedFilter::patchPosition(RegionEmitter &e, ValueRange patch, Value k,
                                   Value &inside) {
   if (isPoint)
-    return e.add(e.mul(k, e.index(tensors[1].channels)), patch[0]);
+    return e.add(e.mul(k, e.index(tensors[0].channels)), patch[0]);
   SmallVector<Value> place = e.delinearize(k, plain->depthSizes(e));
   SmallVector<Value> indices;
   for (auto [dim, index] : llvm::enumerate(ArrayRef(place).drop_front())) {
@@ -244,24 +273,14 @@ Value PackedFilter::patchPosition(RegionEmitter &e, ValueRange patch, Value k,
     indices.push_back(
         plain->input.indexAt(e, dim, e.add(start, patch[dim + 1]), inside));
   }
-  Value position = e.add(e.mul(place[0], e.index(tensors[1].positions)),
+  Value position = e.add(e.mul(place[0], e.index(tensors[0].positions)),
                          linearize(e, indices, sizes));
-  return e.add(e.mul(position, e.index(tensors[1].channels)), patch[0]);
+  return e.add(e.mul(position, e.index(tensors[0].channels)), patch[0]);
 }
 
 //===----------------------------------------------------------------------===//
 // Which are packed
 //===----------------------------------------------------------------------===//
-
-/// Whether elements are 16 bits or f32, and such numbers of them fill 16 bytes
-/// or multiples.
-static bool hasChunks(const Contraction &problem, ArrayRef<int64_t> counts) {
-  Type type = problem.operandType;
-  if (!type.isF16() && !type.isBF16() && !type.isF32())
-    return false;
-  int64_t inChunk = 128 / type.getIntOrFloatBitWidth();
-  return llvm::all_of(counts, [&](int64_t n) { return n % inChunk == 0; });
-}
 
 /// The elements that tiles load of an operand with `outer` rows or columns,
 /// which is loaded again for each row of tiles along the `other` index.
@@ -296,14 +315,18 @@ static bool isWorthIt(double loads, double elements, int64_t least) {
 
 static bool canPack(ConvolutionProblem &problem, int64_t least) {
   ConvOp op = problem.conv;
-  if (problem.isPointwise ||
+  bool isImageWhole =
+      problem.isPointwise && hasChunks(problem, problem.imageColumns);
+  if (isImageWhole ||
       !hasChunks(problem, op.getFilter().getType().getDimSize(1)))
     return false;
   double loads = countLoads(problem, problem.staticN, problem.staticM);
-  if (!problem.isContiguousA())
-    loads += countLoads(problem, problem.staticM, problem.staticN);
-  double elements = countElements(op.getFilter()) +
-                    countInput(op, problem.taps, op.getType());
+  double elements = countInput(op, problem.taps, op.getType());
+  if (!hasMatrixA(problem)) {
+    elements += countElements(op.getFilter());
+    if (!problem.isContiguousA())
+      loads += countLoads(problem, problem.staticM, problem.staticN);
+  }
   return isWorthIt(loads, elements, least);
 }
 

@@ -26,7 +26,7 @@ public:
   bool hasPatches() override { return true; }
   mlir::Value patchAddress(RegionEmitter &e, mlir::ValueRange patch,
                            mlir::Value k, mlir::Value &inside) override {
-    return tensors[1].address(e, patchPosition(e, patch, k, inside));
+    return tensors[0].address(e, patchPosition(e, patch, k, inside));
   }
   mlir::Value patchOrZeros(RegionEmitter &e, mlir::ValueRange patch,
                            mlir::Value k) override;
@@ -56,7 +56,7 @@ protected:
                                     mlir::Value k, mlir::Value &inside) = 0;
 
   KernelBuilder &kernel;
-  llvm::SmallVector<ChannelsLast, 2> tensors; ///< of A and of B
+  llvm::SmallVector<ChannelsLast, 2> tensors; ///< of B, then of A
 };
 
 /// `problem` with operands in scratch, which is reserved, if it is a

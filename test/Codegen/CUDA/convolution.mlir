@@ -20,14 +20,14 @@
 //       CHECK: llvm.mlir.global internal constant @conv_0_words_1(dense<"0x0000000000000000010000000100000002000000020000000E000000030000000F00000004000000
 //       CHECK: llvm.mlir.global internal constant @conv_0_words_2(dense<0> : tensor<4xi32>)
 
-// Or elements are written with channels last, those of the filter one by one,
-// those of the image from four at a time, and then copied 16 bytes at a time,
-// or, where a tap lies outside, none.
+// Or elements are written with channels last, those of the image from four at a
+// time, those of the filter one by one, and then copied 16 bytes at a time, or,
+// where a tap lies outside, none.
 // PACKED-LABEL: func.func private @conv_0_task(
-//       PACKED:   llvm.load %{{.+}} : !llvm.ptr -> f16
+//       PACKED:   llvm.load %{{.+}} {alignment = 8 : i64} : !llvm.ptr -> vector<4xf16>
 //       PACKED:   nvvm.barrier0
 //       PACKED:   llvm.store %{{.+}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr
-//       PACKED:   llvm.load %{{.+}} {alignment = 8 : i64} : !llvm.ptr -> vector<4xf16>
+//       PACKED:   llvm.load %{{.+}} : !llvm.ptr -> f16
 //       PACKED:   nvvm.barrier0
 //       PACKED:   llvm.store %{{.+}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr
 // PACKED-LABEL: func.func private @conv_0_task_2(

@@ -10,7 +10,7 @@ PAD = {"low": [1, 1], "high": [1, 1]}
 
 
 def layers(channels, size, element):
-    """Convolutions of `channels` at `size` x `size` positions: with 3 x 3 taps, and those to twice the channels with strides."""
+    """Convolutions of `channels` at `size` x `size` positions: with 3 x 3 taps, without where images are no multiples of 16 bytes, and those to twice the channels with strides."""
     x = [16, channels, size, size]
 
     def case(name):
@@ -25,6 +25,11 @@ def layers(channels, size, element):
     f.ret(f.conv(f.arg(x, element), f.transpose(w, [1, 0, 2, 3]), **PAD))
     f = case("filter")
     f.ret(f.conv_filter(f.arg(x, element), f.arg(x, element), [channels, channels, 3, 3], **PAD))
+    if element == "f16" and size * size % 8:
+        f = case("point")
+        f.ret(f.conv(f.arg([16, 4 * channels, size, size], element), f.arg([channels, 4 * channels, 1, 1], element)))
+        f = case("point_input")
+        f.ret(f.conv(f.arg(x, element), f.transpose(f.arg([channels, 4 * channels, 1, 1], element), [1, 0, 2, 3])))
     f = case("point_filter")
     f.ret(f.conv_filter(f.arg(x, element), f.arg([16, 4 * channels, size, size], element), [4 * channels, channels, 1, 1]))
     if size % 2:
