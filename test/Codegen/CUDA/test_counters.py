@@ -191,3 +191,24 @@ def test_attention(tmp_path, element, is_split):
     # A logarithm per row: warps of f32 write four neighbours at a time, half a sector.
     logarithms = [(size // 64, "f32")] * (2 if element == "f32" else 1)
     assert counters["global_sectors"] == sectors(*[(size, element)] * 6, *logarithms)
+
+
+# A thread computes one element, and neighbours read neighbours: per tap as many
+# sectors as the elements fill, or 1.25 times as many where rows are not aligned.
+@pytest.mark.parametrize("kind", ["max", "sum"])
+def test_windows(tmp_path, kind):
+    f = Function("main")
+    x = f.arg([2, 8, 64, 64])
+    y = f.window("reduce_window", kind, x, [1, 1, 3, 3], low=[0, 0, 1, 1], high=[0, 0, 1, 1])
+    counters = count(tmp_path, f, y)
+    size = sectors((2 * 8 * 64 * 64, "f32"))
+    assert counters["global_sectors"] <= size * (9 * 1.25 + 1)
+
+
+def test_gradient_of_averages(tmp_path):
+    f = Function("main")
+    g = f.arg([2, 8, 64, 64])
+    y = f.spread(g, None, [2, 8, 64, 64], [1, 1, 3, 3], low=[0, 0, 1, 1], high=[0, 0, 1, 1])
+    counters = count(tmp_path, f, y)
+    size = sectors((2 * 8 * 64 * 64, "f32"))
+    assert counters["global_sectors"] <= size * (9 * 1.25 + 1)
