@@ -7,6 +7,7 @@
 #include "llvm/Support/xxhash.h"
 #include <cmath>
 #include <random>
+#include <sstream>
 
 using namespace mlir;
 using namespace weft;
@@ -91,13 +92,32 @@ static double makeSpecial(uint64_t choice) {
   return values[choice % std::size(values)];
 }
 
+static std::mt19937_64 makeEngine(const Case &test, unsigned number,
+                                  int64_t run, uint64_t seed) {
+  std::seed_seq mixed{seed, static_cast<uint64_t>(run),
+                      static_cast<uint64_t>(number),
+                      llvm::xxh3_64bits(test.getName())};
+  return std::mt19937_64(mixed);
+}
+
+std::optional<RandomSource> Case::getSource(unsigned number, int64_t run,
+                                            uint64_t seed) const {
+  if (function.getArgAttr(number, "test.special"))
+    return std::nullopt;
+  Interval range = getInterval(*this, number);
+  RandomSource source{range.low, range.high, {}};
+  std::stringstream text;
+  text << makeEngine(*this, number, run, seed);
+  source.state.resize(std::mt19937_64::state_size);
+  for (uint64_t &word : source.state)
+    text >> word;
+  return source;
+}
+
 Tensors Case::makeInputs(int64_t run, uint64_t seed) const {
   Tensors inputs;
   for (unsigned number : llvm::seq(function.getNumArguments())) {
-    std::seed_seq mixed{seed, static_cast<uint64_t>(run),
-                        static_cast<uint64_t>(number),
-                        llvm::xxh3_64bits(getName())};
-    std::mt19937_64 engine(mixed);
+    std::mt19937_64 engine = makeEngine(*this, number, run, seed);
     auto uniform = [&] { return std::ldexp(double(engine() >> 11), -53); };
     HostTensor input(getInputType(number, run));
     Interval range = getInterval(*this, number);

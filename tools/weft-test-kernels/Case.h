@@ -5,12 +5,21 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "weft/Interfaces/HostTensor.h"
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace weft::test {
 
 using Tensors = llvm::SmallVector<HostTensor>;
+
+/// How the elements of an input were made: each from the next number x of a
+/// std::mt19937_64, u = (x >> 11) * 2^-53, as low + (high - low) * u, or of
+/// integers the floor of low + (high - low + 1) * u.
+struct RandomSource {
+  double low, high;
+  std::vector<uint64_t> state; ///< of the engine, before it is used
+};
 
 /// A function of `weft` ops. What its attributes say:
 ///
@@ -35,6 +44,10 @@ struct Case {
   mlir::RankedTensorType getInputType(unsigned number, int64_t run) const;
   /// Inputs of run `run`; the same for the same seed.
   Tensors makeInputs(int64_t run, uint64_t seed) const;
+  /// How input `number` of that run is made; nothing if some of its elements
+  /// are special.
+  std::optional<RandomSource> getSource(unsigned number, int64_t run,
+                                        uint64_t seed) const;
   /// What the run is called in messages: the values of its symbols.
   std::string describeRun(int64_t run) const;
 };

@@ -12,18 +12,21 @@ namespace weft::test {
 /// Writes what runs of a batch were given and came to: the bytes of tensors to
 /// `<file>.bin`, one behind the other, and to `<file>.json` an array with an
 /// object per run, "inputs" and "results", of objects with "type" (weft_dtype),
-/// "dims" and, of results, "case", "bound" and "magnitude" (see compare()).
+/// "dims" and, of results, "case", "bound" and "magnitude" (see compare()). Of
+/// large inputs there are the numbers "low" and "high", and instead of the
+/// bytes the words of a RandomSource's state.
 class RunRecorder {
 public:
   explicit RunRecorder(const std::string &file);
   void add(llvm::ArrayRef<Case> cases, llvm::ArrayRef<Reference> references,
            llvm::ArrayRef<HostTensor> inputs,
-           llvm::ArrayRef<HostTensor> results);
+           llvm::ArrayRef<HostTensor> results, int64_t run, uint64_t seed);
   /// Ends the files; returns what went wrong, or "".
   std::string finish();
 
 private:
-  llvm::json::Object describe(const HostTensor &tensor);
+  llvm::json::Object describe(const HostTensor &tensor,
+                              const std::optional<RandomSource> &source = {});
 
   std::string file;
   std::error_code error;

@@ -200,7 +200,7 @@ Outcome Batch::runAll(Program &program, RunRecorder *recorder) {
           fail(test, std::min<int64_t>(number, test.getNumRuns() - 1),
                "result " + Twine(i) + ": one and three threads differ");
     if (recorder)
-      recorder->add(cases, run.references, run.inputs, results);
+      recorder->add(cases, run.references, run.inputs, results, number, seed);
     if (timeRuns)
       program.printTimes(/*threads=*/1, timeRuns, run.inputs);
   }

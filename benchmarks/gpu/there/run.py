@@ -27,6 +27,7 @@ from typing import Any, Callable
 import numpy as np
 import pattern
 import peers
+import recorded
 import weftrt
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -194,6 +195,10 @@ def run_corpus(bench: Bench) -> None:
 
         def take(entry: dict) -> np.ndarray:
             nonlocal at
+            if "low" in entry:
+                state = np.frombuffer(raw, np.uint64, recorded.STATE_WORDS, at)
+                at += state.nbytes
+                return recorded.random_input(entry, state)
             dtype = weftrt.dtype_of(entry["type"])
             count = math.prod(entry["dims"])
             array = np.frombuffer(raw, dtype, count, at).reshape(entry["dims"])
