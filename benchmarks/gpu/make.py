@@ -47,6 +47,11 @@ PRODUCTS = [
     (1024, 1024, 1024), (2048, 2048, 2048), (4096, 4096, 4096), (16, 4096, 4096),
     (256, 3072, 768), (8192, 1024, 4096),
 ]  # fmt: skip
+# Images, channels, height and width, filters, taps along each, strides.
+CONVOLUTIONS = [
+    (16, 64, 56, 64, 3, 1), (16, 128, 28, 128, 3, 1), (16, 256, 14, 256, 3, 1),
+    (16, 512, 7, 512, 3, 1), (16, 1024, 14, 256, 1, 1), (16, 256, 56, 512, 1, 2),
+]  # fmt: skip
 
 TINY_MODELS = {
     "digits_mlp": (lambda: language.digits_mlp(4), "batch 4"),
@@ -54,6 +59,7 @@ TINY_MODELS = {
 }
 TINY_TRAINING = {"digits_mlp": (lambda: language.digits_mlp(4), "batch 4", "momentum")}
 TINY_PRODUCTS = [(64, 48, 32)]
+TINY_CONVOLUTIONS = [(2, 16, 6, 16, 3, 1)]
 TINY_CORPUS = "^(add|softmax|matmul)"
 
 TYPES = {
@@ -196,20 +202,42 @@ class Maker:
         )  # fmt: skip
         return sorted(path.stem for path in (self.out / "corpus").glob("*.so"))
 
+    def compile_node(self, part: str, name: str, node: onnx.NodeProto, dtype: str, *shapes) -> None:
+        """A program of a node, which is given the shapes of its inputs and output."""
+        ports = [
+            helper.make_tensor_value_info(port, TYPES[dtype], shape)
+            for port, shape in zip([*node.input, *node.output], shapes)
+        ]
+        graph = helper.make_graph([node], part, ports[:-1], ports[-1:])
+        path = self.save(helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", graphs.OPSET)]), name)  # fmt: skip
+        self.compile(path, self.out / part / f"{name}.so", *self.flags_of(dtype))
+
     def products(self) -> list[dict]:
         entries = []
         for m, n, k in TINY_PRODUCTS if self.args.tiny else PRODUCTS:
             for dtype in self.types:
-                code, name = TYPES[dtype], f"matmul_{m}_{n}_{k}_{dtype}"
-                port = helper.make_tensor_value_info
-                graph = helper.make_graph(
-                    [helper.make_node("MatMul", ["a", "b"], ["c"], "product")], "product",
-                    [port("a", code, [m, k]), port("b", code, [k, n])], [port("c", code, [m, n])],
-                )  # fmt: skip
-                path = self.save(helper.make_model(
-                    graph, opset_imports=[helper.make_opsetid("", graphs.OPSET)]), name)  # fmt: skip
-                self.compile(path, self.out / "products" / f"{name}.so", *self.flags_of(dtype))
+                name = f"matmul_{m}_{n}_{k}_{dtype}"
+                node = helper.make_node("MatMul", ["a", "b"], ["c"], "product")
+                self.compile_node("products", name, node, dtype, [m, k], [k, n], [m, n])
                 entries.append({"name": name, "type": dtype, "sizes": [m, n, k]})
+        return entries
+
+    def convolutions(self) -> list[dict]:
+        entries = []
+        for sizes in TINY_CONVOLUTIONS if self.args.tiny else CONVOLUTIONS:
+            images, channels, size, filters, taps, stride = sizes
+            for dtype in self.types:
+                name = "conv_" + "_".join(map(str, sizes)) + f"_{dtype}"
+                node = helper.make_node(
+                    "Conv", ["x", "w"], ["y"], "convolution", pads=[taps // 2] * 4, strides=[stride] * 2
+                )
+                side = -(-size // stride)
+                self.compile_node(
+                    "convolutions", name, node, dtype, [images, channels, size, size],
+                    [filters, channels, taps, taps], [images, filters, side, side],
+                )  # fmt: skip
+                entries.append({"name": name, "type": dtype, "sizes": sizes})
         return entries
 
     def save(self, model: onnx.ModelProto, name: str) -> pathlib.Path:

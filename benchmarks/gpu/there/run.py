@@ -1,6 +1,6 @@
 """Runs what pack.sh has packed on this machine's GPU, beside the peers that are there.
 
-    python3 run.py [--parts corpus,products,models,training] [--seconds S]
+    python3 run.py [--parts corpus,products,convolutions,models,training] [--seconds S]
                    [--minutes M] [--json FILE] [--only REGEX]
                    [--peers torch,torch.compile,onnxruntime] [--profile]
 
@@ -31,7 +31,7 @@ import recorded
 import weftrt
 
 HERE = pathlib.Path(__file__).resolve().parent
-PARTS = ["corpus", "products", "models", "training"]
+PARTS = ["corpus", "products", "convolutions", "models", "training"]
 TORCH = {"torch": False, "torch.compile": True}  # whether the model is compiled
 PEERS = [*TORCH, "onnxruntime"]
 
@@ -261,6 +261,54 @@ def run_products(bench: Bench) -> None:
         program.close()
 
 
+def convolve_at(x: np.ndarray, w: np.ndarray, stride: int, places: np.ndarray) -> np.ndarray:
+    """The elements of a convolution, padded by half of the taps, at [image, filter, row, column]."""
+    half = w.shape[2] // 2
+    padded = np.pad(x, ((0, 0), (0, 0), (half, half), (half, half)))
+    found = []
+    for image, number, row, column in places:
+        i, j = row * stride, column * stride
+        found.append((padded[image, :, i : i + w.shape[2], j : j + w.shape[3]] * w[number]).sum())
+    return np.array(found)
+
+
+def run_convolutions(bench: Bench) -> None:
+    """Convolutions, against cuDNN by way of torch."""
+    for entry in bench.manifest["convolutions"]:
+        name, dtype = entry["name"], entry["type"]
+        images, channels, size, filters, taps, stride = entry["sizes"]
+        sizes = f"{images} x {channels} x {size}^2, {filters} of {taps}^2 / {stride}"
+        if not bench.wanted(name) or bench.late(f"convolution {sizes} {dtype}"):
+            continue
+        program = weftrt.Program(bench.runtime, HERE / "convolutions" / f"{name}.so", time_runs=1)
+        code, depth = program.inputs[0].dtype, channels * taps**2
+        x = pattern.numbers((images, channels, size, size), 1, 1)
+        w = pattern.numbers((filters, channels, taps, taps), 2, 1 / math.sqrt(depth))
+        stored = [narrow(one, code) for one in (x, w)]
+        run = program.bind(stored)
+        got = to_float(weftrt.to_array(run()[0]), code)
+        random = np.random.Generator(np.random.PCG64(5))
+        places = np.stack([random.integers(0, most, 64) for most in got.shape], axis=1)
+        wanted = convolve_at(*(to_float(one, code) for one in stored), stride, places)
+        error = distance(got[tuple(places.T)], wanted)
+        bench.report.check(f"convolution {sizes} {dtype}", error <= BOUNDS[dtype], f"off by {error:.2e}")
+        times = {"weft": bench.time_weft(program, run)}
+        if bench.asked("torch"):
+
+            def measure():
+                peers.set_tf32(dtype == "tf32")
+                a, b = (peers.to_torch(one, dtype) for one in stored)
+                run = peers.convolution(a, b, stride)
+                return peers.device_seconds(run, bench.args.seconds)
+
+            times["cuDNN"] = bench.try_peer(f"cuDNN {sizes} {dtype}", measure)
+        more = {"error": error}
+        if times["weft"]:
+            more["tflops"] = 2 * got.size * depth / times["weft"] / 1e12
+        bench.report.row("convolutions", "conv", sizes, dtype, times, **more)
+        program.close()
+
+
 def narrow(array: np.ndarray, code: int) -> np.ndarray:
     """f32 as the type of a program's input; bf16 rounds to the nearest even."""
     if code == weftrt.BF16:
@@ -390,8 +438,8 @@ def main() -> int:
     except weftrt.Error as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    run = {"corpus": run_corpus, "products": run_products, "models": run_models,
-           "training": run_training}  # fmt: skip
+    run = {"corpus": run_corpus, "products": run_products,
+           "convolutions": run_convolutions, "models": run_models, "training": run_training}  # fmt: skip
     for part in args.parts.split(","):
         print(f"{part}: {run[part].__doc__}", flush=True)
         run[part](bench)
