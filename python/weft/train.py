@@ -140,6 +140,7 @@ class Trainer:
         step to step.
     memory_budget: the most bytes that a step may be planned to take, as in
         `weft.compile`.
+    tf32: whether products of f32 on a GPU may round their operands, as in `weft.compile`.
     settings: those of `weft train --set`, as ``bn="train"``, ``clip_norm=1.0``,
         ``class_weights=[1, 2, 0.5]``, ``precision="bf16"``.
     """
@@ -159,6 +160,7 @@ class Trainer:
         mcpu: str | None = None,
         cuda_arch: str | None = None,
         memory_budget: int | str | None = None,
+        tf32: bool = False,
         **settings: Any,
     ):
         self._path = os.fspath(model)
@@ -172,7 +174,7 @@ class Trainer:
         self._seed = seed
         self._source = source = _weft.Source(
             self._path, mcpu, None, None, self._settings, None, target, cuda_arch,
-            _bytes(memory_budget),
+            _bytes(memory_budget), None, tf32,
         )
         try:
             self._trainer = _weft.Trainer.compile(source, threads)

@@ -118,8 +118,10 @@ def test_state_stays_on_the_gpu(tmp_path, monkeypatch):
 def trainer(monkeypatch):
     monkeypatch.setenv("WEFT_LIBCUDA", LIBCUDA)
 
-    def make(target="cuda"):
-        return weft.Trainer(PEERS / "mlp.onnx", optimizer=weft.Adam(1e-3), target=target, threads=1)
+    def make(target="cuda", **more):
+        return weft.Trainer(
+            PEERS / "mlp.onnx", optimizer=weft.Adam(1e-3), target=target, threads=1, **more
+        )
 
     return make
 
@@ -152,6 +154,14 @@ def test_library_keeps_state_on_the_gpu(trainer, tmp_path):
     }
     for name, array in kept.parameters.items():
         np.testing.assert_array_equal(array, weights[name])
+
+
+def test_rounded_operands_of_the_library(trainer):
+    x, labels = data.make("vectors")
+    exact, rounded = (trainer(tf32=tf32).step(x[:8], labels[:8]) for tf32 in (False, True))
+    # Operands of 11 bits are off by at most 2^-11 each, in three layers.
+    assert exact != rounded
+    np.testing.assert_allclose(rounded, exact, rtol=1e-2)
 
 
 def test_gradients_of_the_library(trainer):
