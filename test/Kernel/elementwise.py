@@ -100,6 +100,9 @@ def broadcasts():
 
 
 def casts():
+    # Single numbers, of which a GPU makes several in one launch.
+    f = Function("cast_numbers", exact=True)
+    f.ret(*[f.cast(f.arg([], "f32"), "f64") for _ in range(3)])
     kinds = FLOATS + INTEGERS + ("i1",) + NARROW
     for source in kinds:
         f = Function(f"cast_from_{source}", exact=True)

@@ -81,7 +81,10 @@ Part::Part(KernelBuilder &kernel, ArrayRef<unsigned> results)
   SmallVector<Value> roots;
   for (unsigned number : results)
     roots.push_back(kernel.getYields()[number]);
-  if (!describe(roots)) {
+  // A single number shares its code with nothing.
+  bool isNumber =
+      cast<RankedTensorType>(roots.front().getType()).getRank() == 0;
+  if (isNumber || !describe(roots)) {
     form.clear();
     inputs.clear();
   }
