@@ -5,10 +5,9 @@
 // the edges. A warp of its own asks for them, as many ahead as fit into shared
 // memory; the others only multiply. Each place for a part has two mbarriers:
 // one opens when the part has come, the other when all warps are through with
-// it. Blocks that fill a
-// multiprocessor stay and compute one tile after the other, so that parts of
-// the next one come while the sums of one are ended, for which there is memory
-// apart.
+// it. Blocks that fill a multiprocessor stay and compute one tile after the
+// other, so that parts of the next one come while the sums of one are ended,
+// for which there is memory apart.
 //
 //===----------------------------------------------------------------------===//
 
