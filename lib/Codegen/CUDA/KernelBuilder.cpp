@@ -216,10 +216,10 @@ int64_t KernelBuilder::reserveScratch(int64_t bytes) {
 
 Value KernelBuilder::scratchAddress(RegionEmitter &emitter, int64_t offset) {
   ImplicitLocOpBuilder &b = emitter.builder();
-  return LLVM::GEPOp::create(
-      b, scratch.getType(), b.getI8Type(), scratch,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)},
-      LLVM::GEPNoWrapFlags::inbounds);
+  // Scratch may have more bytes than a word counts.
+  Value bytes = LLVM::ConstantOp::create(b, b.getI64Type(), offset);
+  return LLVM::GEPOp::create(b, scratch.getType(), b.getI8Type(), scratch,
+                             ValueRange{bytes}, LLVM::GEPNoWrapFlags::inbounds);
 }
 
 Value KernelBuilder::sharedMemory(RegionEmitter &emitter, Type type,

@@ -68,3 +68,18 @@ func.func @larger(%x: tensor<16x256x14x14xf16>, %w: tensor<256x256x3x3xf16>) -> 
   }
   return %0, %1 : tensor<16x256x14x14xf16>, tensor<256x256x3x3xf16>
 }
+
+// -----
+
+// Scratch may have more bytes than a word counts: the filter lies behind 4 GiB.
+// CHECK-LABEL: func.func @huge(
+//       CHECK:   llvm.mlir.constant(4294967360 : i64)
+//       CHECK: dispatch.kernel @conv_0 {{.*}}scratch 4295114880
+func.func @huge(%x: tensor<64x64x512x512xf32>, %w: tensor<64x64x3x3xf32>) -> tensor<64x64x510x510xf32> {
+  %0 = dispatch.region ins(%x, %w : tensor<64x64x512x512xf32>, tensor<64x64x3x3xf32>) -> tensor<64x64x510x510xf32> {
+  ^bb0(%a: tensor<64x64x512x512xf32>, %b: tensor<64x64x3x3xf32>):
+    %c = weft.conv %a, %b strides [1, 1] low [0, 0] high [0, 0] input_dilation [1, 1] filter_dilation [1, 1] groups 1 : tensor<64x64x512x512xf32>, tensor<64x64x3x3xf32> -> tensor<64x64x510x510xf32>
+    dispatch.yield %c : tensor<64x64x510x510xf32>
+  }
+  return %0 : tensor<64x64x510x510xf32>
+}
