@@ -98,12 +98,6 @@ public:
       tensors.emplace_back(kernel, plain->conv.getFilter(), operandType);
   }
 
-  SmallVector<Value> batchSizes(RegionEmitter &e) override {
-    return plain->batchSizes(e);
-  }
-  Value rows(RegionEmitter &e) override { return plain->rows(e); }
-  Value columns(RegionEmitter &e) override { return e.index(staticN); }
-  Value depth(RegionEmitter &e) override { return e.index(staticK); }
   SmallVector<Value> resultIndices(RegionEmitter &e, ArrayRef<Value> batch,
                                    Value m, Value n) override {
     return plain->resultIndices(e, batch, m, n);
@@ -202,12 +196,6 @@ public:
     tensors.emplace_back(kernel, plain->filter.getGrad(), operandType);
   }
 
-  SmallVector<Value> batchSizes(RegionEmitter &e) override {
-    return plain->batchSizes(e);
-  }
-  Value rows(RegionEmitter &e) override { return plain->rows(e); }
-  Value columns(RegionEmitter &e) override { return plain->columns(e); }
-  Value depth(RegionEmitter &e) override { return e.index(staticK); }
   SmallVector<Value> resultIndices(RegionEmitter &e, ArrayRef<Value> batch,
                                    Value m, Value n) override;
   bool hasOrderedColumns() override {

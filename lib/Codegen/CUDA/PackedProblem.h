@@ -21,6 +21,12 @@ public:
   /// Adds the task that writes them.
   void addPreparation();
 
+  llvm::SmallVector<mlir::Value> batchSizes(RegionEmitter &e) override {
+    return {e.index(staticBatch)};
+  }
+  mlir::Value rows(RegionEmitter &e) override { return e.index(staticM); }
+  mlir::Value columns(RegionEmitter &e) override { return e.index(staticN); }
+  mlir::Value depth(RegionEmitter &e) override { return e.index(staticK); }
   bool isPlainB() override { return false; }
   bool isTransposedB() override { return false; }
   bool hasPatches() override { return true; }
