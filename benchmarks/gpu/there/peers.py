@@ -74,6 +74,10 @@ def device_seconds(run: Callable, seconds: float) -> float:
     return float(np.median(times))
 
 
+def product(x: Any, y: Any) -> Callable:
+    return lambda: x @ y
+
+
 def convolution(x: Any, w: Any, stride: int) -> Callable:
     """Of images whose channels are last in memory, as cuDNN likes them best."""
     x, w = (one.to(memory_format=torch.channels_last) for one in (x, w))

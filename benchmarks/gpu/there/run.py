@@ -227,6 +227,35 @@ def run_corpus(bench: Bench) -> None:
     )
 
 
+def time_node(
+    bench: Bench, program: weftrt.Program, run: Callable, what: str,
+    stored: list[np.ndarray], dtype: str, prepare: Callable,
+) -> dict[str, float | None]:  # fmt: skip
+    """The times of a node and of torch's, which `prepare` makes of its operands: `what` is
+    the library behind it, sizes and type."""
+    times = {"weft": bench.time_weft(program, run)}
+    if bench.asked("torch"):
+
+        def measure():
+            peers.set_tf32(dtype == "tf32")
+            run = prepare(*(peers.to_torch(one, dtype) for one in stored))
+            return peers.device_seconds(run, bench.args.seconds)
+
+        times[what.split()[0]] = bench.try_peer(what, measure)
+    return times
+
+
+def report_node(
+    bench: Bench, part: str, case: str, sizes: str, dtype: str, times: dict, error: float,
+    operations: float,
+) -> None:  # fmt: skip
+    bench.report.check(f"{case} {sizes} {dtype}", error <= BOUNDS[dtype], f"off by {error:.2e}")
+    more = {"error": error}
+    if times["weft"]:
+        more["tflops"] = operations / times["weft"] / 1e12
+    bench.report.row(part, case, sizes, dtype, times, **more)
+
+
 def run_products(bench: Bench) -> None:
     """Products of matrices, against cuBLAS by way of torch."""
     for entry in bench.manifest["products"]:
@@ -244,20 +273,8 @@ def run_products(bench: Bench) -> None:
         rows = np.linspace(0, m - 1, min(m, 16)).astype(int)
         wanted = to_float(stored[0], code)[rows] @ to_float(stored[1], code)
         error = distance(got[rows], wanted)
-        bench.report.check(f"product {sizes} {dtype}", error <= BOUNDS[dtype], f"off by {error:.2e}")
-        times = {"weft": bench.time_weft(program, run)}
-        if bench.asked("torch"):
-
-            def measure():
-                peers.set_tf32(dtype == "tf32")
-                x, y = (peers.to_torch(one, dtype) for one in stored)
-                return peers.device_seconds(lambda: x @ y, bench.args.seconds)
-
-            times["cuBLAS"] = bench.try_peer(f"cuBLAS {sizes} {dtype}", measure)
-        more = {"error": error}
-        if times["weft"]:
-            more["tflops"] = 2 * m * n * k / times["weft"] / 1e12
-        bench.report.row("products", "matmul", sizes, dtype, times, **more)
+        times = time_node(bench, program, run, f"cuBLAS {sizes} {dtype}", stored, dtype, peers.product)
+        report_node(bench, "products", "matmul", sizes, dtype, times, error, 2 * m * n * k)
         program.close()
 
 
@@ -291,21 +308,9 @@ def run_convolutions(bench: Bench) -> None:
         places = np.stack([random.integers(0, most, 64) for most in got.shape], axis=1)
         wanted = convolve_at(*(to_float(one, code) for one in stored), stride, places)
         error = distance(got[tuple(places.T)], wanted)
-        bench.report.check(f"convolution {sizes} {dtype}", error <= BOUNDS[dtype], f"off by {error:.2e}")
-        times = {"weft": bench.time_weft(program, run)}
-        if bench.asked("torch"):
-
-            def measure():
-                peers.set_tf32(dtype == "tf32")
-                a, b = (peers.to_torch(one, dtype) for one in stored)
-                run = peers.convolution(a, b, stride)
-                return peers.device_seconds(run, bench.args.seconds)
-
-            times["cuDNN"] = bench.try_peer(f"cuDNN {sizes} {dtype}", measure)
-        more = {"error": error}
-        if times["weft"]:
-            more["tflops"] = 2 * got.size * depth / times["weft"] / 1e12
-        bench.report.row("convolutions", "conv", sizes, dtype, times, **more)
+        times = time_node(bench, program, run, f"cuDNN {sizes} {dtype}", stored, dtype,
+                          lambda a, b: peers.convolution(a, b, stride))  # fmt: skip
+        report_node(bench, "convolutions", "conv", sizes, dtype, times, error, 2 * got.size * depth)
         program.close()
 
 
